@@ -1,0 +1,225 @@
+"""The values that cross between controller and worker, checked at birth; never any I/O.
+
+Each value travels as one JSON object with its schema number. A reader ignores fields it does not know and fills
+missing ones from the defaults, so an older controller and a newer worker understand each other.
+"""
+
+import dataclasses
+import functools
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeVar
+
+#: Raised by one only when an older reader could no longer make sense of a value.
+SCHEMA = 1
+
+#: Bytes in one of the MiB that names ending in `_mb` count. Names ending in `_us` hold whole microseconds, since the
+#: Unix epoch (`_at_us`) or as a span; other sizes are bytes.
+MIB = 1024 * 1024
+
+T = TypeVar("T")
+
+
+class ContractError(ValueError):
+    """A text is not the value it should be: wrong JSON, a field missing, or a field of the wrong type."""
+
+
+class Mode(StrEnum):
+    """Whether somebody waits for the answer."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+
+
+class Status(StrEnum):
+    """Where an Invocation stands in the ledger."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"  #: the function's fault: an error, a timeout, out of memory; billed
+    EXPIRED = "expired"  #: its deadline passed while it waited; never ran, not billed
+    ABANDONED = "abandoned"  #: the platform gave up after its last attempt; not billed
+
+
+#: The ledger's steps: from a status to those that may follow. A redelivery moves RUNNING to RUNNING, one attempt on.
+STEPS: Mapping[Status, frozenset[Status]] = {
+    Status.QUEUED: frozenset({Status.RUNNING, Status.EXPIRED, Status.ABANDONED}),
+    Status.RUNNING: frozenset({Status.RUNNING, Status.SUCCEEDED, Status.FAILED, Status.EXPIRED, Status.ABANDONED}),
+    Status.SUCCEEDED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.EXPIRED: frozenset(),
+    Status.ABANDONED: frozenset(),
+}
+
+#: The statuses nothing follows: a row that has one is never run, changed or billed again.
+TERMINAL = frozenset(status for status, following in STEPS.items() if not following)
+
+
+class PeakScope(StrEnum):
+    """What a memory peak is the peak of."""
+
+    INVOCATION = "invocation"  #: the counter was reset before this run
+    SANDBOX = "sandbox"  #: the kernel cannot reset it: the highest since the sandbox started
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One immutable zip and configuration of a function: all that a worker must know to run it."""
+
+    tenant: str
+    function: str
+    version_id: str  #: digest over code and configuration: two versions never share one
+    arn: str
+    runtime: str
+    handler: str
+    memory_mb: int
+    timeout_s: int
+    code_sha256: str  #: hex; names the zip in S3
+    code_bytes: int  #: size of the zip
+    unpacked_bytes: int  #: memory that the unpacked files take in the sandbox's own mount
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require(self.memory_mb > 0, "memory_mb must be positive")
+        _require(self.timeout_s > 0, "timeout_s must be positive")
+        _require(bool(self.tenant and self.function and self.version_id), "a version names its tenant, function and id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invocation:
+    """One asked run, complete in itself: whoever holds it needs no further look-up to run it."""
+
+    invocation_id: str
+    version: Version
+    mode: Mode
+    admitted_at_us: int
+    deadline_us: int  #: minted once, at admission: the moment by which it must have ended
+    payload: str | None = None  #: the event as JSON text; None when it waits in S3 under `keys.payload`
+    trace_header: str | None = None  #: X-Ray's, as in `X-Amzn-Trace-Id`
+    client_context: str | None = None  #: JSON text, decoded from the caller's base64
+
+    @property
+    def start_by_us(self) -> int:
+        """The last moment at which a run still has its whole timeout."""
+        return self.deadline_us - self.version.timeout_s * 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How an Invocation ended. `payload` is the function's own JSON, or Lambda's error object."""
+
+    status: Status
+    payload: str | None  #: None when it is too large to carry and waits in S3 under `keys.result`
+    error_type: str | None = None  #: e.g. `Sandbox.Timedout`; None on success
+    log_tail: str = ""  #: the last 4 KiB of the log, REPORT line included
+    executed: bool = True  #: False when user code never started
+
+    def __post_init__(self) -> None:
+        _require(self.status in TERMINAL, f"an outcome is terminal, {self.status} is not")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What the kernel says one Invocation took, and how long each phase lasted."""
+
+    queue_us: int  #: admission to receipt by the worker, on two hosts' wall clocks
+    start_us: int  #: making a sandbox ready; 0 when warm
+    run_us: int  #: event handed over to answer in hand
+    cpu_us: int  #: of all processes of the sandbox, during start (when cold) and run
+    peak_memory_bytes: int  #: the function's own: without the unpacked code
+    peak_scope: PeakScope
+    cold: bool
+    complete: bool = True  #: False when the sandbox's counters were gone before the last reading
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charge:
+    """What a Usage costs, in whole picodollars (10⁻¹² USD), rounded up once, in `billing`."""
+
+    billed_us: int
+    memory_mb: int
+    duration_pico_usd: int
+    request_pico_usd: int
+
+    @property
+    def total_pico_usd(self) -> int:
+        """Everything this Invocation costs."""
+        return self.duration_pico_usd + self.request_pico_usd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """The one terminal record of an Invocation: how it ended, what it took, what it costs."""
+
+    invocation_id: str
+    outcome: Outcome
+    attempt: int  #: which Delivery it was, from 1
+    settled_at_us: int
+    usage: Usage | None = None  #: None when nothing ran
+    charge: Charge | None = None  #: None when nothing is billed
+
+
+def encode(value: Any) -> str:
+    """Give the JSON text of a contract value."""
+    return json.dumps({"schema": SCHEMA, **dataclasses.asdict(value)}, separators=(",", ":"), ensure_ascii=False)
+
+
+def decode(kind: type[T], text: str) -> T:
+    """Give the `kind` value that `text` holds; raise ContractError with the field's name when it does not hold one."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ContractError(f"{kind.__name__}: not JSON ({error})") from None
+    if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:
+        raise ContractError(f"{kind.__name__}: schema {data['schema']!r}, this side reads {SCHEMA}")
+    value: T = _build(kind, data, kind.__name__)
+    return value
+
+
+def _build(kind: Any, data: Any, where: str) -> Any:
+    """Turn decoded JSON into a value of the annotated type `kind`."""
+    origin = typing.get_origin(kind)
+    if origin in (types.UnionType, typing.Union):
+        inner = next(k for k in typing.get_args(kind) if k is not type(None))
+        return None if data is None else _build(inner, data, where)
+    if origin is Mapping:
+        return _build_mapping(data, where)
+    if dataclasses.is_dataclass(kind):
+        return _build_dataclass(kind, data, where)
+    if issubclass(kind, StrEnum) and data in list(kind):
+        return kind(data)
+    if type(data) is not kind:  # exact: a bool is an int to isinstance, and must not pass for one
+        raise ContractError(f"{where}: expected {kind.__name__}, got {type(data).__name__}")
+    return data
+
+
+def _build_mapping(data: Any, where: str) -> dict[str, str]:
+    if not isinstance(data, dict) or not all(isinstance(x, str) for pair in data.items() for x in pair):
+        raise ContractError(f"{where}: expected an object of strings")
+    return data
+
+
+def _build_dataclass(kind: Any, data: Any, where: str) -> Any:
+    if not isinstance(data, dict):
+        raise ContractError(f"{where}: expected an object, got {type(data).__name__}")
+    known = {name: _build(hint, data[name], f"{where}.{name}") for name, hint in _hints(kind).items() if name in data}
+    try:
+        return kind(**known)
+    except TypeError as error:  # a field without a default is missing
+        raise ContractError(f"{where}: {error}") from None
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    """Resolve annotations once: doing so on every message would cost more than the rest of decoding."""
+    return typing.get_type_hints(kind)
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise ContractError(sentence)

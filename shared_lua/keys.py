@@ -1,0 +1,53 @@
+"""Every Redis, S3 and DynamoDB key, one function each, so that no two files spell one differently."""
+
+#: DynamoDB attribute values and Redis keys are plain strings here; the adapters dress them.
+
+
+def answer(invocation_id: str) -> str:
+    """Redis list on which a synchronous caller waits for its one answer."""
+    return f"hearth:answer:{{{invocation_id}}}"
+
+
+def answered(invocation_id: str) -> str:
+    """Redis marker: the answer of this Invocation has been given; in the same cluster slot as the answer."""
+    return f"hearth:answered:{{{invocation_id}}}"
+
+
+def tenant_bucket(tenant: str) -> str:
+    """Redis hash of a tenant's token bucket."""
+    return f"hearth:{{rate}}:tenant:{tenant}"
+
+
+def address_bucket(source_ip: str) -> str:
+    """Redis hash of a caller address's token bucket; one cluster slot with the tenants': a script takes both."""
+    return f"hearth:{{rate}}:address:{source_ip}"
+
+
+def code(sha256: str) -> str:
+    """S3 object of a zip, by the hex digest of its bytes."""
+    return f"code/{sha256}.zip"
+
+
+def payload(invocation_id: str) -> str:
+    """S3 object of an event too large for the queue."""
+    return f"payloads/{invocation_id}.json"
+
+
+def result(invocation_id: str) -> str:
+    """S3 object of an answer too large for the ledger."""
+    return f"results/{invocation_id}.json"
+
+
+def function_row(tenant: str, name: str) -> dict[str, str]:
+    """DynamoDB key of a function."""
+    return {"tenant": tenant, "name": name}
+
+
+def invocation_row(invocation_id: str) -> dict[str, str]:
+    """DynamoDB key of a ledger row."""
+    return {"invocation_id": invocation_id}
+
+
+def credential_row(credential_id: str) -> dict[str, str]:
+    """DynamoDB key of an API key (`credential_id` = its hash) or an access key (its id)."""
+    return {"credential_id": credential_id}
