@@ -1,0 +1,115 @@
+"""Fixtures for the real parts: one Redis, one AWS stand-in and their data, each started and ended by the test run."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import redis
+from moto.server import ThreadedMotoServer
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The suite must not depend on, nor ever talk to, an account of whoever runs it.
+for name in [name for name in os.environ if name.startswith(("AWS_", "HEARTH_"))]:
+    del os.environ[name]
+os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="us-east-1")
+
+
+def free_port() -> int:
+    """A port of loopback that nothing listens on right now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class RedisServer:
+    """A redis-server of the test's own, that a test may stop and start again on the same port."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        program = shutil.which("redis-server")
+        assert program, "redis-server is missing: run `make setup`"
+        self._process = subprocess.Popen(
+            [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            stdout=subprocess.DEVNULL,
+        )
+        with redis.Redis.from_url(self.url) as client:
+            for _ in range(200):
+                try:
+                    client.ping()
+                    return
+                except redis.ConnectionError:
+                    time.sleep(0.02)
+        raise AssertionError("redis-server did not answer within 4 s")
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A real Redis for the session. A test that stops it starts it again."""
+    server = RedisServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_client(redis_server: RedisServer) -> Iterator[redis.Redis]:
+    """A client of a Redis that is empty when the test begins."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture(scope="session")
+def aws_endpoint() -> Iterator[str]:
+    """The address of moto's server, standing in for AWS."""
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def aws(aws_endpoint: str) -> Any:
+    """A function that gives a boto3 client by service name."""
+    session = boto3.session.Session(region_name="us-east-1")
+    return lambda service: session.client(service, endpoint_url=aws_endpoint)
+
+
+@pytest.fixture
+def data(aws: Any) -> dict[str, str]:
+    """Bucket, tables and queues of the test's own, made from `infra/data.json`: its outputs by name."""
+    return create_data(aws("cloudformation"))
+
+
+def create_data(cloudformation: Any, visibility_s: int = 30) -> dict[str, str]:
+    """Create a stack of `infra/data.json` and give its outputs."""
+    name = f"data-{uuid.uuid4().hex[:8]}"
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(json.loads((ROOT / "infra" / "data.json").read_text())),
+        Parameters=[{"ParameterKey": "VisibilitySeconds", "ParameterValue": str(visibility_s)}],
+    )
+    [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    assert stack["StackStatus"] == "CREATE_COMPLETE", stack
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
