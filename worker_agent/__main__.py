@@ -1,0 +1,27 @@
+"""The agent's door: `python -m worker_agent`. Settings come from the environment; SIGTERM and SIGINT drain it."""
+
+import os
+import signal
+import sys
+
+from worker_agent import log, wiring
+from worker_agent.config import ConfigError
+from worker_agent.errors import PlatformError
+
+
+def main() -> int:
+    """Run the agent until it is asked to stop."""
+    log.configure()
+    try:
+        agent = wiring.build(os.environ)
+    except (ConfigError, PlatformError) as error:
+        log.warn("cannot_start", str(error))
+        return 2
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: agent.stop())
+    agent.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

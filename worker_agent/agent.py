@@ -1,0 +1,148 @@
+"""The agent's loop: permit, receive, hand over, acknowledge; and how to stop. It knows nothing of what is run.
+
+A permit stands for a Slot of the pool, and is taken before a Delivery is: the agent never holds work it cannot start.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from shared_lua.contract import ContractError
+from worker_agent import log
+from worker_agent.durable_lane import BATCH, Delivery, DurableLane, Keeper
+from worker_agent.errors import ClaimHeldError, EngineUnavailableError, PlatformError
+from worker_agent.handle import DrainedError, Handler
+from worker_agent.pool import Pool
+from worker_agent.sandbox import Sandboxes
+
+#: Between two looks at a part that is down.
+OUTAGE_PAUSE_S = 1.0
+#: Between two looks at whether to stop, while every Slot is taken.
+PERMIT_PAUSE_S = 0.5
+#: A Delivery that failed comes back after this; long enough not to burn all its attempts in one short outage.
+RETRY_AFTER_S = 3
+
+
+class Agent:
+    """One worker process."""
+
+    def __init__(  # noqa: PLR0913  (the loop is where everything meets)
+        self, *, lane: DurableLane, keeper: Keeper, handler: Handler, sandboxes: Sandboxes, pool: Pool, drain_s: float
+    ) -> None:
+        self._lane = lane
+        self._keeper = keeper
+        self._handler = handler
+        self._sandboxes = sandboxes
+        self._pool = pool
+        self._drain_s = drain_s
+        self._permits = threading.Semaphore(pool.size)
+        self._running: set[str] = set()
+        self._idle = threading.Condition()
+        self._stopping = threading.Event()
+        self._engine_in_doubt = threading.Event()
+
+    def stop(self) -> None:
+        """Ask the loop to end; safe in a signal handler."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Take and run Deliveries until asked to stop; then drain."""
+        self._keeper.start()
+        with ThreadPoolExecutor(self._pool.size, thread_name_prefix="run") as threads:
+            if self._await_engine():
+                log.note("agent_ready", f"ready with {self._pool.size} slots")
+            while not self._stopping.is_set():
+                self._turn(threads)
+            self._drain()
+        self._keeper.stop()
+        log.note("agent_stopped", "stopped")
+
+    def _turn(self, threads: ThreadPoolExecutor) -> None:
+        """Take permits, then as many Deliveries as there are, and hand each to a thread."""
+        if self._engine_in_doubt.is_set() and not self._await_engine():
+            return
+        permits = self._take_permits()
+        deliveries = self._receive(permits) if permits else []
+        for _ in range(permits - len(deliveries)):
+            self._permits.release()
+        for delivery in deliveries:
+            with self._idle:
+                self._running.add(delivery.receipt)
+            threads.submit(self._work, delivery)
+
+    def _take_permits(self) -> int:
+        """Wait for one permit, take what else is free at once; 0 when there was none for a while."""
+        if not self._permits.acquire(timeout=PERMIT_PAUSE_S):
+            return 0
+        taken = 1
+        while taken < BATCH and self._permits.acquire(blocking=False):
+            taken += 1
+        return taken
+
+    def _receive(self, permits: int) -> list[Delivery]:
+        try:
+            return self._lane.receive(permits)
+        except PlatformError as error:
+            log.warn("receive_failed", f"no work can be had, trying again: {error}")
+            self._stopping.wait(OUTAGE_PAUSE_S)
+            return []
+
+    def _work(self, delivery: Delivery) -> None:
+        """Handle one Delivery and let go of it: for good when it is recorded, else for another attempt."""
+        try:
+            with self._keeper.keep(delivery):
+                self._handler.handle(delivery)
+            self._lane.acknowledge(delivery)
+        except Exception as error:  # noqa: BLE001  (the one place: whatever failed, the Delivery must go back)
+            self._return(delivery, error)
+        finally:
+            self._permits.release()
+            with self._idle:
+                self._running.discard(delivery.receipt)
+                self._idle.notify_all()
+
+    def _return(self, delivery: Delivery, error: Exception) -> None:
+        """Give a Delivery back with its reason. One that can never be read ends in the dead-letter queue this way."""
+        if isinstance(error, EngineUnavailableError):
+            self._engine_in_doubt.set()
+        expected = isinstance(error, PlatformError | ContractError)
+        log.warn(
+            "poisonous" if isinstance(error, ContractError) else "given_back",
+            f"attempt {delivery.attempt} failed: {error}",
+            unexpected=None if expected else error,
+            error_type=type(error).__name__,
+        )
+        try:
+            self._lane.give_back(delivery, _retry_after_s(error))
+        except PlatformError as failed:
+            log.warn("give_back_failed", f"it comes back when its visibility ends: {failed}")
+
+    def _await_engine(self) -> bool:
+        """Wait until sandboxes can be made; False when asked to stop meanwhile."""
+        while not self._stopping.is_set():
+            try:
+                self._sandboxes.check()
+                self._sandboxes.sweep()
+                self._engine_in_doubt.clear()
+                return True
+            except EngineUnavailableError as error:
+                log.warn("engine_down", f"no work is taken until it answers: {error}")
+                self._stopping.wait(OUTAGE_PAUSE_S)
+        return False
+
+    def _drain(self) -> None:
+        """Let running work finish while it is still kept; end and give back what is not done in time."""
+        with self._idle:
+            finished = self._idle.wait_for(lambda: not self._running, timeout=self._drain_s)
+        if not finished:
+            self._handler.cancelled.set()
+        self._pool.close()
+        try:
+            self._sandboxes.close()
+        except EngineUnavailableError as error:
+            log.warn("engine_down", f"containers are left for the next agent to remove: {error}")
+
+
+def _retry_after_s(error: Exception) -> int:
+    if isinstance(error, DrainedError):
+        return 0
+    return 10 if isinstance(error, ClaimHeldError) else RETRY_AFTER_S

@@ -1,0 +1,75 @@
+"""The agent's settings, read once from the environment; a missing or wrong one is named, all of them at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from worker_agent.billing import Prices
+
+
+class ConfigError(Exception):
+    """The environment does not say what the agent must know."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the agent is told from outside."""
+
+    region: str
+    redis_url: str
+    bucket: str
+    invocations_table: str
+    queue_url: str
+    stack: str
+    slots: int
+    visibility_s: int
+    poll_s: int
+    drain_s: int
+    prices: Prices
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the settings; raise ConfigError with every name that is missing or is not a whole positive number."""
+        reader = _Reader(environ)
+        settings = cls(
+            region=reader.text("AWS_REGION"),
+            redis_url=reader.text("HEARTH_REDIS_URL"),
+            bucket=reader.text("HEARTH_BUCKET"),
+            invocations_table=reader.text("HEARTH_INVOCATIONS_TABLE"),
+            queue_url=reader.text("HEARTH_QUEUE_URL"),
+            stack=environ.get("HEARTH_STACK", "default"),
+            slots=reader.number("HEARTH_SLOTS", 8),
+            visibility_s=reader.number("HEARTH_VISIBILITY_S", 30),
+            poll_s=reader.number("HEARTH_POLL_S", 20),
+            drain_s=reader.number("HEARTH_DRAIN_S", 30),
+            # Lambda's own prices on x86-64, until the operator sets theirs: picodollars a GiB-second and a request.
+            prices=Prices(
+                gb_s_pico_usd=reader.number("HEARTH_PRICE_GB_S_PICO_USD", 16_666_700),
+                request_pico_usd=reader.number("HEARTH_PRICE_REQUEST_PICO_USD", 200_000),
+                step_us=reader.number("HEARTH_BILLING_STEP_US", 1000),
+            ),
+        )
+        reader.complain()
+        return settings
+
+
+class _Reader:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._wrong: list[str] = []
+
+    def text(self, name: str) -> str:
+        value = self._environ.get(name, "")
+        if not value:
+            self._wrong.append(f"{name} is not set")
+        return value
+
+    def number(self, name: str, default: int) -> int:
+        value = self._environ.get(name, str(default))
+        if not value.isdecimal() or int(value) == 0:
+            self._wrong.append(f"{name} must be a whole number above zero, not {value!r}")
+            return default
+        return int(value)
+
+    def complain(self) -> None:
+        if self._wrong:
+            raise ConfigError("the environment is not complete: " + "; ".join(self._wrong))

@@ -1,0 +1,127 @@
+"""The durable lane, as the worker sees it: SQS; gives Deliveries, keeps them, and lets go of them last."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from worker_agent import log
+from worker_agent.errors import AwsUnavailableError
+
+#: The most SQS hands out, or takes back, in one call.
+BATCH = 10
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An Invocation as the lane handed it over this once."""
+
+    body: str
+    receipt: str
+    attempt: int  #: how often SQS has handed it out, this time included
+    received_at_us: int
+
+
+class DurableLane:
+    """One SQS queue."""
+
+    def __init__(self, sqs: Any, queue_url: str, visibility_s: int, poll_s: int) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self._visibility_s = visibility_s
+        self._poll_s = poll_s
+
+    def receive(self, most: int) -> list[Delivery]:
+        """Wait up to the poll time for Deliveries and give at most `most` of them."""
+        with _aws_errors("receive from the queue"):
+            answer = self._sqs.receive_message(
+                QueueUrl=self._queue_url,
+                MaxNumberOfMessages=min(most, BATCH),
+                WaitTimeSeconds=self._poll_s,
+                VisibilityTimeout=self._visibility_s,
+                AttributeNames=["ApproximateReceiveCount"],
+            )
+        now_us = time.time_ns() // 1000
+        return [
+            Delivery(m["Body"], m["ReceiptHandle"], int(m["Attributes"]["ApproximateReceiveCount"]), now_us)
+            for m in answer.get("Messages", [])
+        ]
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        """Let go of a Delivery for good. If this fails it comes back, and is found settled."""
+        with _aws_errors("acknowledge a delivery"):
+            self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=delivery.receipt)
+
+    def give_back(self, delivery: Delivery, after_s: int) -> None:
+        """Let another attempt have the Delivery in `after_s` seconds."""
+        with _aws_errors("give a delivery back"):
+            self._sqs.change_message_visibility(
+                QueueUrl=self._queue_url, ReceiptHandle=delivery.receipt, VisibilityTimeout=after_s
+            )
+
+    def extend(self, deliveries: list[Delivery]) -> None:
+        """Keep at most ten Deliveries for another visibility timeout from now."""
+        entries = [
+            {"Id": str(i), "ReceiptHandle": d.receipt, "VisibilityTimeout": self._visibility_s}
+            for i, d in enumerate(deliveries)
+        ]
+        with _aws_errors("keep deliveries"):
+            self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
+
+
+class Keeper:
+    """Keeps what is being worked on from going to another worker: beats three times in a visibility timeout."""
+
+    def __init__(self, lane: DurableLane, visibility_s: int) -> None:
+        self._lane = lane
+        self._every_s = visibility_s / 3
+        self._held: dict[str, Delivery] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin to keep."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Keep nothing any more."""
+        self._stop.set()
+        self._thread.join()
+
+    @contextmanager
+    def keep(self, delivery: Delivery) -> Iterator[None]:
+        """Keep one Delivery for the length of a `with`."""
+        with self._lock:
+            self._held[delivery.receipt] = delivery
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._held[delivery.receipt]
+
+    def _beat(self) -> None:
+        while not self._stop.wait(self._every_s):
+            with self._lock:
+                held = list(self._held.values())
+            for first in range(0, len(held), BATCH):
+                self._extend(held[first : first + BATCH])
+
+    def _extend(self, deliveries: list[Delivery]) -> None:
+        try:
+            self._lane.extend(deliveries)
+        except AwsUnavailableError as error:
+            # Two more beats come before these are handed to somebody else; then the first to settle counts.
+            log.warn("keep_failed", f"{len(deliveries)} deliveries were not kept: {error}")
+
+
+@contextmanager
+def _aws_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise AwsUnavailableError(f"SQS failed to {what}: {error}") from error

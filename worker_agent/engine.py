@@ -1,0 +1,141 @@
+"""Speaks to the Docker Engine, and is the only file of the agent that imports docker; counts every call it makes."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import docker.errors
+import requests.exceptions
+
+from worker_agent.errors import EngineUnavailableError, ImageMissingError
+
+#: A hung engine must not hang the agent: every call gives up after this.
+CALL_TIMEOUT_S = 30
+#: Core time a sandbox may use while it starts, before its share is set: start-up at 7 % of a core would take seconds.
+START_CORES = 1
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """What varies between sandboxes; everything else about a container is fixed below."""
+
+    image: str
+    memory_bytes: int
+    pids: int
+    open_files: int
+    tmp_bytes: int
+    code_bytes: int
+    labels: dict[str, str]
+
+
+class Engine:
+    """The Docker Engine, as far as sandboxes need it."""
+
+    def __init__(self, client: "docker.APIClient") -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self.calls = 0
+
+    def ping(self) -> None:
+        """Raise EngineUnavailableError when the engine does not answer."""
+        with self._call("ping"):
+            self._client.ping()
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create a locked-down container and give its id."""
+        with self._call("create"):
+            created = self._client.create_container(
+                image=spec.image,
+                user="65534:65534",
+                hostname="sandbox",
+                labels=spec.labels,
+                network_disabled=True,
+                host_config=self._client.create_host_config(**hardening(spec)),
+            )
+        identity: str = created["Id"]
+        return identity
+
+    def start(self, container: str) -> int:
+        """Start a container and give the host's process id of its first process."""
+        with self._call("start"):
+            self._client.start(container)
+        with self._call("inspect"):
+            pid: int = self._client.inspect_container(container)["State"]["Pid"]
+        return pid
+
+    def exit_code(self, container: str) -> int | None:
+        """Give the exit code of a container whose first process has ended; None when the engine cannot tell in time."""
+        try:
+            with self._call("wait"):
+                code: int = self._client.wait(container, timeout=5)["StatusCode"]
+            return code
+        except EngineUnavailableError:
+            return None
+
+    def remove(self, container: str) -> None:
+        """Kill and remove a container; fine when it is gone already."""
+        with self._call("remove"):
+            try:
+                self._client.remove_container(container, force=True, v=True)
+            except docker.errors.NotFound:
+                return
+
+    def labelled(self, label: str) -> list[tuple[str, dict[str, str]]]:
+        """Give id and labels of every container, running or not, that carries `label`."""
+        with self._call("list"):
+            found = self._client.containers(all=True, filters={"label": label})
+        return [(container["Id"], container["Labels"]) for container in found]
+
+    @contextmanager
+    def _call(self, what: str) -> Iterator[None]:
+        """Count one call, and turn the library's errors into ours."""
+        with self._lock:
+            self.calls += 1
+        try:
+            yield
+        except docker.errors.ImageNotFound as error:
+            raise ImageMissingError(f"{error.explanation}. Build it with `make images`.") from None
+        except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+            raise EngineUnavailableError(f"the Docker Engine failed to {what}: {error}") from error
+
+
+def hardening(spec: ContainerSpec) -> dict[str, Any]:
+    """Give the host configuration of a sandbox: what it may not do, all in one place."""
+    return {
+        "network_mode": "none",
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "cgroupns": "private",
+        "pids_limit": spec.pids,
+        "mem_limit": spec.memory_bytes,
+        "memswap_limit": spec.memory_bytes,  # as much as memory: no swap at all
+        "nano_cpus": START_CORES * 1_000_000_000,
+        "shm_size": "1m",  # writable by any process, so as small as shared locks allow
+        "tmpfs": {
+            "/tmp": _tmpfs(spec.tmp_bytes, 0o1777),  # noqa: S108  (the sandbox's own mount)
+            "/var/task": _tmpfs(spec.code_bytes, 0o755),
+        },
+        "ulimits": [
+            docker.types.Ulimit(name="nofile", soft=spec.open_files, hard=spec.open_files),
+            docker.types.Ulimit(name="core", soft=0, hard=0),
+        ],
+        # Logs come over the sandbox's own socket: nothing a function prints may fill the host's disk.
+        "log_config": docker.types.LogConfig(type="none"),
+        "restart_policy": {"Name": "no"},
+    }
+
+
+def _tmpfs(size_bytes: int, mode: int) -> str:
+    return f"rw,exec,nosuid,nodev,size={size_bytes},mode={mode:o},uid=65534,gid=65534"
+
+
+def connect(timeout_s: int = CALL_TIMEOUT_S) -> "docker.APIClient":
+    """Give a client of the engine that DOCKER_HOST names, or of the one on the default socket."""
+    try:
+        return docker.APIClient(version="1.41", timeout=timeout_s, **docker.utils.kwargs_from_env())
+    except docker.errors.DockerException as error:
+        raise EngineUnavailableError(f"no Docker Engine: {error}") from error

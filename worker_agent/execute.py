@@ -1,0 +1,80 @@
+"""Runs one Invocation, straight down: lease, run, measure, charge; never touches a lane, the ledger or Redis."""
+
+import json
+import time
+from collections.abc import Callable
+
+from shared_lua.contract import Invocation, Settlement, Usage
+from worker_agent import outcomes, report
+from worker_agent.billing import Prices, charge
+from worker_agent.errors import SandboxGoneError
+from worker_agent.log_buffer import tail
+from worker_agent.pool import Pool
+from worker_agent.runtime_api import How
+from worker_agent.sandbox import Ran, Sandbox, Sandboxes, Started, StartFailed
+
+#: How many sandboxes may turn out to have died while idle before the Delivery is given back.
+LEASES = 3
+
+
+class Executor:
+    """Runs Invocations in the pool's sandboxes. `code` fetches a zip by its digest."""
+
+    def __init__(self, pool: Pool, sandboxes: Sandboxes, code: Callable[[str], bytes], prices: Prices) -> None:
+        self._pool = pool
+        self._sandboxes = sandboxes
+        self._code = code
+        self._prices = prices
+
+    def execute(self, invocation: Invocation, payload: bytes, queue_us: int, attempt: int) -> Settlement:
+        """Run it and give its Settlement; what is raised is the platform's fault, never the function's."""
+        try:
+            ran, started = self._run(invocation, payload)
+        except StartFailed as failed:
+            ran, started = failed.ran, failed.started
+        return self._settlement(invocation, ran, _usage(queue_us, ran, started), attempt)
+
+    def _run(self, invocation: Invocation, payload: bytes) -> tuple[Ran, Started | None]:
+        """Give the run, and what its sandbox's start took when there was one."""
+        for _ in range(LEASES - 1):
+            try:
+                return self._run_once(invocation, payload)
+            except SandboxGoneError:
+                continue  # the event was not handed over: another sandbox may have it
+        return self._run_once(invocation, payload)
+
+    def _run_once(self, invocation: Invocation, payload: bytes) -> tuple[Ran, Started | None]:
+        with self._pool.lease(invocation.version, lambda: self._start(invocation)) as lease:
+            ran = lease.sandbox.invoke(invocation, payload)
+            return ran, lease.sandbox.started if lease.cold else None
+
+    def _start(self, invocation: Invocation) -> Sandbox:
+        return self._sandboxes.start(invocation.version, self._code(invocation.version.code_sha256))
+
+    def _settlement(self, invocation: Invocation, ran: Ran, usage: Usage, attempt: int) -> Settlement:
+        bill = charge(usage.run_us, invocation.version.memory_mb, self._prices)
+        payload, error_type = outcomes.answer_or_error(invocation, ran)
+        said = "" if ran.end.how in (How.ANSWERED, How.FAILED) else json.loads(payload)["errorMessage"] + "\n"
+        log = report.framed(ran.log + said, invocation, usage, bill)
+        return Settlement(
+            invocation_id=invocation.invocation_id,
+            outcome=outcomes.outcome(payload, error_type, tail(log)),
+            attempt=attempt,
+            settled_at_us=time.time_ns() // 1000,
+            usage=usage,
+            charge=bill,
+        )
+
+
+def _usage(queue_us: int, ran: Ran, started: Started | None) -> Usage:
+    """Put the phases together; what a start took belongs to the Invocation that it was made for."""
+    return Usage(
+        queue_us=queue_us,
+        start_us=started.start_us if started else 0,
+        run_us=ran.run_us,
+        cpu_us=ran.cpu_us + (started.cpu_us if started else 0),
+        peak_memory_bytes=ran.peak_memory_bytes,
+        peak_scope=ran.peak_scope,
+        cold=started is not None,
+        complete=ran.complete,
+    )

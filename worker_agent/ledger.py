@@ -1,0 +1,87 @@
+"""The ledger, as the worker sees it: DynamoDB; takes a claim, writes the one terminal record, never overwrites one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared_lua import keys
+from shared_lua.contract import TERMINAL, Settlement, Status, decode, encode
+from worker_agent.errors import AwsUnavailableError, ClaimHeldError
+
+_NAMES = {"#status": "status"}
+_OPEN = {":" + status: {"S": status} for status in sorted(set(Status) - TERMINAL)}
+_IS_OPEN = f"#status IN ({', '.join(_OPEN)})"
+
+
+class UnknownInvocationError(Exception):
+    """There is no such row: the caller was told that its request was not accepted, so it must not run."""
+
+
+class Ledger:
+    """The table of Invocations."""
+
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def claim(self, invocation_id: str, attempt: int) -> Settlement | None:
+        """Take the row for this attempt; give its Settlement when it is settled already, None when it may run.
+
+        The attempt is the fence: one as new or newer means that another worker has it (ClaimHeldError).
+        """
+        values = {":running": {"S": Status.RUNNING}, ":attempt": {"N": str(attempt)}, **_OPEN}
+        won = self._update(
+            invocation_id,
+            "SET #status = :running, attempt = :attempt",
+            f"{_IS_OPEN} AND attempt < :attempt",
+            values,
+        )
+        if won:
+            return None
+        row = self._read(invocation_id)
+        if "settlement" in row:
+            return decode(Settlement, row["settlement"]["S"])
+        raise ClaimHeldError(f"attempt {row['attempt']['N']} is under way")
+
+    def settle(self, settlement: Settlement) -> bool:
+        """Write the terminal record; False when there is one already, which then stands."""
+        values = {":to": {"S": settlement.outcome.status}, ":settlement": {"S": encode(settlement)}, **_OPEN}
+        return self._update(settlement.invocation_id, "SET #status = :to, settlement = :settlement", _IS_OPEN, values)
+
+    def _update(self, invocation_id: str, update: str, condition: str, values: dict[str, Any]) -> bool:
+        """Update the row if the condition holds; False when it does not, or there is no such row."""
+        with _aws_errors("write"):
+            try:
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=_key(invocation_id),
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=_NAMES,
+                    ExpressionAttributeValues=values,
+                )
+            except self._dynamodb.exceptions.ConditionalCheckFailedException:
+                return False
+        return True
+
+    def _read(self, invocation_id: str) -> dict[str, Any]:
+        with _aws_errors("read"):
+            answer = self._dynamodb.get_item(TableName=self._table, Key=_key(invocation_id), ConsistentRead=True)
+        if "Item" not in answer:
+            raise UnknownInvocationError(f"the ledger has no row of {invocation_id}")
+        row: dict[str, Any] = answer["Item"]
+        return row
+
+
+def _key(invocation_id: str) -> dict[str, dict[str, str]]:
+    return {name: {"S": value} for name, value in keys.invocation_row(invocation_id).items()}
+
+
+@contextmanager
+def _aws_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise AwsUnavailableError(f"the ledger failed to {what}: {error}") from error

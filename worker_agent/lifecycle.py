@@ -1,0 +1,49 @@
+"""The states of a Slot and the steps between them, as a table; never does anything itself."""
+
+from enum import Enum
+
+
+class SlotState(Enum):
+    """Where a Slot of the pool stands."""
+
+    EMPTY = "empty"  #: no sandbox
+    STARTING = "starting"  #: claimed; a sandbox is being made in it
+    LEASED = "leased"  #: its sandbox runs an Invocation
+    IDLE = "idle"  #: its sandbox is warm and waits
+    ENDING = "ending"  #: its sandbox is being destroyed
+
+
+class SlotEvent(Enum):
+    """What happens to a Slot."""
+
+    CLAIM = "claim"
+    STARTED = "started"
+    START_FAILED = "start failed"
+    LEASE = "lease"
+    RETURN = "return"
+    EVICT = "evict"
+    DESTROYED = "destroyed"
+
+
+STEPS: dict[tuple[SlotState, SlotEvent], SlotState] = {
+    (SlotState.EMPTY, SlotEvent.CLAIM): SlotState.STARTING,
+    (SlotState.STARTING, SlotEvent.STARTED): SlotState.LEASED,
+    (SlotState.STARTING, SlotEvent.START_FAILED): SlotState.EMPTY,
+    (SlotState.IDLE, SlotEvent.LEASE): SlotState.LEASED,
+    (SlotState.LEASED, SlotEvent.RETURN): SlotState.IDLE,
+    (SlotState.LEASED, SlotEvent.EVICT): SlotState.ENDING,
+    (SlotState.IDLE, SlotEvent.EVICT): SlotState.ENDING,
+    (SlotState.ENDING, SlotEvent.DESTROYED): SlotState.EMPTY,
+}
+
+
+class IllegalStepError(RuntimeError):
+    """A Slot was asked for a step that its state does not have: a bug of the pool's, and nothing was changed."""
+
+
+def step(state: SlotState, event: SlotEvent) -> SlotState:
+    """Give the state after `event`; raise IllegalStepError for a step that is not in the table."""
+    try:
+        return STEPS[state, event]
+    except KeyError:
+        raise IllegalStepError(f"a slot that is {state.value} has no step '{event.value}'") from None

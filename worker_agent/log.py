@@ -1,0 +1,39 @@
+"""Writes the agent's own log: one JSON object a line, a sentence for people and an `action` for machines."""
+
+import json
+import logging
+import sys
+import time
+
+_logger = logging.getLogger("hearth.worker")
+
+
+class _Lines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def configure() -> None:
+    """Send the agent's log to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    _logger.setLevel(logging.INFO)
+
+
+def note(action: str, sentence: str, **fields: object) -> None:
+    """Log that something happened, as it should."""
+    _logger.info(sentence, extra={"fields": {"action": action, **fields}})
+
+
+def warn(action: str, sentence: str, unexpected: BaseException | None = None, **fields: object) -> None:
+    """Log that something went wrong, and what happens now; with a traceback when nobody foresaw it."""
+    _logger.warning(sentence, exc_info=unexpected, extra={"fields": {"action": action, **fields}})

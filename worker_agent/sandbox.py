@@ -1,0 +1,76 @@
+"""What a sandbox is to the worker, whatever makes it; never how it is made."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared_lua.contract import Invocation, PeakScope, Version
+from worker_agent.runtime_api import End
+
+
+@dataclass(frozen=True)
+class Started:
+    """What making a sandbox ready took: from nothing to a function that asks for work, or to its failure to do so."""
+
+    start_us: int
+    cpu_us: int
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One run of a function: how it ended, what it printed, how long it took and what the kernel counted over it."""
+
+    end: End
+    log: str
+    run_us: int
+    cpu_us: int
+    peak_memory_bytes: int
+    peak_scope: PeakScope
+    oom_killed: bool
+    complete: bool  #: False when the counters were gone before the last reading
+    exit_reason: str = ""  #: for a function that died: the engine's word on how
+
+
+class Sandbox(Protocol):
+    """One live container with one Version in it.
+
+    It serves one Invocation at a time, and that Version only, for as long as it lives. After `destroy` nothing in it
+    runs any more, and no method but `destroy` may be called; calling that again does nothing. A function's own
+    failures are values, here and below; what is raised is a PlatformError.
+    """
+
+    version: Version
+    started: Started
+
+    def invoke(self, invocation: Invocation, payload: bytes) -> Ran:
+        """Run one event within the Version's timeout; SandboxGoneError when it had died before it saw the event."""
+
+    def alive(self) -> bool:
+        """Tell whether it can serve another Invocation."""
+
+    def destroy(self, reason: str) -> None:
+        """End every process in it, at once, and remove it; never raises: what the engine keeps is swept up later."""
+
+
+class Sandboxes(Protocol):
+    """Makes sandboxes."""
+
+    def start(self, version: Version, code: bytes) -> Sandbox:
+        """Make a sandbox and wait until its function asks for work; StartFailed when the function cannot start."""
+
+    def check(self) -> None:
+        """Raise EngineUnavailableError when no sandbox could be made now."""
+
+    def sweep(self) -> int:
+        """Remove what dead agents of this host left behind; give how many sandboxes that were."""
+
+    def close(self) -> int:
+        """Remove every sandbox this agent still has, whoever uses it; give how many there were."""
+
+
+class StartFailed(Exception):  # noqa: N818  (the function's fault, an end like any other: execute turns it into one)
+    """A function could not start: its import failed, its handler is missing, it took too long or it died."""
+
+    def __init__(self, ran: Ran, started: Started) -> None:
+        super().__init__(ran.end.how.value)
+        self.ran = ran  #: its `run_us` and `cpu_us` are 0: no event was handed over
+        self.started = started

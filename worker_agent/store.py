@@ -1,0 +1,53 @@
+"""The bucket, as the worker sees it: reads zips and large events, writes large answers; never unpacks anything."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared_lua import keys
+from worker_agent.errors import AwsUnavailableError
+
+
+class Store:
+    """One S3 bucket."""
+
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def code(self, sha256: str) -> bytes:
+        """Give a zip; what does not have the digest it is named by is not run."""
+        data = self._get(keys.code(sha256))
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise AwsUnavailableError(f"the zip {sha256} in S3 is not what was uploaded")
+        return data
+
+    def payload(self, invocation_id: str) -> bytes:
+        """Give an event that was too large for the queue."""
+        return self._get(keys.payload(invocation_id))
+
+    def put_result(self, invocation_id: str, result: str) -> None:
+        """Keep an answer that is too large for the ledger."""
+        with _aws_errors("write a result"):
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=keys.result(invocation_id),
+                Body=result.encode(),
+                ContentType="application/json",
+            )
+
+    def _get(self, key: str) -> bytes:
+        with _aws_errors(f"read {key}"):
+            data: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        return data
+
+
+@contextmanager
+def _aws_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise AwsUnavailableError(f"S3 failed to {what}: {error}") from error

@@ -1,0 +1,63 @@
+"""Builds the agent out of its parts; the only place that makes a client."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from worker_agent import answers, engine, tracing
+from worker_agent.agent import Agent
+from worker_agent.cgroup import find_layout
+from worker_agent.config import Settings
+from worker_agent.docker_sandbox import DockerSandboxes, Limits, Owner
+from worker_agent.durable_lane import DurableLane, Keeper
+from worker_agent.execute import Executor
+from worker_agent.handle import Handler
+from worker_agent.ledger import Ledger
+from worker_agent.pool import Pool
+from worker_agent.store import Store
+
+
+def build(environ: Mapping[str, str]) -> Agent:
+    """Give an agent that is ready to run; raise ConfigError or UnknownLayoutError when it never could."""
+    settings = Settings.from_env(environ)
+    sandboxes = build_sandboxes(engine.Engine(engine.connect()), settings.stack)
+    aws = _aws_clients(settings)
+    lane = DurableLane(aws("sqs"), settings.queue_url, settings.visibility_s, settings.poll_s)
+    store = Store(aws("s3"), settings.bucket)
+    pool = Pool(settings.slots)
+    handler = Handler(
+        ledger=Ledger(aws("dynamodb"), settings.invocations_table),
+        store=store,
+        answers=answers.Answers(answers.connect(settings.redis_url)),
+        executor=Executor(pool, sandboxes, store.code, settings.prices),
+        tracer=tracing.build(environ),
+    )
+    return Agent(
+        lane=lane,
+        keeper=Keeper(lane, settings.visibility_s),
+        handler=handler,
+        sandboxes=sandboxes,
+        pool=pool,
+        drain_s=settings.drain_s,
+    )
+
+
+def build_sandboxes(on: engine.Engine, stack: str) -> DockerSandboxes:
+    """Give the maker of this host's sandboxes; raise UnknownLayoutError when its cgroups cannot be read honestly."""
+    layout = find_layout(Path("/proc/self/mountinfo").read_text())
+    return DockerSandboxes(on, layout, Owner(stack), Limits())
+
+
+def _aws_clients(settings: Settings) -> Any:
+    session = boto3.session.Session(region_name=settings.region)
+    # Its own limits: a long poll must outlast the queue's wait, and no call may hang a thread for botocore's minute.
+    config = Config(
+        connect_timeout=2,
+        read_timeout=settings.poll_s + 5,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        max_pool_connections=settings.slots * 2 + 4,
+    )
+    return lambda service: session.client(service, config=config)
