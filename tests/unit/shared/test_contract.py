@@ -1,0 +1,101 @@
+"""The values both sides share."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared_lua.contract import (
+    STEPS,
+    TERMINAL,
+    Charge,
+    ContractError,
+    Invocation,
+    Outcome,
+    PeakScope,
+    Settlement,
+    Status,
+    Usage,
+    decode,
+    encode,
+)
+from tests.builders import invocation, version
+
+SETTLEMENT = Settlement(
+    invocation_id="i-1",
+    outcome=Outcome(status=Status.SUCCEEDED, payload='{"ü":1}', log_tail="END"),
+    attempt=1,
+    settled_at_us=5,
+    usage=Usage(
+        queue_us=1, start_us=2, run_us=3, cpu_us=4, peak_memory_bytes=5, peak_scope=PeakScope.SANDBOX, cold=True
+    ),
+    charge=Charge(billed_us=1000, memory_mb=128, duration_pico_usd=7, request_pico_usd=8),
+)
+
+
+def test_what_is_encoded_is_decoded() -> None:
+    asked = invocation(version=version(environment={"A": "b"}), trace_header=None)
+
+    assert decode(Invocation, encode(asked)) == asked
+    assert decode(Settlement, encode(SETTLEMENT)) == SETTLEMENT
+    assert SETTLEMENT.charge
+    assert SETTLEMENT.charge.total_pico_usd == 15
+
+
+def test_a_newer_sides_extra_fields_are_ignored_and_an_older_sides_missing_ones_filled() -> None:
+    data = json.loads(encode(invocation()))
+    data["added_later"] = [1]
+    del data["client_context"]
+
+    assert decode(Invocation, json.dumps(data)).client_context is None
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"invocation_id": None}, "Invocation.invocation_id: expected str, got NoneType"),
+        ({"admitted_at_us": True}, "Invocation.admitted_at_us: expected int, got bool"),
+        ({"admitted_at_us": "5"}, "Invocation.admitted_at_us: expected int, got str"),
+        ({"mode": "later"}, "Invocation.mode"),
+        ({"version": []}, "Invocation.version: expected an object, got list"),
+        ({"schema": 2}, "schema 2, this side reads 1"),
+    ],
+)
+def test_a_wrong_field_is_named(change: dict[str, object], named: str) -> None:
+    text = json.dumps({**json.loads(encode(invocation())), **change})
+
+    with pytest.raises(ContractError, match=named):
+        decode(Invocation, text)
+
+
+@pytest.mark.parametrize("field", ["invocation_id", "version", "deadline_us"])
+def test_a_missing_field_is_named(field: str) -> None:
+    data = json.loads(encode(invocation()))
+    del data[field]
+
+    with pytest.raises(ContractError, match=field):
+        decode(Invocation, json.dumps(data))
+
+
+@given(st.text())
+def test_rubbish_is_a_contract_error_and_nothing_else(text: str) -> None:
+    with pytest.raises(ContractError):
+        decode(Invocation, text)
+
+
+def test_deeply_nested_rubbish_is_a_contract_error_too() -> None:
+    with pytest.raises(ContractError):
+        decode(Invocation, "[" * 200_000)
+
+
+def test_values_check_themselves_at_birth() -> None:
+    with pytest.raises(ContractError, match="memory_mb"):
+        version(memory_mb=0)
+    with pytest.raises(ContractError, match="terminal"):
+        Outcome(status=Status.RUNNING, payload=None)
+
+
+def test_nothing_follows_a_terminal_status_and_every_other_can_end() -> None:
+    assert {Status.SUCCEEDED, Status.FAILED, Status.EXPIRED, Status.ABANDONED} == TERMINAL
+    assert all(following & TERMINAL for status, following in STEPS.items() if status not in TERMINAL)

@@ -1,0 +1,116 @@
+"""Finding and reading cgroups, on trees of plain files laid out as the kernel's."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from shared_lua.contract import PeakScope
+from worker_agent.cgroup import V1, V2, Mount, V1Meter, V2Meter, find_layout, quota_us
+from worker_agent.errors import UnknownLayoutError
+
+V1_MOUNTS = """\
+24 30 0:22 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct
+25 30 0:23 / /sys/fs/cgroup/memory rw,nosuid shared:10 - cgroup cgroup rw,memory
+26 30 0:24 / /sys/fs/cgroup/unified rw,nosuid shared:11 - cgroup2 cgroup2 rw
+31 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+"""
+
+
+def v2_mounts(point: Path) -> str:
+    return f"30 23 0:26 / {point} rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
+
+
+def test_a_hybrid_host_counts_as_v1() -> None:
+    assert isinstance(find_layout(V1_MOUNTS), V1)
+
+
+def test_a_tree_with_the_controllers_is_v2(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.controllers").write_text("cpuset cpu io memory pids\n")
+
+    assert isinstance(find_layout(v2_mounts(tmp_path)), V2)
+
+
+def test_a_bare_v2_tree_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.controllers").write_text("\n")
+
+    with pytest.raises(UnknownLayoutError, match="no known cgroup layout"):
+        find_layout(v2_mounts(tmp_path))
+
+
+def test_a_host_without_cgroups_is_refused_with_a_sentence() -> None:
+    with pytest.raises(UnknownLayoutError, match="no known cgroup layout"):
+        find_layout("31 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n")
+
+
+@pytest.mark.parametrize(
+    ("root", "cgroup", "path"),
+    [
+        ("/", "/docker/abc", "docker/abc"),
+        ("/", "/system.slice/docker-abc.scope", "system.slice/docker-abc.scope"),
+        ("/outer", "/outer/docker/abc", "docker/abc"),
+    ],
+)
+def test_a_cgroups_name_is_resolved_against_what_is_mounted(root: str, cgroup: str, path: str) -> None:
+    assert Path(os.path.normpath(Mount(Path("/m"), root).path(cgroup))) == Path("/m") / path
+
+
+@pytest.fixture
+def v1(tmp_path: Path) -> Path:
+    (tmp_path / "cpuacct.usage").write_text("123456789\n")
+    (tmp_path / "memory.max_usage_in_bytes").write_text("9000000\n")
+    (tmp_path / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
+    (tmp_path / "cpu.cfs_quota_us").write_text("-1\n")
+    return tmp_path
+
+
+def test_v1_counters_are_read_through_open_descriptors(v1: Path) -> None:
+    meter = V1Meter(v1, v1, v1)
+    (v1 / "cpuacct.usage").write_text("223456789\n")
+
+    reading = meter.read()
+    meter.close()
+
+    assert (reading.cpu_us, reading.peak_memory_bytes, reading.oom_kills) == (223_456, 9_000_000, 2)
+    assert meter.peak_scope is PeakScope.INVOCATION
+
+
+def test_v1_cpu_is_limited_in_proportion_to_memory(v1: Path) -> None:
+    meter = V1Meter(v1, v1, v1)
+
+    meter.set_cpu(1769)
+    meter.close()
+
+    assert (v1 / "cpu.cfs_quota_us").read_text() == "100000"
+
+
+@pytest.fixture
+def v2(tmp_path: Path) -> Path:
+    (tmp_path / "cpu.stat").write_text("usage_usec 777\nuser_usec 500\nsystem_usec 277\n")
+    (tmp_path / "memory.peak").write_text("8000000\n")
+    (tmp_path / "memory.events").write_text("low 0\nhigh 0\nmax 4\noom 1\noom_kill 1\n")
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    return tmp_path
+
+
+def test_v2_counters_are_read(v2: Path) -> None:
+    meter = V2Meter(v2)
+    (v2 / "memory.peak").write_text("8000000\n")
+
+    reading = meter.read()
+    meter.set_cpu(128)
+    meter.close()
+
+    assert (reading.cpu_us, reading.peak_memory_bytes, reading.oom_kills) == (777, 8_000_000, 1)
+    assert (v2 / "cpu.max").read_text() == "7235 100000"
+
+
+def test_a_kernel_that_does_not_count_peaks_is_refused_by_the_files_name(v2: Path) -> None:
+    (v2 / "memory.peak").unlink()
+
+    with pytest.raises(UnknownLayoutError, match=r"memory\.peak is missing"):
+        V2Meter(v2)
+
+
+def test_the_smallest_share_is_one_the_kernel_takes() -> None:
+    assert [quota_us(mb) for mb in (1, 64, 1769, 10_240)] == [1000, 3617, 100_000, 578_858]

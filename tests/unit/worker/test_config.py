@@ -1,0 +1,30 @@
+"""The agent's settings."""
+
+import pytest
+
+from worker_agent.config import ConfigError, Settings
+
+WHOLE = {
+    "AWS_REGION": "eu-central-1",
+    "HEARTH_REDIS_URL": "redis://r",
+    "HEARTH_BUCKET": "b",
+    "HEARTH_INVOCATIONS_TABLE": "t",
+    "HEARTH_QUEUE_URL": "q",
+}
+
+
+def test_what_is_not_said_has_a_default() -> None:
+    settings = Settings.from_env(WHOLE)
+
+    assert (settings.slots, settings.visibility_s, settings.prices.step_us) == (8, 30, 1000)
+
+
+def test_every_missing_name_is_named_at_once() -> None:
+    with pytest.raises(ConfigError, match=r"AWS_REGION is not set.*HEARTH_QUEUE_URL is not set"):
+        Settings.from_env({k: v for k, v in WHOLE.items() if k not in ("AWS_REGION", "HEARTH_QUEUE_URL")})
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", ""])
+def test_a_number_that_is_none_is_named(value: str) -> None:
+    with pytest.raises(ConfigError, match="HEARTH_SLOTS must be a whole number above zero"):
+        Settings.from_env({**WHOLE, "HEARTH_SLOTS": value})
