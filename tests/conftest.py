@@ -1,6 +1,7 @@
 """Fixtures for the real parts: one Redis, one AWS stand-in and their data, each started and ended by the test run."""
 
 import json
+import logging
 import os
 import shutil
 import socket
@@ -22,6 +23,10 @@ ROOT = Path(__file__).resolve().parent.parent
 for name in [name for name in os.environ if name.startswith(("AWS_", "HEARTH_"))]:
     del os.environ[name]
 os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="us-east-1")
+
+
+# moto's server logs every request: in a failing test that would bury what matters.
+logging.getLogger("werkzeug").setLevel(logging.WARNING)
 
 
 def free_port() -> int:

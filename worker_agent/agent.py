@@ -61,7 +61,8 @@ class Agent:
         if self._engine_in_doubt.is_set() and not self._await_engine():
             return
         permits = self._take_permits()
-        deliveries = self._receive(permits) if permits else []
+        # A stop may have come while it waited for the permit: then what is free stays free.
+        deliveries = self._receive(permits) if permits and not self._stopping.is_set() else []
         for _ in range(permits - len(deliveries)):
             self._permits.release()
         for delivery in deliveries:

@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from aws_xray_sdk.core import AWSXRayRecorder
-from aws_xray_sdk.core.models.trace_header import TraceHeader
-
 from shared_lua.contract import Invocation, Settlement, Status, Usage
 
 DAEMON = "AWS_XRAY_DAEMON_ADDRESS"
@@ -29,6 +26,11 @@ class XRayTracer:
     """Sends one segment per run, with a subsegment for each phase, to a daemon by UDP."""
 
     def __init__(self, daemon_address: str) -> None:
+        # Imported only where it is used: the import alone opens a socket and costs some 50 ms.
+        from aws_xray_sdk.core import AWSXRayRecorder  # noqa: PLC0415
+        from aws_xray_sdk.core.models.trace_header import TraceHeader  # noqa: PLC0415
+
+        self._parse = TraceHeader.from_header_str
         self._recorder = AWSXRayRecorder()
         self._recorder.configure(
             service="hearth-worker",
@@ -40,7 +42,7 @@ class XRayTracer:
 
     def record(self, invocation: Invocation, settlement: Settlement) -> None:
         """Send the segment of one run, as part of the trace its Invocation carries, if that is sampled."""
-        header = TraceHeader.from_header_str(invocation.trace_header)
+        header = self._parse(invocation.trace_header)
         if not header.root or header.sampled == 0 or settlement.usage is None:
             return
         segment = self._recorder.begin_segment("hearth-worker", header.root, header.parent, sampling=1)

@@ -2,35 +2,15 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from shared_lua.contract import Invocation, Version
-from tests.builders import ran, version
+from shared_lua.contract import Version
+from tests.builders import version
+from tests.fakes import FakeSandbox
 from worker_agent.lifecycle import SlotState
 from worker_agent.pool import Lease, Pool, PoolFullError
-from worker_agent.sandbox import Ran, Started
-
-
-@dataclass(eq=False)
-class FakeSandbox:
-    """A sandbox that remembers what was done to it."""
-
-    version: Version
-    started: Started = field(default_factory=lambda: Started(0, 0))
-    usable: bool = True
-    destroyed: list[str] = field(default_factory=list)
-
-    def invoke(self, invocation: Invocation, payload: bytes) -> Ran:
-        return ran()
-
-    def alive(self) -> bool:
-        return self.usable
-
-    def destroy(self, reason: str) -> None:
-        self.destroyed.append(reason)
 
 
 def making(of: Version) -> Callable[[], FakeSandbox]:

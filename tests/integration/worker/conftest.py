@@ -1,0 +1,43 @@
+"""Real parts for the worker's tests: an engine that counts, sandboxes that are removed whatever happens."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared_lua.contract import Version
+from worker_agent import engine
+from worker_agent.cgroup import find_layout
+from worker_agent.docker_sandbox import DockerSandbox, DockerSandboxes, Limits, Owner
+
+
+class TidySandboxes(DockerSandboxes):
+    """The real thing; it remembers what it made, so that a test that fails half-way leaves nothing open."""
+
+    def __init__(self, on: engine.Engine) -> None:
+        layout = find_layout(Path("/proc/self/mountinfo").read_text())
+        super().__init__(on, layout, Owner("tests"), Limits())
+        self.made: list[DockerSandbox] = []
+
+    def start(self, version: Version, code: bytes) -> DockerSandbox:
+        sandbox = super().start(version, code)
+        self.made.append(sandbox)
+        return sandbox
+
+
+@pytest.fixture
+def docker_engine() -> Iterator[engine.Engine]:
+    client = engine.connect()
+    counted = engine.Engine(client)
+    counted.ping()
+    yield counted
+    client.close()
+
+
+@pytest.fixture
+def sandboxes(docker_engine: engine.Engine) -> Iterator[TidySandboxes]:
+    tidy = TidySandboxes(docker_engine)
+    yield tidy
+    for sandbox in tidy.made:
+        sandbox.destroy("the test is over")
+    assert tidy.close() == 0
