@@ -1,0 +1,79 @@
+"""Reads the controller's settings from an environment, once; never looks at the environment again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: A shorter seed could be searched for; every access key's secret hangs on it.
+MIN_SEED_CHARS = 32
+
+REQUIRED = (
+    "AWS_REGION",
+    "HEARTH_REDIS_URL",
+    "HEARTH_BUCKET",
+    "HEARTH_INVOCATIONS_TABLE",
+    "HEARTH_QUEUE_URL",
+    "HEARTH_FUNCTIONS_TABLE",
+    "HEARTH_CREDENTIALS_TABLE",
+    "HEARTH_SECRET_SEED",
+)
+
+#: Whole numbers that have a default.
+NUMBERS = {
+    "HEARTH_TENANT_RATE_PER_S": 500,
+    "HEARTH_TENANT_BURST": 1000,
+    "HEARTH_ADDRESS_RATE_PER_S": 500,
+    "HEARTH_ADDRESS_BURST": 1000,
+    "HEARTH_SYNC_WAIT_S": 25,
+    "HEARTH_SYNC_QUEUE_S": 60,
+    "HEARTH_ASYNC_QUEUE_S": 21_600,
+}
+
+
+class SettingsError(ValueError):
+    """The environment lacks a setting or holds one that cannot be used; the sentence names each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything the controller must be told."""
+
+    region: str
+    redis_url: str
+    bucket: str
+    invocations_table: str
+    queue_url: str
+    functions_table: str
+    credentials_table: str
+    secret_seed: str
+    tenant_rate_per_s: int
+    tenant_burst: int
+    address_rate_per_s: int
+    address_burst: int
+    sync_wait_s: int  #: how long a synchronous call is held before it turns into a 202
+    sync_queue_s: int  #: how long a synchronous Invocation may wait for its start
+    async_queue_s: int  #: the same for an asynchronous one
+    xray_address: str | None  #: host:port of the X-Ray daemon; no tracing without it
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Give the settings that `environ` holds; raise SettingsError naming all that is missing or wrong."""
+        missing = [name for name in REQUIRED if not environ.get(name)]
+        if missing:
+            raise SettingsError(f"set {', '.join(missing)}: the controller cannot start without")
+        if len(environ["HEARTH_SECRET_SEED"]) < MIN_SEED_CHARS:
+            raise SettingsError(f"HEARTH_SECRET_SEED must have {MIN_SEED_CHARS} characters or more")
+        values: dict[str, Any] = {_field(name): environ[name] for name in REQUIRED}
+        values |= {_field(name): _number(environ, name, default) for name, default in NUMBERS.items()}
+        return cls(**values, xray_address=environ.get("AWS_XRAY_DAEMON_ADDRESS") or None)
+
+
+def _field(name: str) -> str:
+    return name.removeprefix("AWS_").removeprefix("HEARTH_").lower()
+
+
+def _number(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name) or str(default)
+    if not text.isdecimal() or int(text) < 1:
+        raise SettingsError(f"{name} must be a whole number of 1 or more, not {text!r}")
+    return int(text)

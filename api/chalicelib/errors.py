@@ -1,0 +1,150 @@
+"""The errors that leave through a door, with HTTP status and Lambda's name for each; never a library's own."""
+
+from typing import ClassVar
+
+from shared_lua.scripts import Verdict
+
+
+class HearthError(Exception):
+    """Something went wrong on our side; the request id names it in our log."""
+
+    status: ClassVar[int] = 500
+    #: What door 1 answers instead, where Lambda's status differs from the one that HTTP suggests.
+    lambda_status: ClassVar[int | None] = None
+    error_type: ClassVar[str] = "ServiceException"
+
+    def __init__(self, sentence: str | None = None) -> None:
+        super().__init__(sentence or self.__doc__)
+
+    def headers(self) -> dict[str, str]:
+        """Headers that tell the caller what to do."""
+        return {}
+
+    def fields(self) -> dict[str, str]:
+        """Further members of door 1's error object."""
+        return {}
+
+
+class InvalidParameterError(HearthError):
+    """A parameter is missing, out of range or not offered."""
+
+    status = 400
+    error_type = "InvalidParameterValueException"
+
+
+class InvalidRequestContentError(HearthError):
+    """The body is not what this operation takes."""
+
+    status = 400
+    error_type = "InvalidRequestContentException"
+
+
+class TooLargeError(HearthError):
+    """The body is larger than this operation takes."""
+
+    status = 413
+    error_type = "RequestTooLargeException"
+
+
+class NotFoundError(HearthError):
+    """No such thing."""
+
+    status = 404
+    error_type = "ResourceNotFoundException"
+
+
+class ConflictError(HearthError):
+    """The thing exists already, or somebody else is changing it."""
+
+    status = 409
+    error_type = "ResourceConflictException"
+
+
+class RevisionMismatchError(HearthError):
+    """The RevisionId provided does not match the latest one. Call GetFunction to retrieve the latest."""
+
+    status = 412
+    error_type = "PreconditionFailedException"
+
+
+class UnauthenticatedError(HearthError):
+    """The caller is nobody we know."""
+
+    status = 403
+
+
+class MissingCredentialsError(UnauthenticatedError):
+    """No credentials: send an `x-api-key` header, or sign the request with AWS Signature Version 4."""
+
+    status = 401
+    lambda_status = 403
+    error_type = "MissingAuthenticationTokenException"
+
+    def headers(self) -> dict[str, str]:
+        """What to authenticate with."""
+        return {"WWW-Authenticate": "AWS4-HMAC-SHA256"}
+
+
+class WrongApiKeyError(UnauthenticatedError):
+    """This API key belongs to no tenant: it is mistyped, or was revoked."""
+
+    error_type = "AccessDeniedException"
+
+
+class UnknownAccessKeyError(UnauthenticatedError):
+    """The security token included in the request is invalid: no tenant has this access key id."""
+
+    error_type = "UnrecognizedClientException"
+
+
+class IncompleteSignatureError(UnauthenticatedError):
+    """The Authorization header is not an AWS Signature Version 4, or signs too little."""
+
+    error_type = "IncompleteSignatureException"
+
+
+class InvalidSignatureError(UnauthenticatedError):
+    """The request signature we calculated does not match the signature you provided. Check your secret access key."""
+
+    error_type = "InvalidSignatureException"
+
+
+class TooManyRequestsError(HearthError):
+    """Too Many Requests"""
+
+    status = 429
+    error_type = "TooManyRequestsException"
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__()
+        self._verdict = verdict
+
+    def headers(self) -> dict[str, str]:
+        """When to come back, in whole seconds and never 0: a caller told 0 would hammer."""
+        return {
+            "Retry-After": str(max(1, -(-self._verdict.wait_ms // 1000))),
+            "RateLimit-Limit": str(self._verdict.limit),
+            "RateLimit-Remaining": str(self._verdict.remaining),
+            "RateLimit-Reset": str(max(1, -(-self._verdict.reset_ms // 1000))),
+        }
+
+    def fields(self) -> dict[str, str]:
+        """Lambda's name for this kind of refusal."""
+        return {"Reason": "CallerRateLimitExceeded"}
+
+
+class UnservedError(HearthError):
+    """The platform could not do it now; nothing was billed."""
+
+    status = 503
+
+    def headers(self) -> dict[str, str]:
+        """When to come back, in seconds."""
+        return {"Retry-After": "5"}
+
+
+class UnavailableError(UnservedError):
+    """A part that this call needs is down."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(f"{part} is not answering, and this call needs it. Try again in a few seconds.")

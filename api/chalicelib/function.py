@@ -1,0 +1,108 @@
+"""What a Function is: a name with a configuration and the Version it stands for; never where it is kept."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chalicelib import limits
+from chalicelib.naming import Home, checked_name
+from shared_lua.contract import Version
+
+DEFAULT_MEMORY_MB = 128
+DEFAULT_TIMEOUT_S = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """What a tenant says about a function beside its code, checked at birth."""
+
+    name: str
+    runtime: str
+    handler: str
+    memory_mb: int = DEFAULT_MEMORY_MB
+    timeout_s: int = DEFAULT_TIMEOUT_S
+    environment: Mapping[str, str] = field(default_factory=dict)
+    role: str = ""  #: kept and shown, since Lambda's clients must send one; grants nothing
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        checked_name(self.name)
+        limits.check_runtime(self.runtime)
+        limits.check_handler(self.handler)
+        limits.check_memory(self.memory_mb)
+        limits.check_timeout(self.timeout_s)
+        limits.check_environment(self.environment)
+        limits.check_text("Description", self.description, limits.MAX_DESCRIPTION_CHARS)
+        limits.check_text("Role", self.role, limits.MAX_ROLE_CHARS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """A zip that passed the gate."""
+
+    sha256: str  #: hex
+    zip_bytes: int
+    unpacked_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """A name, the Version that an Invocation of it gets, and what is only shown."""
+
+    version: Version
+    role: str
+    description: str
+    modified_at_us: int
+    revision: str  #: another one after every change
+
+    @property
+    def configuration(self) -> Configuration:
+        """What was said about the function beside its code."""
+        version = self.version
+        return Configuration(
+            name=version.function,
+            runtime=version.runtime,
+            handler=version.handler,
+            memory_mb=version.memory_mb,
+            timeout_s=version.timeout_s,
+            environment=version.environment,
+            role=self.role,
+            description=self.description,
+        )
+
+    @property
+    def code(self) -> Code:
+        """The zip it runs."""
+        version = self.version
+        return Code(sha256=version.code_sha256, zip_bytes=version.code_bytes, unpacked_bytes=version.unpacked_bytes)
+
+
+def mint_version(home: Home, tenant: str, configuration: Configuration, code: Code) -> Version:
+    """Give the Version that this code with this configuration is; equal ones get equal ids."""
+    content = {
+        # Tenant and name count: a sandbox is kept by version id, and must never serve two tenants.
+        "tenant": tenant,
+        "function": configuration.name,
+        "code_sha256": code.sha256,
+        "runtime": configuration.runtime,
+        "handler": configuration.handler,
+        "memory_mb": configuration.memory_mb,
+        "timeout_s": configuration.timeout_s,
+        "environment": dict(configuration.environment),
+    }
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return Version(
+        tenant=tenant,
+        function=configuration.name,
+        version_id=hashlib.sha256(canonical.encode()).hexdigest()[:32],
+        arn=home.arn(tenant, configuration.name),
+        runtime=configuration.runtime,
+        handler=configuration.handler,
+        memory_mb=configuration.memory_mb,
+        timeout_s=configuration.timeout_s,
+        code_sha256=code.sha256,
+        code_bytes=code.zip_bytes,
+        unpacked_bytes=code.unpacked_bytes,
+        environment=configuration.environment,
+    )

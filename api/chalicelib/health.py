@@ -1,0 +1,25 @@
+"""Asks every part whether it answers; never repairs one."""
+
+from collections.abc import Callable, Mapping
+
+from chalicelib.errors import UnavailableError
+
+
+class Health:
+    """The parts by name, each with a check that raises UnavailableError when it is down."""
+
+    def __init__(self, checks: Mapping[str, tuple[Callable[[], None], ...]]) -> None:
+        self._checks = checks
+
+    def states(self) -> dict[str, str]:
+        """Give each part's state: `ok`, or a sentence."""
+        return {part: _state(checks) for part, checks in self._checks.items()}
+
+
+def _state(checks: tuple[Callable[[], None], ...]) -> str:
+    try:
+        for check in checks:
+            check()
+    except UnavailableError as error:
+        return str(error)
+    return "ok"

@@ -1,0 +1,141 @@
+"""From a call to an Invocation on a lane, and back from its answer; never runs user code."""
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib import limits
+from chalicelib.config import Settings
+from chalicelib.durable_lane import DurableLane
+from chalicelib.errors import NotFoundError, UnavailableError, UnservedError
+from chalicelib.functions import Functions
+from chalicelib.ledger import Ledger, Row
+from chalicelib.payload_store import PayloadStore
+from chalicelib.redis_gate import RedisGate
+from chalicelib.tracing import Tracing
+from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status, Version
+
+#: An event that takes more than this in its message, where quotes are escaped, goes through S3 instead.
+MAX_QUEUED_BYTES = 128 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What a caller asks to be run."""
+
+    function: str
+    event: bytes
+    mode: Mode
+    client_context: str | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a caller gets: the Invocation's id, and its outcome unless it is still to come."""
+
+    invocation_id: str
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invocations:
+    """The use-cases. Nothing is stored nor queued for a wish that is refused."""
+
+    functions: Functions
+    ledger: Ledger
+    payloads: PayloadStore
+    lane: DurableLane
+    answers: RedisGate
+    tracing: Tracing
+    settings: Settings
+    now_us: Callable[[], int]
+
+    def check(self, tenant: str, wish: Wish) -> None:
+        """Raise what `invoke` would raise, and run nothing."""
+        limits.event_text(wish.event)
+        self.functions.get(tenant, wish.function)
+
+    def invoke(self, tenant: str, wish: Wish) -> Reply:
+        """Hand the wish to a worker and, when synchronous, wait for its outcome.
+
+        Raises what is wrong with the wish, UnavailableError, and UnservedError when the platform gave it up.
+        """
+        event = limits.event_text(wish.event)
+        version = self.functions.get(tenant, wish.function).version
+        invocation = self._mint(version, wish, event)
+        with self.tracing.subsegment("queue"):
+            self._send(invocation, event)
+        outcome = self._wait(invocation.invocation_id) if wish.mode is Mode.SYNC else None
+        if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
+            raise UnservedError(_sentence(outcome))
+        return Reply(invocation.invocation_id, outcome)
+
+    def row(self, tenant: str, invocation_id: str) -> Row:
+        """Give what the ledger knows of an Invocation; raise NotFoundError, also when it is another tenant's."""
+        row = self.ledger.find(invocation_id)
+        if row is None or row.tenant != tenant:
+            raise NotFoundError(f"Invocation not found: {invocation_id}")
+        return row
+
+    def payload(self, settlement: Settlement) -> str | None:
+        """Give the answer's text, wherever it waits."""
+        outcome = settlement.outcome
+        return outcome.payload if outcome.payload is not None else self.payloads.result(settlement.invocation_id)
+
+    def _mint(self, version: Version, wish: Wish, event: str) -> Invocation:
+        now_us = self.now_us()
+        queue_s = self.settings.sync_queue_s if wish.mode is Mode.SYNC else self.settings.async_queue_s
+        small = len(json.dumps(event, ensure_ascii=False).encode()) <= MAX_QUEUED_BYTES
+        return Invocation(
+            invocation_id=str(uuid.uuid4()),
+            version=version,
+            mode=wish.mode,
+            admitted_at_us=now_us,
+            deadline_us=now_us + (queue_s + version.timeout_s) * 1_000_000,
+            payload=event if small else None,
+            trace_header=self.tracing.header(),
+            client_context=wish.client_context,
+        )
+
+    def _send(self, invocation: Invocation, event: str) -> None:
+        """Payload, row, message, in this order: a worker that has the message finds everything it needs."""
+        try:
+            if invocation.payload is None:
+                self.payloads.put(invocation.invocation_id, event)
+            self.ledger.open(invocation)
+            self.lane.send(invocation)
+        except UnavailableError:
+            # The caller is told that nothing was accepted; a message sent after all finds no row and is not run.
+            self.ledger.forget(invocation.invocation_id)
+            if invocation.payload is None:
+                self.payloads.forget(invocation.invocation_id)
+            raise
+
+    def _wait(self, invocation_id: str) -> Outcome | None:
+        """Give the outcome, None when it does not come in time or cannot be fetched: the ledger will have it."""
+        try:
+            with self.tracing.subsegment("wait"):
+                settlement = self.answers.wait_answer(invocation_id, self.settings.sync_wait_s)
+            return self._whole(settlement) if settlement else None
+        except UnavailableError:
+            return None
+
+    def _whole(self, settlement: Settlement) -> Outcome:
+        outcome = settlement.outcome
+        return Outcome(
+            status=outcome.status,
+            payload=self.payload(settlement),
+            error_type=outcome.error_type,
+            log_tail=outcome.log_tail,
+            executed=outcome.executed,
+        )
+
+
+def _sentence(outcome: Outcome) -> str | None:
+    """Give what the worker said about work it could not do: the message of Lambda's error object."""
+    try:
+        said = json.loads(outcome.payload or "")["errorMessage"]
+    except (ValueError, KeyError, TypeError):
+        return outcome.error_type
+    return str(said)

@@ -1,0 +1,125 @@
+"""The API's limits, in one place, each with the check that enforces it; never the reason of one caller."""
+
+import json
+import re
+from collections.abc import Mapping
+
+from chalicelib.errors import InvalidParameterError, InvalidRequestContentError, TooLargeError
+from shared_lua.contract import MIB
+
+RUNTIMES = ("python3.11",)
+MEMORY_MB = range(64, 10_240 + 1)
+TIMEOUT_S = range(1, 900 + 1)
+MAX_HANDLER_CHARS = 128
+MAX_DESCRIPTION_CHARS = 256
+MAX_ROLE_CHARS = 2048
+MAX_ENVIRONMENT_BYTES = 4096
+MAX_ZIP_BYTES = 50 * MIB
+MAX_UNPACKED_BYTES = 250 * MIB
+MAX_ZIP_ENTRIES = 20_000
+MAX_PAYLOAD_BYTES = 6 * MIB
+MAX_CLIENT_CONTEXT_CHARS = 3583  #: of base64, as Lambda counts it
+MAX_PAGE = 50  #: functions on one page of a listing
+
+ENVIRONMENT_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
+
+#: Lambda sets these itself; a function that set them would lie to its own runtime.
+RESERVED_NAMES = frozenset(
+    {
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+    }
+)
+
+
+def check_runtime(runtime: str) -> None:
+    """Raise InvalidParameterError unless the runtime is offered."""
+    if runtime not in RUNTIMES:
+        raise InvalidParameterError(f"Runtime {runtime!r} is not offered; offered: {', '.join(RUNTIMES)}")
+
+
+def check_handler(handler: str) -> None:
+    """Raise InvalidParameterError unless the handler can name a function in a file."""
+    check_text("Handler", handler, MAX_HANDLER_CHARS)
+    if not re.fullmatch(r"\S+\.[^\s.]+", handler):
+        raise InvalidParameterError(f"Handler {handler!r} must be file.function, such as main.handler")
+
+
+def check_memory(memory_mb: int) -> None:
+    """Raise InvalidParameterError unless the memory is within the range offered."""
+    _check_range("Memory", memory_mb, MEMORY_MB, "MB")
+
+
+def check_timeout(timeout_s: int) -> None:
+    """Raise InvalidParameterError unless the timeout is within the range offered."""
+    _check_range("Timeout", timeout_s, TIMEOUT_S, "seconds")
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Raise InvalidParameterError unless every name and value can be set for a function, and all fit."""
+    for name, value in environment.items():
+        if name in RESERVED_NAMES:
+            raise InvalidParameterError(
+                f"The environment variable {name} is reserved: it is set for the function already"
+            )
+        if not ENVIRONMENT_NAME.fullmatch(name) or "\0" in value:
+            raise InvalidParameterError(
+                f"The environment variable {name!r} needs a name of two or more letters, digits and underscores,"
+                " the first a letter, and a value without NUL"
+            )
+        check_text(f"The environment variable {name}", value, MAX_ENVIRONMENT_BYTES)
+    total = sum(len(text.encode()) for pair in environment.items() for text in pair)
+    if total > MAX_ENVIRONMENT_BYTES:
+        raise InvalidParameterError(f"The environment takes {total} bytes; {MAX_ENVIRONMENT_BYTES} are allowed")
+
+
+def check_text(what: str, text: str, most_chars: int) -> None:
+    """Raise InvalidParameterError when a free text cannot be kept: too long, or with half a character in it."""
+    if re.search("[\ud800-\udfff]", text):
+        raise InvalidParameterError(f"{what} holds half of a surrogate pair, which is no character")
+    if len(text) > most_chars:
+        raise InvalidParameterError(f"{what} has {len(text)} characters; {most_chars} are allowed")
+
+
+def check_zip_size(zip_bytes: int) -> None:
+    """Raise TooLargeError when a zip has more bytes than an upload may."""
+    if zip_bytes > MAX_ZIP_BYTES:
+        raise TooLargeError(f"The zip has {zip_bytes} bytes; {MAX_ZIP_BYTES} are allowed")
+
+
+def event_text(body: bytes) -> str:
+    """Give the event's JSON text, `{}` for an empty body; raise TooLargeError or InvalidRequestContentError."""
+    if len(body) > MAX_PAYLOAD_BYTES:
+        raise TooLargeError(f"The event has {len(body)} bytes; {MAX_PAYLOAD_BYTES} are allowed")
+    try:
+        text = body.decode() or "{}"
+        json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequestContentError(f"Could not parse request body into json: {error}") from None
+    return text
+
+
+def _refuse_constant(word: str) -> None:
+    """Python reads NaN and Infinity, JSON does not know them, and a function in another language would choke."""
+    raise ValueError(f"{word} is not JSON")
+
+
+def _check_range(what: str, value: int, allowed: range, unit: str) -> None:
+    if value not in allowed:
+        raise InvalidParameterError(f"{what} must be {allowed.start} to {allowed.stop - 1} {unit}, not {value}")

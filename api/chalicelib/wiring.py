@@ -1,0 +1,136 @@
+"""Builds the controller out of its parts; the only file that makes a client, and never at import."""
+
+import functools
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import redis
+from botocore.config import Config
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from chalicelib.auth import Authenticator
+from chalicelib.code_store import CodeStore
+from chalicelib.config import Settings
+from chalicelib.credentials import CredentialTable
+from chalicelib.durable_lane import DurableLane
+from chalicelib.entrance import Entrance
+from chalicelib.functions import Functions
+from chalicelib.health import Health
+from chalicelib.invocations import Invocations
+from chalicelib.ledger import Ledger
+from chalicelib.naming import Home
+from chalicelib.payload_store import PayloadStore
+from chalicelib.redis_gate import RedisGate
+from chalicelib.registry import Registry
+from chalicelib.tenants import Tenants
+from chalicelib.tracing import NoTracing, Tracing
+
+#: A part that is down must be told to the caller as a 503, well before the gateway gives up at 29 s.
+CLIENT = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 2},
+    max_pool_connections=64,
+)
+
+#: Presigned links work in every region only with this signature.
+S3_CLIENT = CLIENT.merge(Config(signature_version="s3v4"))
+
+REDIS_TIMEOUT_S = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Controller:
+    """Everything a door may use."""
+
+    entrance: Entrance
+    home: Home
+    functions: Functions
+    invocations: Invocations
+    tenants: Tenants
+    health: Health
+    tracing: Tracing
+
+
+@functools.cache
+def controller() -> Controller:
+    """Give this process's controller, built from its environment on the first call; raise SettingsError."""
+    return build(Settings.from_env(os.environ))
+
+
+def build(settings: Settings) -> Controller:
+    """Give a new controller; touches no network."""
+    session = boto3.session.Session(region_name=settings.region)
+    dynamodb = session.client("dynamodb", config=CLIENT)
+    s3 = session.client("s3", config=S3_CLIENT)
+    lane = DurableLane(session.client("sqs", config=CLIENT), settings.queue_url)
+    credentials = CredentialTable(dynamodb, settings.credentials_table, time.monotonic)
+    registry = Registry(dynamodb, settings.functions_table)
+    ledger = Ledger(dynamodb, settings.invocations_table)
+    code_store = CodeStore(s3, settings.bucket)
+    gate = _gate(settings)
+    tracing = _tracing(settings.xray_address)
+    home = Home(settings.region)
+    functions = Functions(registry, code_store, home, _now_us)
+    payloads = PayloadStore(s3, settings.bucket)
+    authenticator = Authenticator(credentials, settings.secret_seed, settings.region, time.time)
+    return Controller(
+        entrance=Entrance(authenticator, gate, settings),
+        home=home,
+        functions=functions,
+        invocations=Invocations(
+            functions=functions,
+            ledger=ledger,
+            payloads=payloads,
+            lane=lane,
+            answers=gate,
+            tracing=tracing,
+            settings=settings,
+            now_us=_now_us,
+        ),
+        tenants=Tenants(credentials, settings.secret_seed, time.time),
+        health=Health(
+            {
+                "redis": (gate.check,),
+                "tables": (registry.check, ledger.check, credentials.check),
+                "bucket": (code_store.check,),
+                "queue": (lane.check,),
+            }
+        ),
+        tracing=tracing,
+    )
+
+
+def _gate(settings: Settings) -> RedisGate:
+    """Two clients of one Redis: a wait for an answer may be silent for long, everything else may not.
+
+    The patient one never retries: a second wait would outlast the gateway, and could take an answer that was lost.
+    """
+    quick = _redis(settings, REDIS_TIMEOUT_S, retries=1)
+    patient = _redis(settings, settings.sync_wait_s + REDIS_TIMEOUT_S, retries=0)
+    return RedisGate(quick, patient)
+
+
+def _tracing(address: str | None) -> Tracing:
+    if address is None:
+        return NoTracing()
+    from chalicelib.xray import XRay  # noqa: PLC0415  importing the SDK takes 0.3 s and opens a socket
+
+    return XRay(address)
+
+
+def _redis(settings: Settings, timeout_s: int, retries: int) -> Any:
+    return redis.Redis.from_url(
+        settings.redis_url,
+        socket_connect_timeout=REDIS_TIMEOUT_S,
+        socket_timeout=timeout_s,
+        retry=Retry(NoBackoff(), retries),
+    )
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

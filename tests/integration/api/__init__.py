@@ -1,0 +1,1 @@
+"""The controller on one real Redis and the AWS stand-in."""
