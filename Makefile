@@ -1,0 +1,45 @@
+# Hearth on one machine. Every target first makes sure that what it needs is installed (local/setup.sh).
+
+PYTHON := .venv/bin/python
+ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
+PACKAGES := shared_lua worker_agent chalicelib local loadtest tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test images check up down status bench-first clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+
+setup: ## installs what is missing: Debian packages, the Python environment
+	@local/setup.sh
+
+demo: setup ## starts a stack, shows what Hearth does and what it costs, takes the stack down
+	@$(ROOT) $(PYTHON) -m local demo
+
+test: setup ## runs every test, on real Redis, Docker and an AWS stand-in
+	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m pytest $(ARGS)
+
+images: setup ## builds the runtime images that are new
+	@$(ROOT) $(PYTHON) -m local engine -- true
+
+check: setup ## lint, format and types
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy $(addprefix -p ,$(PACKAGES))
+
+up: setup ## starts a stack and stays in the foreground; Ctrl-C takes it down
+	@$(ROOT) $(PYTHON) -m local up $(ARGS)
+
+down: setup ## takes down the stack that `make up` started
+	@$(ROOT) $(PYTHON) -m local down
+
+status: setup ## says whether a stack runs, and where
+	@$(ROOT) $(PYTHON) -m local status
+
+bench-first: setup ## measures warm calls, cold starts and usage readings
+	@$(ROOT) $(PYTHON) -m loadtest.bench_first
+
+clean: setup ## removes caches and logs; the environment and the images stay
+	@$(ROOT) $(PYTHON) -m local down
+	@$(ROOT) rm -rf .hearth .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec $(ROOT) rm -rf {} +

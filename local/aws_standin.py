@@ -1,0 +1,26 @@
+"""Stands in for AWS: moto's server application behind a server that keeps connections alive; it persists nothing."""
+
+import functools
+import sys
+from typing import Any
+
+from moto import backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from local.process import die_with_parent
+from local.serve import serve
+
+#: Every long poll of SQS holds one thread; there must always be some left for everything else.
+THREADS = 128
+
+
+def application() -> Any:
+    """Give moto's WSGI application. It looks its own folders up at every request; once is enough."""
+    die_with_parent()
+    folders = list(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = functools.partial(list, folders)
+    return DomainDispatcherApplication(create_backend_app)
+
+
+if __name__ == "__main__":
+    serve("local.aws_standin:application", int(sys.argv[1]), THREADS)

@@ -1,0 +1,48 @@
+"""Creates Hearth's bucket, tables and queues in the AWS stand-in, from the template that AWS itself gets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+
+from local.errors import StackError
+from local.state import ROOT
+
+TEMPLATE = ROOT / "infra" / "data.json"
+#: Short, so that on one box the work of a killed agent moves on while somebody watches.
+VISIBILITY_S = 10
+
+#: Which variable carries which output of the template.
+_VARIABLES: Mapping[str, str] = {
+    "HEARTH_BUCKET": "BucketName",
+    "HEARTH_FUNCTIONS_TABLE": "FunctionsTable",
+    "HEARTH_INVOCATIONS_TABLE": "InvocationsTable",
+    "HEARTH_CREDENTIALS_TABLE": "CredentialsTable",
+    "HEARTH_QUEUE_URL": "QueueUrl",
+    "HEARTH_DEAD_LETTERS_URL": "DeadLettersUrl",
+}
+
+
+def create(endpoint: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Create the data resources and give the variables that name them; raise StackError when they do not come to be."""
+    cloudformation = boto3.client(
+        "cloudformation",
+        endpoint_url=endpoint,
+        region_name=environ["AWS_REGION"],
+        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
+    )
+    cloudformation.create_stack(
+        StackName="hearth-data",
+        TemplateBody=TEMPLATE.read_text(),
+        Parameters=[{"ParameterKey": "VisibilitySeconds", "ParameterValue": str(VISIBILITY_S)}],
+    )
+    [stack] = cloudformation.describe_stacks(StackName="hearth-data")["Stacks"]
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        raise StackError(f"The data of {TEMPLATE} could not be created: {stack.get('StackStatusReason', stack)}")
+    return _variables(stack["Outputs"])
+
+
+def _variables(outputs: list[dict[str, Any]]) -> dict[str, str]:
+    values = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+    return {name: values[key] for name, key in _VARIABLES.items()}

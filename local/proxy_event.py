@@ -1,0 +1,165 @@
+"""Spells HTTP as API Gateway does: requests as REST (v1) proxy events, answers back to HTTP; no sockets, no app."""
+
+import base64
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+STAGE = "local"
+
+
+class MalformedAnswerError(ValueError):
+    """The app answered something that API Gateway would not take; it says 502 then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One HTTP request. `path` is percent-encoded; header names are lower-case."""
+
+    request_id: str
+    method: str
+    path: str
+    query: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    source_ip: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Resource:
+    """The route a path belongs to, as the app spells it, and what its parameters hold, still percent-encoded."""
+
+    path: str
+    parameters: Mapping[str, str]
+
+
+class Routes:
+    """The app's routes. A literal segment wins over a parameter, as in API Gateway; a trailing slash does not count."""
+
+    def __init__(self, paths: Collection[str]) -> None:
+        ordered = sorted(paths, key=lambda path: [_is_parameter(segment) for segment in _segments(path)])
+        self._routes = [(path, _segments(path)) for path in ordered]
+
+    def match(self, path: str) -> Resource | None:
+        """Give the resource of a path, None when there is none."""
+        asked = _segments(path)
+        for route, segments in self._routes:
+            parameters = _parameters(segments, asked)
+            if parameters is not None:
+                return Resource(route, parameters)
+        return None
+
+
+def _segments(path: str) -> list[str]:
+    return path.rstrip("/").split("/")
+
+
+def _is_parameter(segment: str) -> bool:
+    return segment.startswith("{")
+
+
+def _parameters(segments: list[str], asked: list[str]) -> dict[str, str] | None:
+    """Give what the parameters hold when the path fits the route, None when it does not."""
+    if len(segments) != len(asked):
+        return None
+    found = {}
+    for segment, value in zip(segments, asked, strict=True):
+        if _is_parameter(segment) and value:
+            found[segment[1:-1]] = value
+        elif segment != value:
+            return None
+    return found
+
+
+def event(request: Request, resource: Resource, binary_types: Collection[str]) -> dict[str, Any]:
+    """Give the proxy event of a request."""
+    query = parse_qsl(request.query, keep_blank_values=True)
+    headers = dict(request.headers)
+    return {
+        "resource": resource.path,
+        "path": request.path,
+        "httpMethod": request.method,
+        "headers": headers or None,
+        "multiValueHeaders": _grouped(request.headers) or None,
+        "queryStringParameters": dict(query) or None,
+        "multiValueQueryStringParameters": _grouped(query) or None,
+        "pathParameters": dict(resource.parameters) or None,
+        "stageVariables": None,
+        "requestContext": _context(request, resource, headers),
+        **_body(request.body, headers.get("content-type", ""), binary_types),
+    }
+
+
+def _context(request: Request, resource: Resource, headers: Mapping[str, str]) -> dict[str, Any]:
+    now = time.time()
+    return {
+        "accountId": "000000000000",
+        "apiId": STAGE,
+        "domainName": headers.get("host", ""),
+        "extendedRequestId": request.request_id,
+        "httpMethod": request.method,
+        "identity": {"sourceIp": request.source_ip, "userAgent": headers.get("user-agent")},
+        "path": request.path,
+        "protocol": "HTTP/1.1",
+        "requestId": request.request_id,
+        "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
+        "requestTimeEpoch": int(now * 1000),
+        "resourceId": resource.path,
+        "resourcePath": resource.path,
+        "stage": STAGE,
+    }
+
+
+def _body(body: bytes, content_type: str, binary_types: Collection[str]) -> dict[str, Any]:
+    if not body:
+        return {"body": None, "isBase64Encoded": False}
+    if is_binary(content_type, binary_types):
+        return {"body": base64.b64encode(body).decode("ascii"), "isBase64Encoded": True}
+    return {"body": body.decode("utf-8", errors="replace"), "isBase64Encoded": False}
+
+
+def is_binary(content_type: str, binary_types: Collection[str]) -> bool:
+    """Say whether bodies of this type travel as base64: its own name, `type/*` or `*/*` is among the binary types."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return bool({kind, f"{kind.partition('/')[0]}/*", "*/*"} & set(binary_types))
+
+
+def _grouped(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for name, value in pairs:
+        groups.setdefault(name, []).append(value)
+    return groups
+
+
+def render(answer: Any, request_id: str) -> Answer:
+    """Give the HTTP answer of a proxy answer; raise MalformedAnswerError when it is not one."""
+    if not isinstance(answer, dict) or type(answer.get("statusCode")) is not int:
+        raise MalformedAnswerError("the answer has no whole number as statusCode")
+    body = answer.get("body") or ""
+    if not isinstance(body, str):
+        raise MalformedAnswerError(f"the body is {type(body).__name__}, not text")
+    data = base64.b64decode(body, validate=True) if answer.get("isBase64Encoded") else body.encode("utf-8")
+    return Answer(answer["statusCode"], _headers(answer, request_id), data)
+
+
+def _headers(answer: Mapping[str, Any], request_id: str) -> list[tuple[str, str]]:
+    """Give the answer's headers, with those that API Gateway adds where the app is silent."""
+    single = {name: [value] for name, value in (answer.get("headers") or {}).items()}
+    groups = {**single, **(answer.get("multiValueHeaders") or {})}
+    headers = [(name, value) for name, values in groups.items() for value in values]
+    if not all(isinstance(value, str) for _, value in headers):
+        raise MalformedAnswerError("a header's value is not text")
+    named = {name.lower() for name, _ in headers}
+    added = {"content-type": "application/json", "x-amzn-requestid": request_id}
+    return headers + [(name, value) for name, value in added.items() if name not in named]

@@ -1,0 +1,114 @@
+"""The import table of ARCHITECTURE.md, held against every import of every module."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+#: package → the packages of ours it may import. What is not here may import nothing of ours.
+MAY_IMPORT: dict[str, set[str]] = {
+    "shared_lua": set(),
+    "chalicelib": {"shared_lua"},
+    "app": {"chalicelib", "shared_lua"},
+    "worker_agent": {"shared_lua"},
+    "local": {"app", "chalicelib", "worker_agent", "shared_lua"},
+    "loadtest": {"worker_agent", "shared_lua"},
+}
+
+#: outside library → the only modules that may import it: its adapter, and the wiring that makes its client.
+ONLY_IN: dict[str, set[str]] = {
+    "docker": {"worker_agent.engine", "local.containers", "local.images"},
+    "h11": {"worker_agent.runtime_api"},
+    "redis": {"worker_agent.answers", "chalicelib.redis_gate", "chalicelib.wiring", "local.redis_server"},
+    "aws_xray_sdk": {"worker_agent.tracing", "chalicelib.xray"},
+    "chalice": {"app", "chalicelib.threadsafe", "chalicelib.people_door", "chalicelib.lambda_door"},
+    "moto": {"local.aws_standin"},
+    "granian": {"local.serve"},
+    "boto3": {"worker_agent.wiring", "chalicelib.wiring", "local.data"},
+}
+
+#: Modules by height, lowest first: one may import those before it, and its own line's not at all.
+WORKER_LAYERS: list[set[str]] = [
+    {"errors", "log", "log_buffer", "images", "lifecycle", "netns"},
+    {"billing", "cgroup", "runtime_api", "engine", "store", "answers", "ledger", "tracing", "durable_lane"},
+    {"sandbox", "config"},
+    {"outcomes", "report", "pool", "docker_sandbox"},
+    {"execute"},
+    {"handle"},
+    {"agent"},
+    {"wiring"},
+    {"__main__"},
+]
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the product by its import name."""
+    found = {"app": ROOT / "api" / "app.py"}
+    for package, folder in (
+        ("shared_lua", ROOT / "shared_lua"),
+        ("chalicelib", ROOT / "api" / "chalicelib"),
+        ("worker_agent", ROOT / "worker_agent"),
+        ("local", ROOT / "local"),
+        ("loadtest", ROOT / "loadtest"),
+    ):
+        for path in folder.glob("*.py"):
+            found[package if path.stem == "__init__" else f"{package}.{path.stem}"] = path
+    return found
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, wherever in the file; `from a import b` counts as both a and a.b."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: relative imports hide who imports whom"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+MODULES = modules()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_the_table_allows(module: str) -> None:
+    package = module.partition(".")[0]
+
+    ours = {name.partition(".")[0] for name in imports(MODULES[module])} & MAY_IMPORT.keys()
+
+    assert ours - {package} <= MAY_IMPORT[package]
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_is_imported_by_its_adapter_only(library: str) -> None:
+    users = {m for m, path in MODULES.items() if library in {name.partition(".")[0] for name in imports(path)}}
+
+    assert users == ONLY_IN[library]
+
+
+def test_the_workers_modules_import_downwards_only() -> None:
+    height = {f"worker_agent.{name}": level for level, names in enumerate(WORKER_LAYERS) for name in names}
+    assert height.keys() == {m for m in MODULES if m.startswith("worker_agent.")}
+
+    upwards = [
+        f"{module} imports {name}"
+        for module, level in height.items()
+        for name in imports(MODULES[module])
+        if name in height and height[name] >= level
+    ]
+
+    assert upwards == []
+
+
+def test_there_is_no_import_cycle() -> None:
+    graph = {m: {n for n in imports(path) if n in MODULES and n != m} for m, path in MODULES.items()}
+    while leaves := [m for m, uses in graph.items() if not uses]:
+        for leaf in leaves:
+            del graph[leaf]
+        for uses in graph.values():
+            uses.difference_update(leaves)
+
+    assert graph == {}
