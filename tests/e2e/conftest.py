@@ -1,0 +1,156 @@
+"""One whole stack for all end-to-end tests, as `make up` starts it, but with every part its own."""
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from local.state import parse_env
+from tests.conftest import ROOT
+
+TERMINAL = {"succeeded", "failed", "expired", "abandoned"}
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    """Wait until `condition` gives something true, and give that."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come to pass in time"
+        time.sleep(0.05)
+    return found
+
+
+@dataclass
+class Answer:
+    """An HTTP answer; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Stack:
+    """A running stack, and somebody who calls it."""
+
+    process: "subprocess.Popen[str]"
+    keys: dict[str, str]
+    state: Path
+    id: str = field(default="")
+
+    def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        named = {"x-api-key": self.keys["HEARTH_API_KEY"], **{k.replace("_", "-"): v for k, v in headers.items()}}
+        request = urllib.request.Request(self.keys["HEARTH_URL"] + path, body, named, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as reply:
+                return Answer(reply.status, {k.lower(): v for k, v in reply.headers.items()}, reply.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
+
+    def deploy(self, name: str, source: str, **query: Any) -> str:
+        """Make a function of one file, and give its name."""
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("main.py", source)
+        asked = {"runtime": "python3.11", "handler": "main.handler", "memory_mb": 512, "timeout_s": 10, **query}
+        words = "&".join(f"{key}={value}" for key, value in asked.items())
+        answer = self.call("PUT", f"/functions/{name}?{words}", code.getvalue(), content_type="application/zip")
+        assert answer.status in (200, 201), answer
+        return name
+
+    def invoke(self, name: str, event: Any = None, **headers: str) -> Answer:
+        return self.call("POST", f"/functions/{name}/invocations", json.dumps(event or {}).encode(), **headers)
+
+    def record(self, invocation_id: str) -> Any:
+        """Wait for the terminal record of an Invocation, and give it."""
+
+        def settled() -> Any:
+            answer = self.call("GET", f"/invocations/{invocation_id}")
+            assert answer.status == 200, answer
+            return answer.json() if answer.json()["status"] in TERMINAL else None
+
+        return eventually(settled)
+
+    def boto3(self) -> Any:
+        return boto3.client(
+            "lambda",
+            endpoint_url=self.keys["HEARTH_URL"],
+            region_name=self.keys["HEARTH_REGION"],
+            aws_access_key_id=self.keys["HEARTH_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.keys["HEARTH_SECRET_ACCESS_KEY"],
+        )
+
+    def child(self, words: str) -> int:
+        """Give the process id of the stack's child whose command line has `words` in it."""
+
+        def find() -> int | None:
+            return next((pid for pid in self.children(self.process.pid) if words in _command_of(pid)), None)
+
+        return int(eventually(find, 20))
+
+    def children(self, parent: int) -> list[int]:
+        """Give the process ids of a process's children."""
+        path = Path(f"/proc/{parent}/task/{parent}/children")
+        return [int(pid) for pid in path.read_text().split()]
+
+
+def _command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:  # it has just ended
+        return ""
+
+
+@pytest.fixture(scope="session")
+def xray() -> Iterator[socket.socket]:
+    """Where an X-Ray daemon would listen."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(20)
+        yield listener
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, xray: socket.socket) -> Iterator[Stack]:
+    state = tmp_path_factory.mktemp("stack") / "state"
+    host, port = xray.getsockname()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local", "up", "--isolated", "--state-dir", str(state)],
+        cwd=ROOT,
+        env={**os.environ, "AWS_XRAY_DAEMON_ADDRESS": f"{host}:{port}"},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith("ready "):
+            break
+    else:
+        pytest.fail("the stack did not start:\n" + "".join(said))
+    yield Stack(process, parse_env((state / "env").read_text()), state)
+    process.send_signal(signal.SIGTERM)
+    rest, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, rest
+    # Tests have killed parts of it, so it keeps the logs for whoever wants to know why; and nothing else.
+    assert [path.name for path in state.glob("*")] in ([], ["logs"])
