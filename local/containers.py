@@ -7,8 +7,9 @@ from contextlib import contextmanager
 import docker
 from docker.errors import APIError, NotFound
 
+from worker_agent.ownership import STACK_LABEL
+
 DEFAULT_ENGINE = "unix:///var/run/docker.sock"
-_LABEL = "hearth.stack"
 _SCHEME = "unix://"
 
 
@@ -39,7 +40,7 @@ def answers(engine: str) -> bool:
 def count(engine: str, stack: str) -> int:
     """Give how many containers a stack has."""
     with client(engine) as docker_client:
-        return len(docker_client.api.containers(all=True, filters={"label": f"{_LABEL}={stack}"}))
+        return len(docker_client.api.containers(all=True, filters={"label": f"{STACK_LABEL}={stack}"}))
 
 
 def remove_all(engine: str, stack: str) -> int:
@@ -47,7 +48,7 @@ def remove_all(engine: str, stack: str) -> int:
     if not answers(engine):
         return 0
     with client(engine) as docker_client:
-        found = docker_client.api.containers(all=True, filters={"label": f"{_LABEL}={stack}"})
+        found = docker_client.api.containers(all=True, filters={"label": f"{STACK_LABEL}={stack}"})
         for container in found:
             _remove(docker_client, container["Id"])
         return len(found)

@@ -3,25 +3,23 @@
 import contextlib
 import json
 import os
-import secrets
 import select
 import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from shared_lua.contract import MIB, Invocation, Version
 from worker_agent import log, netns
 from worker_agent.cgroup import Layout, Meter, Reading
 from worker_agent.engine import ContainerSpec, Engine
+from worker_agent.environment import environment
 from worker_agent.errors import EngineUnavailableError, SandboxGoneError
 from worker_agent.images import image_name
 from worker_agent.log_buffer import LogBuffer
+from worker_agent.ownership import AGENT_LABEL, Owner, is_alive
 from worker_agent.runtime_api import End, Event, How, RuntimeApi
 from worker_agent.sandbox import Ran, Started, StartFailed
 
-#: Marks every container of ours, with the agent that owns it as its value.
-AGENT_LABEL = "hearth.agent"
-STACK_LABEL = "hearth.stack"
 NOTHING = Reading(cpu_us=0, peak_memory_bytes=0, oom_kills=0)
 
 
@@ -34,32 +32,6 @@ class Limits:
     tmp_bytes: int = 512 * MIB
     code_bytes: int = 256 * MIB
     start_timeout_s: float = 10.0
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Who owns the containers: this agent, by process id and the moment it started, within one stack."""
-
-    stack: str
-    agent: str = field(default_factory=lambda: agent_epoch(os.getpid()))
-
-    def labels(self) -> dict[str, str]:
-        """Give the labels of this owner's containers."""
-        return {AGENT_LABEL: self.agent, STACK_LABEL: self.stack}
-
-
-def agent_epoch(pid: int) -> str:
-    """Give `<pid>-<start time in clock ticks>`: no other process of this boot has or will have the same."""
-    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-        return f"{pid}-{stat.read().rpartition(')')[2].split()[19]}"
-
-
-def is_alive(agent: str) -> bool:
-    """Tell whether the agent of this epoch still runs."""
-    try:
-        return agent_epoch(int(agent.partition("-")[0])) == agent
-    except (OSError, ValueError):
-        return False
 
 
 class DockerSandboxes:
@@ -263,32 +235,9 @@ class DockerSandbox:
         code = self._engine.exit_code(self.container)
         if code is None or code == 0:
             return "Runtime exited without providing a reason"
-        if code > 128:
+        if code - 128 in set(signal.Signals):
             return f"Runtime exited with error: signal: {signal.Signals(code - 128).name}"
         return f"Runtime exited with error: exit status {code}"
-
-
-def environment(version: Version) -> dict[str, str]:
-    """Give the environment variables of a function: Lambda's, then the function's own."""
-    region = version.arn.split(":")[3]
-    return {
-        "AWS_DEFAULT_REGION": region,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{version.runtime}",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(version.memory_mb),
-        "AWS_LAMBDA_FUNCTION_NAME": version.function,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{version.function}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d')}/[$LATEST]{secrets.token_hex(16)}",
-        "AWS_REGION": region,
-        "LAMBDA_RUNTIME_DIR": "/opt/hearth",
-        "LAMBDA_TASK_ROOT": "/var/task",
-        # Threads of numerical libraries fight over a small CPU share: a 0.1 ms solve then takes 100 ms.
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "_HANDLER": version.handler,
-        **version.environment,
-    }
 
 
 def _event(invocation: Invocation, payload: bytes) -> Event:

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from worker_agent import log
+from worker_agent.aws_errors import aws_call
 from worker_agent.errors import AwsUnavailableError
 
 #: The most SQS hands out, or takes back, in one call.
@@ -37,7 +36,7 @@ class DurableLane:
 
     def receive(self, most: int) -> list[Delivery]:
         """Wait up to the poll time for Deliveries and give at most `most` of them."""
-        with _aws_errors("receive from the queue"):
+        with aws_call("SQS", "receive from the queue"):
             answer = self._sqs.receive_message(
                 QueueUrl=self._queue_url,
                 MaxNumberOfMessages=min(most, BATCH),
@@ -53,12 +52,12 @@ class DurableLane:
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Let go of a Delivery for good. If this fails it comes back, and is found settled."""
-        with _aws_errors("acknowledge a delivery"):
+        with aws_call("SQS", "acknowledge a delivery"):
             self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=delivery.receipt)
 
     def give_back(self, delivery: Delivery, after_s: int) -> None:
         """Let another attempt have the Delivery in `after_s` seconds."""
-        with _aws_errors("give a delivery back"):
+        with aws_call("SQS", "give a delivery back"):
             self._sqs.change_message_visibility(
                 QueueUrl=self._queue_url, ReceiptHandle=delivery.receipt, VisibilityTimeout=after_s
             )
@@ -69,7 +68,7 @@ class DurableLane:
             {"Id": str(i), "ReceiptHandle": d.receipt, "VisibilityTimeout": self._visibility_s}
             for i, d in enumerate(deliveries)
         ]
-        with _aws_errors("keep deliveries"):
+        with aws_call("SQS", "keep deliveries"):
             self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
 
 
@@ -117,11 +116,3 @@ class Keeper:
         except AwsUnavailableError as error:
             # Two more beats come before these are handed to somebody else; then the first to settle counts.
             log.warn("keep_failed", f"{len(deliveries)} deliveries were not kept: {error}")
-
-
-@contextmanager
-def _aws_errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise AwsUnavailableError(f"SQS failed to {what}: {error}") from error

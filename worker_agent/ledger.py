@@ -1,14 +1,11 @@
 """The ledger, as the worker sees it: DynamoDB; takes a claim, writes the one terminal record, never overwrites one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from shared_lua import keys
 from shared_lua.contract import TERMINAL, Settlement, Status, decode, encode
-from worker_agent.errors import AwsUnavailableError, ClaimHeldError
+from worker_agent.aws_errors import aws_call
+from worker_agent.errors import ClaimHeldError
 
 _NAMES = {"#status": "status"}
 _OPEN = {":" + status: {"S": status} for status in sorted(set(Status) - TERMINAL)}
@@ -52,7 +49,7 @@ class Ledger:
 
     def _update(self, invocation_id: str, update: str, condition: str, values: dict[str, Any]) -> bool:
         """Update the row if the condition holds; False when it does not, or there is no such row."""
-        with _aws_errors("write"):
+        with aws_call("the ledger", "write"):
             try:
                 self._dynamodb.update_item(
                     TableName=self._table,
@@ -67,7 +64,7 @@ class Ledger:
         return True
 
     def _read(self, invocation_id: str) -> dict[str, Any]:
-        with _aws_errors("read"):
+        with aws_call("the ledger", "read"):
             answer = self._dynamodb.get_item(TableName=self._table, Key=_key(invocation_id), ConsistentRead=True)
         if "Item" not in answer:
             raise UnknownInvocationError(f"the ledger has no row of {invocation_id}")
@@ -77,11 +74,3 @@ class Ledger:
 
 def _key(invocation_id: str) -> dict[str, dict[str, str]]:
     return {name: {"S": value} for name, value in keys.invocation_row(invocation_id).items()}
-
-
-@contextmanager
-def _aws_errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise AwsUnavailableError(f"the ledger failed to {what}: {error}") from error

@@ -1,13 +1,10 @@
 """The bucket, as the worker sees it: reads zips and large events, writes large answers; never unpacks anything."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from shared_lua import keys
+from worker_agent.aws_errors import aws_call
 from worker_agent.errors import AwsUnavailableError
 
 
@@ -31,7 +28,7 @@ class Store:
 
     def put_result(self, invocation_id: str, result: str) -> None:
         """Keep an answer that is too large for the ledger."""
-        with _aws_errors("write a result"):
+        with aws_call("S3", "write a result"):
             self._s3.put_object(
                 Bucket=self._bucket,
                 Key=keys.result(invocation_id),
@@ -40,14 +37,6 @@ class Store:
             )
 
     def _get(self, key: str) -> bytes:
-        with _aws_errors(f"read {key}"):
+        with aws_call("S3", f"read {key}"):
             data: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         return data
-
-
-@contextmanager
-def _aws_errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise AwsUnavailableError(f"S3 failed to {what}: {error}") from error

@@ -11,11 +11,12 @@ from worker_agent import answers, engine, tracing
 from worker_agent.agent import Agent
 from worker_agent.cgroup import find_layout
 from worker_agent.config import Settings
-from worker_agent.docker_sandbox import DockerSandboxes, Limits, Owner
+from worker_agent.docker_sandbox import DockerSandboxes, Limits
 from worker_agent.durable_lane import DurableLane, Keeper
 from worker_agent.execute import Executor
 from worker_agent.handle import Handler
 from worker_agent.ledger import Ledger
+from worker_agent.ownership import Owner
 from worker_agent.pool import Pool
 from worker_agent.store import Store
 

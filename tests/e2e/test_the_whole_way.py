@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.e2e.conftest import Stack, eventually
 from worker_agent import engine
-from worker_agent.docker_sandbox import AGENT_LABEL, is_alive
+from worker_agent.ownership import AGENT_LABEL, is_alive
 
 pytestmark = pytest.mark.e2e
 

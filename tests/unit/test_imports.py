@@ -32,7 +32,8 @@ ONLY_IN: dict[str, set[str]] = {
 
 #: Modules by height, lowest first: one may import those before it, and its own line's not at all.
 WORKER_LAYERS: list[set[str]] = [
-    {"errors", "log", "log_buffer", "images", "lifecycle", "netns"},
+    {"errors", "log", "log_buffer", "images", "lifecycle", "netns", "environment", "ownership"},
+    {"aws_errors"},
     {"billing", "cgroup", "runtime_api", "engine", "store", "answers", "ledger", "tracing", "durable_lane"},
     {"sandbox", "config"},
     {"outcomes", "report", "pool", "docker_sandbox"},

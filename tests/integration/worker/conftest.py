@@ -8,7 +8,8 @@ import pytest
 from shared_lua.contract import Version
 from worker_agent import engine
 from worker_agent.cgroup import find_layout
-from worker_agent.docker_sandbox import DockerSandbox, DockerSandboxes, Limits, Owner
+from worker_agent.docker_sandbox import DockerSandbox, DockerSandboxes, Limits
+from worker_agent.ownership import Owner
 
 
 class TidySandboxes(DockerSandboxes):

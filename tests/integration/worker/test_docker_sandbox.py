@@ -14,9 +14,10 @@ import pytest
 
 from shared_lua.contract import MIB, PeakScope
 from tests.builders import invocation, version, zip_of
-from worker_agent.docker_sandbox import AGENT_LABEL, DockerSandbox, DockerSandboxes, Owner, agent_epoch, is_alive
+from worker_agent.docker_sandbox import DockerSandbox, DockerSandboxes
 from worker_agent.engine import Engine
 from worker_agent.errors import SandboxGoneError
+from worker_agent.ownership import AGENT_LABEL, Owner, agent_epoch, is_alive
 from worker_agent.runtime_api import How
 from worker_agent.sandbox import Ran, StartFailed
 
@@ -234,6 +235,7 @@ def _processes(argument: str) -> list[str]:
 
 ENDS = {
     "exit": ("import sys\ndef handler(e, c):\n print('x')\n sys.exit(3)", "exit status 3", False),
+    "large exit": ("import sys\ndef handler(e, c):\n print('x')\n sys.exit(200)", "exit status 200", False),
     "segfault": ("import ctypes\ndef handler(e, c):\n print('x')\n ctypes.string_at(0)", "signal: SIGSEGV", False),
     "memory": ("def handler(e, c):\n print('x')\n return len(bytearray(400 << 20))", "signal: SIGKILL", True),
 }

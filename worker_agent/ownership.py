@@ -1,0 +1,34 @@
+"""Says whose a container is, in labels, and whether that agent still lives; never touches a container."""
+
+import os
+from dataclasses import dataclass, field
+
+#: Marks every container of ours, with the agent that owns it as its value.
+AGENT_LABEL = "hearth.agent"
+STACK_LABEL = "hearth.stack"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who owns the containers: this agent, by process id and the moment it started, within one stack."""
+
+    stack: str
+    agent: str = field(default_factory=lambda: agent_epoch(os.getpid()))
+
+    def labels(self) -> dict[str, str]:
+        """Give the labels of this owner's containers."""
+        return {AGENT_LABEL: self.agent, STACK_LABEL: self.stack}
+
+
+def agent_epoch(pid: int) -> str:
+    """Give `<pid>-<start time in clock ticks>`: no other process of this boot has or will have the same."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+        return f"{pid}-{stat.read().rpartition(')')[2].split()[19]}"
+
+
+def is_alive(agent: str) -> bool:
+    """Tell whether the agent of this epoch still runs."""
+    try:
+        return agent_epoch(int(agent.partition("-")[0])) == agent
+    except (OSError, ValueError):
+        return False
