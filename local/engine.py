@@ -7,6 +7,7 @@ whose pid is in Hearth's own pid file is ever stopped.
 import fcntl
 import os
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -36,6 +37,11 @@ class Home:
         return self.run / "docker.pid"
 
     @property
+    def exec_root(self) -> Path:
+        """Where dockerd keeps what lives as long as it does."""
+        return self.run / "exec"
+
+    @property
     def log(self) -> Path:
         """What dockerd says. In `run`, as the engine may outlive the stack that started it."""
         return self.run / "docker.log"
@@ -44,7 +50,7 @@ class Home:
     def command(self) -> list[str]:
         """The engine without a network of its own: sandboxes have none, and the host's firewall is not ours."""
         return [
-            *("dockerd", "--data-root", str(self.data), "--exec-root", str(self.run / "exec")),
+            *("dockerd", "--data-root", str(self.data), "--exec-root", str(self.exec_root)),
             *("--pidfile", str(self.pid_file), "--host", f"unix://{self.socket}"),
             *("--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false"),
         ]
@@ -116,8 +122,15 @@ def _leave(lock: int, home: Home) -> None:
     pid = _own_pid(home)
     if pid:
         _stop(pid)
-        home.log.unlink(missing_ok=True)
+        _clear(home)
     fcntl.flock(lock, fcntl.LOCK_UN)
+
+
+def _clear(home: Home) -> None:
+    """Undo what a stopped dockerd leaves behind: its log, and a network namespace that it keeps mounted."""
+    home.log.unlink(missing_ok=True)
+    subprocess.run(["umount", "--quiet", str(home.exec_root / "netns" / "default")], check=False)
+    shutil.rmtree(home.exec_root, ignore_errors=True)
 
 
 def _own_pid(home: Home) -> int | None:

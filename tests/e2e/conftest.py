@@ -19,6 +19,7 @@ from typing import Any
 import boto3
 import pytest
 
+from local.process import bound
 from local.state import parse_env
 from tests.conftest import ROOT
 
@@ -139,6 +140,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, xray: socket.socket) -> Iter
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=bound(signal.SIGTERM),  # noqa: PLW1509  (a killed test run must not leave a stack behind)
     )
     assert process.stdout
     said = []
