@@ -2,6 +2,8 @@
 
 PYTHON := .venv/bin/python
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
+# Root's bytecode in the tree of somebody who used sudo could not be removed by them.
+export PYTHONDONTWRITEBYTECODE := 1
 PACKAGES := shared_lua worker_agent chalicelib local loadtest tests
 
 .DEFAULT_GOAL := help
@@ -41,5 +43,5 @@ bench-first: setup ## measures warm calls, cold starts and usage readings
 
 clean: setup ## removes caches and logs; the environment and the images stay
 	@$(ROOT) $(PYTHON) -m local down
-	@$(ROOT) rm -rf .hearth .pytest_cache .ruff_cache .hypothesis
+	@$(ROOT) rm -rf .hearth .mypy_cache .ruff_cache
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec $(ROOT) rm -rf {} +

@@ -3,6 +3,7 @@
 # Installs only what is missing, says what it does, and does nothing at all when all is there.
 set -eu
 cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/sbin:/sbin # where Debian keeps dockerd, and where a plain user does not look
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi

@@ -100,6 +100,7 @@ class StateDir:
         descriptor = os.open(self.env_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(render_env(variables))
+            _give_to_caller(file.fileno())
 
     def _lock(self, directory: int) -> None:
         try:
@@ -130,3 +131,10 @@ def parse_env(text: str) -> dict[str, str]:
     """Give the variables of a file that `render_env` wrote."""
     words = (word for word in shlex.split(text) if word != "export")
     return dict(word.split("=", 1) for word in words)
+
+
+def _give_to_caller(file: int) -> None:
+    """Let the person who called through sudo own an open file: root's own would be of no use to them."""
+    user, group = os.environ.get("SUDO_UID"), os.environ.get("SUDO_GID")
+    if user and group:
+        os.fchown(file, int(user), int(group))

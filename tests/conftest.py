@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Any
 import boto3
 import pytest
 import redis
+from hypothesis.configuration import set_hypothesis_home_dir
 from moto.server import ThreadedMotoServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +25,15 @@ ROOT = Path(__file__).resolve().parent.parent
 for name in [name for name in os.environ if name.startswith(("AWS_", "HEARTH_"))]:
     del os.environ[name]
 os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="us-east-1")
+
+
+# Hypothesis keeps what it has learnt beside the code; a run of ours leaves no file behind.
+learnt = tempfile.TemporaryDirectory(prefix="hearth-hypothesis-")
+set_hypothesis_home_dir(learnt.name)
+
+
+def pytest_unconfigure() -> None:
+    learnt.cleanup()
 
 
 # moto's server logs every request: in a failing test that would bury what matters.
