@@ -43,5 +43,5 @@ bench-first: setup ## measures warm calls, cold starts and usage readings
 
 clean: setup ## removes caches and logs; the environment and the images stay
 	@$(ROOT) $(PYTHON) -m local down
-	@$(ROOT) rm -rf .hearth .mypy_cache .ruff_cache
+	@$(ROOT) rm -rf .hearth .hearth-demo .mypy_cache .ruff_cache
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec $(ROOT) rm -rf {} +

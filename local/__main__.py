@@ -49,7 +49,7 @@ def run(command: str, asked: argparse.Namespace, stop: StopSignal) -> int:
         case "status":
             return commands.status(state)
         case "demo":
-            return demo.run(state.path / "demo")
+            return demo.run(state.path.with_name(f"{state.path.name}-demo"))
         case _:
             return commands.with_engine(StateDir(state.path / "engine"), asked.run)
 
