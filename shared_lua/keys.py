@@ -23,6 +23,16 @@ def address_bucket(source_ip: str) -> str:
     return f"hearth:{{rate}}:address:{source_ip}"
 
 
+def workers_able() -> str:
+    """Redis flag, short-lived: some worker can start functions."""
+    return "hearth:{workers}:able"
+
+
+def workers_unable() -> str:
+    """Redis flag, short-lived: some worker is there and cannot start functions."""
+    return "hearth:{workers}:unable"
+
+
 def code(sha256: str) -> str:
     """S3 object of a zip, by the hex digest of its bytes."""
     return f"code/{sha256}.zip"

@@ -11,7 +11,9 @@ from worker_agent import log
 from worker_agent.durable_lane import BATCH, Delivery, DurableLane, Keeper
 from worker_agent.errors import ClaimHeldError, EngineUnavailableError, PlatformError
 from worker_agent.handle import DrainedError, Handler
+from worker_agent.outage import Outage
 from worker_agent.pool import Pool
+from worker_agent.presence import Presence
 from worker_agent.sandbox import Sandboxes
 
 #: Between two looks at a part that is down.
@@ -26,10 +28,19 @@ class Agent:
     """One worker process."""
 
     def __init__(  # noqa: PLR0913  (the loop is where everything meets)
-        self, *, lane: DurableLane, keeper: Keeper, handler: Handler, sandboxes: Sandboxes, pool: Pool, drain_s: float
+        self,
+        *,
+        lane: DurableLane,
+        keeper: Keeper,
+        presence: Presence,
+        handler: Handler,
+        sandboxes: Sandboxes,
+        pool: Pool,
+        drain_s: float,
     ) -> None:
         self._lane = lane
         self._keeper = keeper
+        self._presence = presence
         self._handler = handler
         self._sandboxes = sandboxes
         self._pool = pool
@@ -39,6 +50,8 @@ class Agent:
         self._idle = threading.Condition()
         self._stopping = threading.Event()
         self._engine_in_doubt = threading.Event()
+        self._engine_outage = Outage("engine", "no work is taken until it answers")
+        self._queue_outage = Outage("queue", "no work can be had")
 
     def stop(self) -> None:
         """Ask the loop to end; safe in a signal handler."""
@@ -47,12 +60,14 @@ class Agent:
     def run(self) -> None:
         """Take and run Deliveries until asked to stop; then drain."""
         self._keeper.start()
+        self._presence.start()
         with ThreadPoolExecutor(self._pool.size, thread_name_prefix="run") as threads:
             if self._await_engine():
                 log.note("agent_ready", f"ready with {self._pool.size} slots")
             while not self._stopping.is_set():
                 self._turn(threads)
             self._drain()
+        self._presence.stop()
         self._keeper.stop()
         log.note("agent_stopped", "stopped")
 
@@ -81,9 +96,11 @@ class Agent:
 
     def _receive(self, permits: int) -> list[Delivery]:
         try:
-            return self._lane.receive(permits)
+            deliveries = self._lane.receive(permits)
+            self._queue_outage.over()
+            return deliveries
         except PlatformError as error:
-            log.warn("receive_failed", f"no work can be had, trying again: {error}")
+            self._queue_outage.met(error)
             self._stopping.wait(OUTAGE_PAUSE_S)
             return []
 
@@ -124,9 +141,12 @@ class Agent:
                 self._sandboxes.check()
                 self._sandboxes.sweep()
                 self._engine_in_doubt.clear()
+                self._engine_outage.over()
+                self._presence.set_able(True)
                 return True
             except EngineUnavailableError as error:
-                log.warn("engine_down", f"no work is taken until it answers: {error}")
+                self._engine_outage.met(error)
+                self._presence.set_able(False)
                 self._stopping.wait(OUTAGE_PAUSE_S)
         return False
 
@@ -140,7 +160,7 @@ class Agent:
         try:
             self._sandboxes.close()
         except EngineUnavailableError as error:
-            log.warn("engine_down", f"containers are left for the next agent to remove: {error}")
+            log.warn("left_behind", f"containers are left for the next agent to remove: {error}")
 
 
 def _retry_after_s(error: Exception) -> int:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from shared_lua.contract import Invocation, Mode, Outcome, Settlement, decode
 from worker_agent import log, outcomes
-from worker_agent.answers import Answers
 from worker_agent.durable_lane import Delivery
 from worker_agent.errors import AwsUnavailableError, PlatformError, RedisUnavailableError
 from worker_agent.execute import Executor
 from worker_agent.ledger import Ledger, UnknownInvocationError
+from worker_agent.redis_side import RedisSide
 from worker_agent.store import Store
 from worker_agent.tracing import Tracer
 
@@ -30,10 +30,10 @@ class DrainedError(PlatformError):
 class Handler:
     """Handles Deliveries. `cancelled` is set when the agent is about to end runs itself."""
 
-    def __init__(self, ledger: Ledger, store: Store, answers: Answers, executor: Executor, tracer: Tracer) -> None:
+    def __init__(self, ledger: Ledger, store: Store, redis_side: RedisSide, executor: Executor, tracer: Tracer) -> None:
         self._ledger = ledger
         self._store = store
-        self._answers = answers
+        self._redis = redis_side
         self._executor = executor
         self._tracer = tracer
         self.cancelled = threading.Event()
@@ -90,7 +90,7 @@ class Handler:
         if invocation.mode is not Mode.SYNC:
             return
         try:
-            self._answers.give(settlement)
+            self._redis.give_answer(settlement)
         except RedisUnavailableError as error:
             # The record stands, and the caller was given its address when Redis failed on that side as well.
             log.warn("answer_not_given", str(error), invocation_id=invocation.invocation_id)

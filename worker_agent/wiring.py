@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from worker_agent import answers, engine, tracing
+from worker_agent import engine, redis_side, tracing
 from worker_agent.agent import Agent
 from worker_agent.cgroup import find_layout
 from worker_agent.config import Settings
@@ -18,6 +18,7 @@ from worker_agent.handle import Handler
 from worker_agent.ledger import Ledger
 from worker_agent.ownership import Owner
 from worker_agent.pool import Pool
+from worker_agent.presence import Presence
 from worker_agent.store import Store
 
 
@@ -27,18 +28,20 @@ def build(environ: Mapping[str, str]) -> Agent:
     sandboxes = build_sandboxes(engine.Engine(engine.connect()), settings.stack)
     aws = _aws_clients(settings)
     lane = DurableLane(aws("sqs"), settings.queue_url, settings.visibility_s, settings.poll_s)
+    redis = redis_side.RedisSide(redis_side.connect(settings.redis_url))
     store = Store(aws("s3"), settings.bucket)
     pool = Pool(settings.slots)
     handler = Handler(
         ledger=Ledger(aws("dynamodb"), settings.invocations_table),
         store=store,
-        answers=answers.Answers(answers.connect(settings.redis_url)),
+        redis_side=redis,
         executor=Executor(pool, sandboxes, store.code, settings.prices),
         tracer=tracing.build(environ),
     )
     return Agent(
         lane=lane,
         keeper=Keeper(lane, settings.visibility_s),
+        presence=Presence(redis),
         handler=handler,
         sandboxes=sandboxes,
         pool=pool,

@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 ONLY_IN: dict[str, set[str]] = {
     "docker": {"worker_agent.engine", "local.containers", "local.images"},
     "h11": {"worker_agent.runtime_api"},
-    "redis": {"worker_agent.answers", "chalicelib.redis_gate", "chalicelib.wiring", "local.redis_server"},
+    "redis": {"worker_agent.redis_side", "chalicelib.redis_gate", "chalicelib.wiring", "local.redis_server"},
     "aws_xray_sdk": {"worker_agent.tracing", "chalicelib.xray"},
     "chalice": {"app", "chalicelib.threadsafe", "chalicelib.people_door", "chalicelib.lambda_door"},
     "moto": {"local.aws_standin"},
@@ -34,8 +34,8 @@ ONLY_IN: dict[str, set[str]] = {
 WORKER_LAYERS: list[set[str]] = [
     {"errors", "log", "log_buffer", "images", "lifecycle", "netns", "environment", "ownership"},
     {"aws_errors"},
-    {"billing", "cgroup", "runtime_api", "engine", "store", "answers", "ledger", "tracing", "durable_lane"},
-    {"sandbox", "config"},
+    {"billing", "cgroup", "runtime_api", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane"},
+    {"sandbox", "config", "presence", "outage"},
     {"outcomes", "report", "pool", "docker_sandbox"},
     {"execute"},
     {"handle"},

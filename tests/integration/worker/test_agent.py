@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import redis
 
+from shared_lua import keys
 from shared_lua.contract import Invocation, decode, encode
 from tests.builders import invocation
 from tests.conftest import create_data
@@ -16,8 +18,10 @@ from worker_agent.agent import Agent
 from worker_agent.durable_lane import Delivery, DurableLane, Keeper
 from worker_agent.errors import EngineUnavailableError
 from worker_agent.pool import Pool
+from worker_agent.presence import Presence
+from worker_agent.redis_side import RedisSide
 
-pytestmark = pytest.mark.aws
+pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 VISIBILITY_S = 2
 
@@ -55,7 +59,7 @@ class World:
 
 
 @pytest.fixture
-def world(aws: Any) -> Iterator[Callable[..., World]]:
+def world(aws: Any, redis_client: redis.Redis) -> Iterator[Callable[..., World]]:
     """Start an agent of `slots` Slots whose handler behaves as told; it is stopped when the test ends."""
     running: list[tuple[Agent, threading.Thread]] = []
     data = create_data(aws("cloudformation"), VISIBILITY_S)
@@ -67,6 +71,7 @@ def world(aws: Any) -> Iterator[Callable[..., World]]:
         agent = Agent(
             lane=lane,
             keeper=Keeper(lane, VISIBILITY_S),
+            presence=Presence(RedisSide(redis_client)),
             handler=handler,  # type: ignore[arg-type]
             sandboxes=sandboxes,
             pool=Pool(slots),
@@ -164,9 +169,11 @@ def test_what_failed_comes_back(world: Callable[..., World], monkeypatch: pytest
     eventually(lambda: there.count(there.queue) == 0)
 
 
-def test_while_the_engine_is_down_nothing_is_taken(world: Callable[..., World]) -> None:
+def test_while_the_engine_is_down_nothing_is_taken_and_controllers_are_told(
+    world: Callable[..., World], redis_client: redis.Redis
+) -> None:
     there = world(lambda _: None)
-    eventually(lambda: there.agent is not None)
+    eventually(lambda: redis_client.exists(keys.workers_able()) == 1)
 
     def fail(_: Invocation) -> None:
         there.sandboxes.down.set()
@@ -179,6 +186,7 @@ def test_while_the_engine_is_down_nothing_is_taken(world: Callable[..., World]) 
     there.send(encode(invocation(invocation_id="i-2")))
     time.sleep(1)  # time in which a loop that takes work regardless would have taken it
     assert there.handler.seen == ["i-1"]
+    assert redis_client.exists(keys.workers_unable()) == 1
 
     there.sandboxes.down.clear()
 

@@ -13,7 +13,6 @@ from shared_lua.contract import Invocation, Mode, Settlement, Status, decode, en
 from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import RedisServer
 from tests.fakes import FakeSandboxes
-from worker_agent.answers import Answers
 from worker_agent.billing import Prices
 from worker_agent.durable_lane import Delivery
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError, EngineUnavailableError
@@ -21,6 +20,7 @@ from worker_agent.execute import Executor
 from worker_agent.handle import MAX_ATTEMPTS, MAX_LEDGER_ANSWER_BYTES, DrainedError, Handler
 from worker_agent.ledger import Ledger
 from worker_agent.pool import Pool
+from worker_agent.redis_side import RedisSide
 from worker_agent.runtime_api import How
 from worker_agent.store import Store
 from worker_agent.tracing import NoTracer
@@ -69,7 +69,7 @@ def world(aws: Any, data: dict[str, str], redis_client: redis.Redis) -> World:
     store = Store(s3, data["BucketName"])
     s3.put_object(Bucket=data["BucketName"], Key=keys.code(version(CODE).code_sha256), Body=CODE)
     executor = Executor(Pool(2), sandboxes, store.code, Prices(16_666_700, 200_000, 1000))
-    handler = Handler(Ledger(dynamodb, data["InvocationsTable"]), store, Answers(redis_client), executor, NoTracer())
+    handler = Handler(Ledger(dynamodb, data["InvocationsTable"]), store, RedisSide(redis_client), executor, NoTracer())
     return World(handler, sandboxes, dynamodb, s3, data, redis_client)
 
 

@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import boto3
 import docker
 import pytest
+from moto.server import ThreadedMotoServer
 
-from tests.conftest import ROOT, RedisServer
+from tests.conftest import ROOT, RedisServer, free_port
 from worker_agent import engine
 from worker_agent.errors import EngineUnavailableError, ImageMissingError
 
@@ -76,15 +78,22 @@ def test_without_an_engine_the_agent_says_so_waits_and_goes_on_when_it_is_there(
 
 
 @pytest.mark.docker
-def test_without_aws_the_agent_says_so_and_goes_on_trying(redis_server: RedisServer) -> None:
-    nothing = dict.fromkeys(("BucketName", "InvocationsTable"), "x") | {"QueueUrl": "http://127.0.0.1:9/q"}
-    settings = environ(nothing, "http://127.0.0.1:9", redis_server.url, f"unix://{REAL_ENGINE}")
+def test_without_aws_the_agent_says_so_and_goes_on_when_it_is_there(redis_server: RedisServer) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    data = {"BucketName": "b", "InvocationsTable": "t", "QueueUrl": f"{url}/123456789012/q"}
+    settings = environ(data, url, redis_server.url, f"unix://{REAL_ENGINE}")
     with agent(settings) as process:
-        for _ in range(2):
-            assert "no work can be had, trying again" in wait_for(process, "receive_failed")["message"]
+        assert "no work can be had: SQS failed to receive from the queue" in wait_for(process, "queue_down")["message"]
+        server = ThreadedMotoServer(port=port, verbose=False)
+        server.start()
+        boto3.client("sqs", endpoint_url=url, region_name="us-east-1").create_queue(QueueName="q")
+
+        wait_for(process, "queue_back")
         process.send_signal(signal.SIGTERM)
         wait_for(process, "agent_stopped")
         assert process.wait(30) == 0
+        server.stop()
 
 
 def test_an_environment_that_is_not_complete_is_named_and_ends_the_agent() -> None:
