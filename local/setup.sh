@@ -42,14 +42,14 @@ install_packages() {
 
 # The stamp is a digest over every pinned requirement: a new pin is a new environment.
 requirements_digest() {
-    cat requirements.txt api/requirements.txt worker_agent/requirements.txt | sha256sum | cut -d ' ' -f 1
+    cat constraints.txt requirements.txt api/requirements.txt worker_agent/requirements.txt | sha256sum | cut -d ' ' -f 1
 }
 
 install_environment() {
     echo "setup: making the Python environment .venv (about a minute, once)"
     [ -x .venv/bin/python ] || python3 -m venv .venv
     .venv/bin/python -m pip install -q 'pip<26.3'
-    .venv/bin/python -m pip install -q -r requirements.txt
+    .venv/bin/python -m pip install -q -c constraints.txt -r requirements.txt
     requirements_digest > .venv/hearth-requirements
 }
 

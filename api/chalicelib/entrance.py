@@ -1,11 +1,11 @@
-"""Lets a call in: who is it, and is there a token for it; never what it wants."""
+"""Lets a call in: is there a token for it, and who is it; never what it wants."""
 
 from typing import Protocol
 
 from chalicelib.auth import Authenticator
 from chalicelib.calls import Call
 from chalicelib.config import Settings
-from chalicelib.errors import TooManyRequestsError, UnauthenticatedError
+from chalicelib.errors import TooManyRequestsError
 from shared_lua import keys
 from shared_lua.scripts import Bucket, Verdict
 
@@ -18,7 +18,7 @@ class Gate(Protocol):
 
 
 class Entrance:
-    """Authenticates, then admits."""
+    """Admits by address, authenticates, then admits by tenant."""
 
     def __init__(self, authenticator: Authenticator, gate: Gate, settings: Settings) -> None:
         self._authenticator = authenticator
@@ -28,22 +28,16 @@ class Entrance:
     def enter(self, call: Call) -> str:
         """Give the tenant; raise an UnauthenticatedError error, TooManyRequestsError or UnavailableError.
 
-        A failed login takes from its address's bucket, so that guessing keys is slowed like everything else; it takes
-        from no tenant's, so that a stranger cannot use up a tenant's rate.
+        The address comes first, before any key is looked up: guessing keys must not cost the table a read each. The
+        tenant's bucket comes after it is known, so that a stranger cannot use up a tenant's rate.
         """
-        address = Bucket(
-            keys.address_bucket(call.source_ip), self._settings.address_rate_per_s, self._settings.address_burst
-        )
-        try:
-            tenant = self._authenticator.tenant_of(call)
-        except UnauthenticatedError:
-            self._take([address])
-            raise
-        own = Bucket(keys.tenant_bucket(tenant), self._settings.tenant_rate_per_s, self._settings.tenant_burst)
-        self._take([own, address])
+        settings = self._settings
+        self._take(Bucket(keys.address_bucket(call.source_ip), settings.address_rate_per_s, settings.address_burst))
+        tenant = self._authenticator.tenant_of(call)
+        self._take(Bucket(keys.tenant_bucket(tenant), settings.tenant_rate_per_s, settings.tenant_burst))
         return tenant
 
-    def _take(self, buckets: list[Bucket]) -> None:
-        verdict = self._gate.admit(buckets)
+    def _take(self, bucket: Bucket) -> None:
+        verdict = self._gate.admit([bucket])
         if verdict.refused_by is not None:
             raise TooManyRequestsError(verdict)

@@ -74,3 +74,16 @@ def test_a_tenant_that_is_refused_does_no_work(gateway: Gateway, key: Key, confi
     gateway.send("GET", "/functions", headers=key)
 
     assert gateway.send("PUT", "/functions/x", b"not even a zip", key).status == 429
+
+
+def test_beyond_its_rate_an_address_costs_no_look_up_of_its_key(
+    gateway: Gateway, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hearth = configure(HEARTH_ADDRESS_RATE_PER_S="1", HEARTH_ADDRESS_BURST="1")
+    looked_up: list[str] = []
+    credentials = hearth.entrance._authenticator._credentials
+    monkeypatch.setattr(credentials, "tenant_of", lambda id_, _kind: looked_up.append(id_))
+
+    statuses = [gateway.send("GET", "/functions", headers={"x-api-key": f"guess{n}"}).status for n in range(3)]
+
+    assert (statuses, len(looked_up)) == ([403, 429, 429], 1)
