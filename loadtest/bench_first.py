@@ -27,6 +27,7 @@ from worker_agent.docker_sandbox import DockerSandboxes
 from worker_agent.execute import Executor
 from worker_agent.images import image_name
 from worker_agent.pool import Pool
+from worker_agent.stems import Stems
 
 WARM_CALLS = 1000
 ROUNDS = 7
@@ -66,8 +67,8 @@ def main() -> int:
 
 def _warm(counted: engine.Engine, sandboxes: DockerSandboxes) -> list[Row]:
     """Time the worker's side of a warm call, from a decoded Delivery to the Outcome, without the handler's own time."""
-    pool = Pool(1)
-    executor = Executor(pool, sandboxes, lambda _: _code(), Prices(16_666_700, 200_000, 1000))
+    pool = Pool(1, 10_000)
+    executor = Executor(pool, Stems(sandboxes, {}), lambda _: _code(), Prices(16_666_700, 200_000, 1000))
     asked = _invocation()
     for _ in range(50):
         executor.execute(asked, b"{}", 0, 1)
@@ -96,7 +97,7 @@ def _cold(client: Any, sandboxes: DockerSandboxes) -> list[Row]:
     ours, bare = [], []
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        sandbox = sandboxes.start(_version(), _code())
+        sandbox = sandboxes.make_stem("python3.11").become(_version(), _code())
         ours.append(time.perf_counter() - began)
         sandbox.destroy("the round is over")
         bare.append(_bare_start(client))
@@ -125,10 +126,10 @@ def _bare_start(client: Any) -> float:
 def _reading(client: Any, sandboxes: DockerSandboxes) -> list[Row]:
     """Time one full usage reading, beside the engine's own statistics."""
     with ExitStack() as undo:
-        sandbox = sandboxes.start(_version(), _code())
+        sandbox = sandboxes.make_stem("python3.11").become(_version(), _code())
         undo.callback(sandbox.destroy, "measured")
         pid = client.inspect_container(sandbox.container)["State"]["Pid"]
-        meter = find_layout(Path("/proc/self/mountinfo").read_text()).meter(pid)
+        meter = find_layout(Path("/proc/self/mountinfo").read_text()).of(pid)
         undo.callback(meter.close)
         ours = [_elapsed(meter.read) for _ in range(READINGS)]
         default = [_elapsed(lambda: client.stats(sandbox.container, stream=False)) for _ in range(STATS_CALLS)]

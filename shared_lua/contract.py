@@ -131,9 +131,13 @@ class Usage:
     start_us: int  #: making a sandbox ready; 0 when warm
     run_us: int  #: event handed over to answer in hand
     cpu_us: int  #: of all processes of the sandbox, during start (when cold) and run
+    cpu_system_us: int = 0  #: the part of `cpu_us` that the kernel spent for it; sampled on cgroup v1
+    freeze_us: int = 0  #: thawing before the run and freezing after it
+    io_read_bytes: int = 0  #: from block devices, during the run; memory-backed mounts do not count
+    io_write_bytes: int = 0
     peak_memory_bytes: int  #: the function's own: without the unpacked code
     peak_scope: PeakScope
-    cold: bool
+    cold: bool  #: a sandbox became this Version for this Invocation
     complete: bool = True  #: False when the sandbox's counters were gone before the last reading
 
 

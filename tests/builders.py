@@ -60,9 +60,13 @@ def ran(how: How = How.ANSWERED, payload: bytes = b"{}", **changed: Any) -> Ran:
         "end": End(how, payload),
         "log": "",
         "run_us": 1500,
+        "thaw_us": 30,
         "cpu_us": 700,
+        "cpu_system_us": 100,
         "peak_memory_bytes": 10_000_000,
         "peak_scope": PeakScope.INVOCATION,
+        "io_read_bytes": 0,
+        "io_write_bytes": 0,
         "oom_killed": False,
         "complete": True,
     }

@@ -21,32 +21,64 @@ class FakeSandbox:
     version: Version
     started: Started = field(default_factory=_warm)
     usable: bool = True
-    destroyed: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
     behave: Callable[[Invocation, bytes], Ran] = lambda _invocation, _payload: ran()
 
     def invoke(self, invocation: Invocation, payload: bytes) -> Ran:
+        self.done.append("invoke")
         return self.behave(invocation, payload)
+
+    def rest(self) -> int:
+        self.done.append("rest")
+        return 100
 
     def alive(self) -> bool:
         return self.usable
 
     def destroy(self, reason: str) -> None:
-        self.destroyed.append(reason)
+        self.done.append(f"destroy: {reason}")
+
+    @property
+    def destroyed(self) -> bool:
+        return any(what.startswith("destroy") for what in self.done)
+
+
+@dataclass(eq=False)
+class FakeStem:
+    """A Stem of `sandboxes` that becomes a FakeSandbox."""
+
+    sandboxes: "FakeSandboxes"
+    runtime: str
+    living: bool = True
+    destroyed: bool = False
+
+    def alive(self) -> bool:
+        return self.living
+
+    def become(self, version: Version, code: bytes) -> FakeSandbox:
+        behave = self.sandboxes.behave
+        sandbox = FakeSandbox(version, behave=behave)
+        self.sandboxes.made.append(sandbox)
+        return sandbox
+
+    def destroy(self, reason: str) -> None:
+        self.destroyed = True
 
 
 class FakeSandboxes:
-    """Makes FakeSandboxes that behave as told, and remembers them; `down` makes its engine fail."""
+    """Makes FakeStems and remembers what became of them; `down` makes its engine fail."""
 
     def __init__(self, behave: Callable[[Invocation, bytes], Ran] | None = None) -> None:
         self.behave = behave or (lambda _invocation, _payload: ran())
+        self.stems: list[FakeStem] = []
         self.made: list[FakeSandbox] = []
         self.down = threading.Event()
 
-    def start(self, version: Version, code: bytes) -> FakeSandbox:
+    def make_stem(self, runtime: str) -> FakeStem:
         self.check()
-        sandbox = FakeSandbox(version, behave=self.behave)
-        self.made.append(sandbox)
-        return sandbox
+        stem = FakeStem(self, runtime)
+        self.stems.append(stem)
+        return stem
 
     def check(self) -> None:
         if self.down.is_set():

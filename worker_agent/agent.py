@@ -1,6 +1,7 @@
 """The agent's loop: permit, receive, hand over, acknowledge; and how to stop. It knows nothing of what is run.
 
-A permit stands for a Slot of the pool, and is taken before a Delivery is: the agent never holds work it cannot start.
+A permit stands for a Slot that is free or can be freed, and is taken before a Delivery is: the agent never holds work
+that it cannot start.
 """
 
 import threading
@@ -15,6 +16,7 @@ from worker_agent.outage import Outage
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
 from worker_agent.sandbox import Sandboxes
+from worker_agent.stems import Stems
 
 #: Between two looks at a part that is down.
 OUTAGE_PAUSE_S = 1.0
@@ -36,6 +38,8 @@ class Agent:
         handler: Handler,
         sandboxes: Sandboxes,
         pool: Pool,
+        stems: Stems,
+        concurrency: int,
         drain_s: float,
     ) -> None:
         self._lane = lane
@@ -44,8 +48,10 @@ class Agent:
         self._handler = handler
         self._sandboxes = sandboxes
         self._pool = pool
+        self._stems = stems
+        self._concurrency = concurrency
         self._drain_s = drain_s
-        self._permits = threading.Semaphore(pool.size)
+        self._permits = threading.Semaphore(concurrency)
         self._running: set[str] = set()
         self._idle = threading.Condition()
         self._stopping = threading.Event()
@@ -61,9 +67,10 @@ class Agent:
         """Take and run Deliveries until asked to stop; then drain."""
         self._keeper.start()
         self._presence.start()
-        with ThreadPoolExecutor(self._pool.size, thread_name_prefix="run") as threads:
+        with ThreadPoolExecutor(self._concurrency, thread_name_prefix="run") as threads:
             if self._await_engine():
-                log.note("agent_ready", f"ready with {self._pool.size} slots")
+                self._stems.start()
+                log.note("agent_ready", f"ready to run {self._concurrency} at once, {self._pool.size} slots")
             while not self._stopping.is_set():
                 self._turn(threads)
             self._drain()
@@ -157,6 +164,7 @@ class Agent:
         if not finished:
             self._handler.cancelled.set()
         self._pool.close()
+        self._stems.stop()
         try:
             self._sandboxes.close()
         except EngineUnavailableError as error:

@@ -1,12 +1,14 @@
-"""Reads a sandbox's counters and sets its CPU share, straight in its cgroup; never asks the engine, never guesses.
+"""A sandbox's cgroup: reads its counters, sets its limits, freezes it; never asks the engine, never guesses.
 
-Where the counters are is found out, not assumed: the mounts in `/proc/self/mountinfo` say which hierarchies this host
-has, and `/proc/<pid>/cgroup` says where in them a sandbox's first process is. That holds for cgroup v1 and v2, and for
-the cgroupfs and systemd drivers alike. A hybrid host (v1 controllers and a bare v2 tree) counts as v1.
+Where the files are is found out, not assumed: the mounts in `/proc/self/mountinfo` say which hierarchies this host has,
+and `/proc/<pid>/cgroup` says where in them a sandbox's first process is. That holds for cgroup v1 and v2, and for the
+cgroupfs and systemd drivers alike. A hybrid host (v1 controllers and a bare v2 tree) counts as v1.
 """
 
 import contextlib
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,15 +22,19 @@ MIB_PER_CORE = 1769
 PERIOD_US = 100_000
 #: The smallest CPU share the kernel takes, µs a period.
 LEAST_QUOTA_US = 1_000
+#: A freeze takes some 0.1 ms. A process deep in the kernel can hold it up; it is frozen when it comes out.
+FREEZE_PATIENCE_S = 0.05
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A sandbox's counters at one moment."""
+    """A sandbox's counters at one moment, all since it was made but for the peak."""
 
     cpu_us: int
+    cpu_system_us: int  #: the part of `cpu_us` that the kernel spent for it
     peak_memory_bytes: int
-    oom_kills: int
+    io_read_bytes: int
+    io_write_bytes: int
 
 
 @dataclass(frozen=True)
@@ -43,21 +49,33 @@ class Mount:
         return self.point / os.path.relpath(cgroup, self.root)
 
 
-class Meter(Protocol):
-    """The counters of one sandbox, through descriptors kept open; close it when the sandbox goes."""
+class Cgroup(Protocol):
+    """One sandbox's cgroup, through descriptors kept open. Every method raises OSError when the cgroup is gone."""
 
     @property
     def peak_scope(self) -> PeakScope:
         """What the memory peak is the peak of."""
 
     def read(self) -> Reading:
-        """Read all counters; raise OSError when the cgroup is gone."""
+        """Read all counters."""
 
     def reset_peak(self) -> None:
         """Begin a new memory peak, where the kernel can."""
 
-    def set_cpu(self, memory_mb: int) -> None:
+    def oom_kills(self) -> int:
+        """Give how many of its processes the kernel has killed for want of memory."""
+
+    def limit_memory(self, limit_bytes: int) -> None:
+        """Lower the memory limit, swap included."""
+
+    def limit_cpu(self, memory_mb: int) -> None:
         """Limit CPU in proportion to memory."""
+
+    def freeze(self) -> None:
+        """Let nothing in it run."""
+
+    def thaw(self) -> None:
+        """Let everything in it run again; fine when it is not frozen."""
 
     def close(self) -> None:
         """Let the descriptors go."""
@@ -66,8 +84,8 @@ class Meter(Protocol):
 class Layout(Protocol):
     """How this host's cgroups are laid out."""
 
-    def meter(self, pid: int) -> Meter:
-        """Open the counters of the cgroup that process `pid` is in."""
+    def of(self, pid: int) -> Cgroup:
+        """Open the cgroup that process `pid` is in."""
 
 
 def find_layout(mountinfo: str) -> "V1 | V2":
@@ -82,95 +100,151 @@ def find_layout(mountinfo: str) -> "V1 | V2":
             v1.update(dict.fromkeys(options.split(","), mount))
         elif kind == "cgroup2":
             v2 = mount
-    if {"cpu", "cpuacct", "memory"} <= v1.keys():
+    if v1.keys() >= set(V1.CONTROLLERS):
         return V1(v1)
-    if v2 and {"cpu", "memory"} <= set((v2.point / "cgroup.controllers").read_text().split()):
+    if v2 and set(V2.CONTROLLERS) <= set((v2.point / "cgroup.controllers").read_text().split()):
         return V2(v2)
     raise UnknownLayoutError(
-        "no known cgroup layout: neither v1 with cpu, cpuacct and memory nor v2 with cpu and memory is mounted. "
-        "Mount one of them, or run the agent on a host that has it: without counters there is no honest bill."
+        f"no known cgroup layout: neither v1 with {', '.join(V1.CONTROLLERS)} nor v2 with {', '.join(V2.CONTROLLERS)} "
+        "is mounted. Mount one, or run the agent on a host that has it: without counters there is no honest bill."
     )
 
 
 class V1:
     """One hierarchy per controller, each with its own tree."""
 
+    CONTROLLERS = ("cpu", "cpuacct", "memory", "blkio", "freezer")
+
     def __init__(self, mounts: dict[str, Mount]) -> None:
         self._mounts = mounts
 
-    def meter(self, pid: int) -> "V1Meter":
-        """Open the counters of the cgroups that process `pid` is in."""
+    def of(self, pid: int) -> "V1Cgroup":
+        """Open the cgroups that process `pid` is in."""
         names = _cgroups_of(pid)
-        return V1Meter(*(self._mounts[c].path(_named(names, c, pid)) for c in ("cpu", "cpuacct", "memory")))
+        return V1Cgroup(*(self._mounts[c].path(_named(names, c, pid)) for c in self.CONTROLLERS))
 
 
 class V2:
     """One tree for all controllers."""
 
+    CONTROLLERS = ("cpu", "memory", "io")
+
     def __init__(self, mount: Mount) -> None:
         self._mount = mount
 
-    def meter(self, pid: int) -> "V2Meter":
-        """Open the counters of the cgroup that process `pid` is in."""
-        return V2Meter(self._mount.path(_named(_cgroups_of(pid), "", pid)))
+    def of(self, pid: int) -> "V2Cgroup":
+        """Open the cgroup that process `pid` is in."""
+        return V2Cgroup(self._mount.path(_named(_cgroups_of(pid), "", pid)))
 
 
-class V1Meter:
-    """Counters of cgroup v1: CPU in nanoseconds, a memory peak that can be reset."""
+class V1Cgroup:
+    """Cgroup v1: CPU in nanoseconds, a memory peak that can be reset, a freezer of its own."""
 
     peak_scope = PeakScope.INVOCATION
 
-    def __init__(self, cpu: Path, cpuacct: Path, memory: Path) -> None:
-        self._cpu = cpu
+    def __init__(self, cpu: Path, cpuacct: Path, memory: Path, blkio: Path, freezer: Path) -> None:
+        self._cpu, self._memory = cpu, memory
         with contextlib.ExitStack() as opened:
-            self._usage = _open(opened, cpuacct / "cpuacct.usage", os.O_RDONLY)
+            self._usage = _open(opened, cpuacct / "cpuacct.usage")
+            self._system = _open(opened, cpuacct / "cpuacct.usage_sys")
             self._peak = _open(opened, memory / "memory.max_usage_in_bytes", os.O_RDWR)
-            self._oom = _open(opened, memory / "memory.oom_control", os.O_RDONLY)
+            self._oom = _open(opened, memory / "memory.oom_control")
+            self._io = _open(opened, blkio / "blkio.throttle.io_service_bytes")
+            self._state = _open(opened, freezer / "freezer.state", os.O_RDWR)
             self._opened = opened.pop_all()
 
     def read(self) -> Reading:
-        """Read all counters; raise OSError when the cgroup is gone."""
-        oom = _flat(os.pread(self._oom, 256, 0))
-        return Reading(int(os.pread(self._usage, 32, 0)) // 1000, int(os.pread(self._peak, 32, 0)), oom["oom_kill"])
+        """Read all counters."""
+        cpu_us, system_us = int(os.pread(self._usage, 32, 0)) // 1000, int(os.pread(self._system, 32, 0)) // 1000
+        io = os.pread(self._io, 4096, 0)
+        # The split is sampled and the sum is not: the part must not come out larger than the whole.
+        return Reading(
+            cpu_us, min(system_us, cpu_us), int(os.pread(self._peak, 32, 0)), _sum(io, b" Read "), _sum(io, b" Write ")
+        )
 
     def reset_peak(self) -> None:
         """Begin a new memory peak at what is in use now."""
         os.pwrite(self._peak, b"0", 0)
 
-    def set_cpu(self, memory_mb: int) -> None:
+    def oom_kills(self) -> int:
+        """Give how many of its processes the kernel has killed for want of memory."""
+        return _flat(os.pread(self._oom, 256, 0))["oom_kill"]
+
+    def limit_memory(self, limit_bytes: int) -> None:
+        """Lower the memory limit, swap included."""
+        (self._memory / "memory.limit_in_bytes").write_text(str(limit_bytes))
+        with contextlib.suppress(FileNotFoundError):  # a kernel that does not count swap
+            (self._memory / "memory.memsw.limit_in_bytes").write_text(str(limit_bytes))
+
+    def limit_cpu(self, memory_mb: int) -> None:
         """Limit CPU in proportion to memory."""
         (self._cpu / "cpu.cfs_quota_us").write_text(str(quota_us(memory_mb)))
+
+    def freeze(self) -> None:
+        """Let nothing in it run."""
+        os.pwrite(self._state, b"FROZEN", 0)
+        _await(lambda: os.pread(self._state, 16, 0).startswith(b"FROZEN"))
+
+    def thaw(self) -> None:
+        """Let everything in it run again; fine when it is not frozen."""
+        os.pwrite(self._state, b"THAWED", 0)
 
     def close(self) -> None:
         """Let the descriptors go."""
         self._opened.close()
 
 
-class V2Meter:
-    """Counters of cgroup v2. From Linux 6.12 on the memory peak can be reset, for the descriptor that asks."""
+class V2Cgroup:
+    """Cgroup v2. From Linux 6.12 on the memory peak can be reset, for the descriptor that asks."""
 
     def __init__(self, cgroup: Path) -> None:
         self._cgroup = cgroup
         with contextlib.ExitStack() as opened:
-            self._stat = _open(opened, cgroup / "cpu.stat", os.O_RDONLY)
+            self._stat = _open(opened, cgroup / "cpu.stat")
             self._peak = _open(opened, cgroup / "memory.peak", os.O_RDWR)
-            self._events = _open(opened, cgroup / "memory.events", os.O_RDONLY)
+            self._memory_events = _open(opened, cgroup / "memory.events")
+            self._io = _open(opened, cgroup / "io.stat")
+            self._freeze = _open(opened, cgroup / "cgroup.freeze", os.O_RDWR)
+            self._events = _open(opened, cgroup / "cgroup.events")
             self._opened = opened.pop_all()
         self.peak_scope = PeakScope.INVOCATION if self._can_reset() else PeakScope.SANDBOX
 
     def read(self) -> Reading:
-        """Read all counters; raise OSError when the cgroup is gone."""
-        cpu, events = _flat(os.pread(self._stat, 4096, 0)), _flat(os.pread(self._events, 1024, 0))
-        return Reading(cpu["usage_usec"], int(os.pread(self._peak, 32, 0)), events["oom_kill"])
+        """Read all counters."""
+        cpu, io = _flat(os.pread(self._stat, 4096, 0)), os.pread(self._io, 4096, 0)
+        return Reading(
+            cpu["usage_usec"],
+            cpu["system_usec"],
+            int(os.pread(self._peak, 32, 0)),
+            _sum(io, b" rbytes="),
+            _sum(io, b" wbytes="),
+        )
 
     def reset_peak(self) -> None:
         """Begin a new memory peak at what is in use now; does nothing where the kernel cannot."""
         if self.peak_scope is PeakScope.INVOCATION:
             os.pwrite(self._peak, b"0", 0)
 
-    def set_cpu(self, memory_mb: int) -> None:
+    def oom_kills(self) -> int:
+        """Give how many of its processes the kernel has killed for want of memory."""
+        return _flat(os.pread(self._memory_events, 1024, 0))["oom_kill"]
+
+    def limit_memory(self, limit_bytes: int) -> None:
+        """Lower the memory limit; the sandbox was made without swap."""
+        (self._cgroup / "memory.max").write_text(str(limit_bytes))
+
+    def limit_cpu(self, memory_mb: int) -> None:
         """Limit CPU in proportion to memory."""
         (self._cgroup / "cpu.max").write_text(f"{quota_us(memory_mb)} {PERIOD_US}")
+
+    def freeze(self) -> None:
+        """Let nothing in it run."""
+        os.pwrite(self._freeze, b"1", 0)
+        _await(lambda: b"frozen 1" in os.pread(self._events, 256, 0))
+
+    def thaw(self) -> None:
+        """Let everything in it run again; fine when it is not frozen."""
+        os.pwrite(self._freeze, b"0", 0)
 
     def close(self) -> None:
         """Let the descriptors go."""
@@ -203,7 +277,7 @@ def _named(names: dict[str, str], controller: str, pid: int) -> str:
     return names[controller]
 
 
-def _open(opened: contextlib.ExitStack, path: Path, flags: int) -> int:
+def _open(opened: contextlib.ExitStack, path: Path, flags: int = os.O_RDONLY) -> int:
     try:
         descriptor = os.open(path, flags | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -215,3 +289,14 @@ def _open(opened: contextlib.ExitStack, path: Path, flags: int) -> int:
 def _flat(text: bytes) -> dict[str, int]:
     """Read the kernel's flat-keyed form: a name and a number on each line."""
     return {name.decode(): int(number) for name, number in (line.split() for line in text.splitlines())}
+
+
+def _sum(text: bytes, name: bytes) -> int:
+    """Add up the numbers that follow `name`, one for each device."""
+    return sum(int(rest.split(None, 1)[0]) for rest in text.split(name)[1:])
+
+
+def _await(done: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + FREEZE_PATIENCE_S
+    while not done() and time.monotonic() < give_up:
+        time.sleep(0.0001)

@@ -1,8 +1,10 @@
 """The agent's settings, read once from the environment; a missing or wrong one is named, all of them at once."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared_lua.contract import MIB
 from worker_agent.billing import Prices
 
 
@@ -20,7 +22,10 @@ class Settings:
     invocations_table: str
     queue_url: str
     stack: str
-    slots: int
+    concurrency: int  #: Invocations that run at once
+    slots: int  #: sandboxes kept warm, those that run included
+    pool_memory_mb: int  #: what those sandboxes' Versions ask for together, as long as enough of them are idle
+    stems: int  #: Stems kept ready, of each runtime
     visibility_s: int
     poll_s: int
     drain_s: int
@@ -37,7 +42,10 @@ class Settings:
             invocations_table=reader.text("HEARTH_INVOCATIONS_TABLE"),
             queue_url=reader.text("HEARTH_QUEUE_URL"),
             stack=environ.get("HEARTH_STACK", "default"),
-            slots=reader.number("HEARTH_SLOTS", 8),
+            concurrency=reader.number("HEARTH_CONCURRENCY", 8),
+            slots=reader.number("HEARTH_SLOTS", 64),
+            pool_memory_mb=reader.number("HEARTH_POOL_MEMORY_MB", _half_of_the_host_mb()),
+            stems=reader.number("HEARTH_STEMS", 2),
             visibility_s=reader.number("HEARTH_VISIBILITY_S", 30),
             poll_s=reader.number("HEARTH_POLL_S", 20),
             drain_s=reader.number("HEARTH_DRAIN_S", 30),
@@ -48,28 +56,34 @@ class Settings:
                 step_us=reader.number("HEARTH_BILLING_STEP_US", 1000),
             ),
         )
+        if settings.slots < settings.concurrency:
+            reader.wrong.append("HEARTH_SLOTS must not be less than HEARTH_CONCURRENCY: what runs needs a slot")
         reader.complain()
         return settings
+
+
+def _half_of_the_host_mb() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // (2 * MIB)
 
 
 class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._wrong: list[str] = []
+        self.wrong: list[str] = []
 
     def text(self, name: str) -> str:
         value = self._environ.get(name, "")
         if not value:
-            self._wrong.append(f"{name} is not set")
+            self.wrong.append(f"{name} is not set")
         return value
 
     def number(self, name: str, default: int) -> int:
         value = self._environ.get(name, str(default))
         if not value.isdecimal() or int(value) == 0:
-            self._wrong.append(f"{name} must be a whole number above zero, not {value!r}")
+            self.wrong.append(f"{name} must be a whole number above zero, not {value!r}")
             return default
         return int(value)
 
     def complain(self) -> None:
-        if self._wrong:
-            raise ConfigError("the environment is not complete: " + "; ".join(self._wrong))
+        if self.wrong:
+            raise ConfigError("the environment is not complete: " + "; ".join(self.wrong))

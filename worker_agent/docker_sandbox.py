@@ -1,26 +1,26 @@
-"""Makes sandboxes out of locked-down containers and drives them; on the warm path it never asks the engine anything."""
+"""Makes Stems out of locked-down containers and turns them into Sandboxes; from a Stem on the engine is not asked."""
 
-import contextlib
 import json
-import os
-import select
 import signal
+import socket
 import time
 from dataclasses import dataclass
 
 from shared_lua.contract import MIB, Invocation, Version
-from worker_agent import log, netns
-from worker_agent.cgroup import Layout, Meter, Reading
-from worker_agent.engine import ContainerSpec, Engine
+from worker_agent import log
+from worker_agent.cgroup import Layout, Reading
+from worker_agent.engine import ContainerSpec, Ending, Engine
 from worker_agent.environment import environment
 from worker_agent.errors import EngineUnavailableError, SandboxGoneError
+from worker_agent.hold import Hold
 from worker_agent.images import image_name
-from worker_agent.log_buffer import LogBuffer
 from worker_agent.ownership import AGENT_LABEL, Owner, is_alive
-from worker_agent.runtime_api import End, Event, How, RuntimeApi
+from worker_agent.runtime_api import End, Event, How
 from worker_agent.sandbox import Ran, Started, StartFailed
 
-NOTHING = Reading(cpu_us=0, peak_memory_bytes=0, oom_kills=0)
+NOTHING = Reading(cpu_us=0, cpu_system_us=0, peak_memory_bytes=0, io_read_bytes=0, io_write_bytes=0)
+#: A Stem may have as much memory as the largest Version with the most code: becoming one only ever lowers the limit.
+STEM_MEMORY_BYTES = 11 * 1024 * MIB
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,12 @@ class Limits:
     open_files: int = 1024
     tmp_bytes: int = 512 * MIB
     code_bytes: int = 256 * MIB
+    stem_timeout_s: float = 30.0
     start_timeout_s: float = 10.0
 
 
 class DockerSandboxes:
-    """Makes DockerSandboxes on one engine."""
+    """Makes Stems on one engine."""
 
     def __init__(self, engine: Engine, layout: Layout, owner: Owner, limits: Limits) -> None:
         self._engine = engine
@@ -44,20 +45,18 @@ class DockerSandboxes:
         self._limits = limits
 
     def check(self) -> None:
-        """Raise EngineUnavailableError when no sandbox could be made now."""
+        """Raise EngineUnavailableError when no Stem could be made now."""
         self._engine.ping()
 
-    def start(self, version: Version, code: bytes) -> "DockerSandbox":
-        """Make a sandbox and wait until its function asks for work; StartFailed when the function cannot start."""
-        began = time.monotonic()
-        container = self._engine.create(self._spec(version))
-        with contextlib.ExitStack() as undo:
-            undo.callback(self._engine.remove, container)
-            sandbox = DockerSandbox(self._engine, container, version, self._attach(container))
-            undo.callback(sandbox.close)
-            sandbox.become(code, began, self._limits.start_timeout_s)
-            undo.pop_all()
-        return sandbox
+    def make_stem(self, runtime: str) -> "DockerStem":
+        """Make a Stem; raise EngineUnavailableError or ImageMissingError and leave nothing behind."""
+        hold = Hold.of_new(self._engine, self._layout, self._spec(runtime))
+        try:
+            link = hold.first_process(time.monotonic() + self._limits.stem_timeout_s)
+        except OSError as error:
+            hold.end()
+            raise EngineUnavailableError(f"the first process of {runtime} is not ready: {error}") from error
+        return DockerStem(runtime, hold, link, self._limits.start_timeout_s)
 
     def sweep(self) -> int:
         """Remove the containers of dead agents of this host, and no others; give how many."""
@@ -68,16 +67,16 @@ class DockerSandboxes:
 
     def close(self) -> int:
         """Remove every container of this agent; give how many there were."""
+        self._engine.finish_removals()
         mine = self._engine.labelled(f"{AGENT_LABEL}={self._owner.agent}")
         for container, _ in mine:
             self._engine.remove(container)
         return len(mine)
 
-    def _spec(self, version: Version) -> ContainerSpec:
+    def _spec(self, runtime: str) -> ContainerSpec:
         return ContainerSpec(
-            image=image_name(version.runtime),
-            # The code lies in the sandbox's memory; it must not eat into what the function was promised.
-            memory_bytes=version.memory_mb * MIB + version.unpacked_bytes,
+            image=image_name(runtime),
+            memory_bytes=STEM_MEMORY_BYTES,
             pids=self._limits.pids,
             open_files=self._limits.open_files,
             tmp_bytes=self._limits.tmp_bytes,
@@ -85,75 +84,105 @@ class DockerSandboxes:
             labels=self._owner.labels(),
         )
 
-    def _attach(self, container: str) -> "_Attached":
-        """Start the container and get hold of all the agent needs of it, without the engine from here on."""
-        pid = self._engine.start(container)
-        with contextlib.ExitStack() as undo:
-            try:
-                pidfd = os.pidfd_open(pid)
-                undo.callback(os.close, pidfd)
-                meter = self._layout.meter(pid)
-                undo.callback(meter.close)
-                attached = _Attached(pidfd, meter, netns.listen_inside(pid))
-            except OSError as error:
-                raise EngineUnavailableError(f"a container ended while it was being set up: {error}") from error
-            undo.pop_all()
-        return attached
 
+class DockerStem:
+    """One container whose first process has loaded its runtime client and waits to be told what it is."""
 
-@dataclass(frozen=True)
-class _Attached:
-    """The agent's holds on a running container."""
+    def __init__(self, runtime: str, hold: Hold, link: socket.socket, start_timeout_s: float) -> None:
+        self.runtime = runtime
+        self._hold = hold
+        self._link = link
+        self._start_timeout_s = start_timeout_s
 
-    pidfd: int
-    meter: Meter
-    listeners: netns.Listeners
+    def alive(self) -> bool:
+        """Tell whether it can still become something."""
+        return self._hold.is_alive()
+
+    def become(self, version: Version, code: bytes) -> "DockerSandbox":
+        """Become a Version, ready for work; raise StartFailed when the function cannot start. Only once."""
+        began, before = time.monotonic(), self._hold.read() or NOTHING
+        deadline = began + self._start_timeout_s
+        try:
+            self._assign(version, code, deadline)
+            sandbox = DockerSandbox(self._hold, version)
+            sandbox.await_ready(deadline, began, before)
+        except BaseException:
+            self._hold.end()
+            raise
+        finally:
+            self._link.close()
+        return sandbox
+
+    def destroy(self, reason: str) -> None:
+        """End and remove it; never raises."""
+        log.note("stem_ended", reason, container=self._hold.container)
+        self._link.close()
+        self._hold.end()
+
+    def _assign(self, version: Version, code: bytes, deadline: float) -> None:
+        """Limit it, then tell the first process what it is: four bytes of length, a JSON object, the zip."""
+        assignment = {"environment": environment(version), "handler": version.handler, "code_bytes": len(code)}
+        head = json.dumps(assignment).encode()
+        try:
+            # The code lies in the sandbox's memory; it must not eat into what the function was promised.
+            self._hold.cgroup.limit_memory(version.memory_mb * MIB + version.unpacked_bytes)
+            self._link.settimeout(max(0.001, deadline - time.monotonic()))
+            self._link.sendall(len(head).to_bytes(4, "big") + head)
+            self._link.sendall(code)
+        except OSError as error:  # no user code has run yet: the image or the host is at fault
+            raise EngineUnavailableError(f"a stem did not take its assignment: {error}") from error
 
 
 class DockerSandbox:
     """One container with one Version in it. Not for two threads at once: the pool leases it to one."""
 
-    def __init__(self, engine: Engine, container: str, version: Version, attached: _Attached) -> None:
+    def __init__(self, hold: Hold, version: Version) -> None:
         self.version = version
-        self.container = container
         self.started = Started(0, 0)
-        self._engine = engine
-        self._pidfd = attached.pidfd
-        self._meter = attached.meter
-        self._control = attached.listeners.control
-        self._log = LogBuffer()
-        self._api = RuntimeApi(attached.listeners.runtime_api, attached.listeners.log, attached.pidfd, self._log)
+        self._hold = hold
         self._oom_kills = 0
+        self._frozen = False
         self._usable = True
 
-    def become(self, code: bytes, began: float, timeout_s: float) -> None:
-        """Assign the Version and wait until it is ready for work; raise StartFailed when it does not get there."""
-        deadline = time.monotonic() + timeout_s
-        try:
-            self._assign(code, deadline)
-        except OSError as error:  # no user code has run yet: the image or the host is at fault
-            raise EngineUnavailableError(f"a sandbox's first process did not take its assignment: {error}") from error
-        end = self._api.wait_ready(deadline)
-        reading = self._read()
-        self.started = Started(_elapsed_us(began), reading.cpu_us if reading else 0)
+    @property
+    def container(self) -> str:
+        """The engine's id of its container."""
+        return self._hold.container
+
+    def await_ready(self, deadline: float, began: float, before: Reading) -> None:
+        """Wait until the function asks for work, then give it its CPU share; raise StartFailed when it does not."""
+        end = self._hold.api.wait_ready(deadline)
+        after = self._hold.read()
+        self.started = Started(_elapsed_us(began), after.cpu_us - before.cpu_us if after else 0)
         if end.how is not How.READY:
-            raise StartFailed(self._ran(end, reading, reading, run_us=0), self.started)
-        self._meter.set_cpu(self.version.memory_mb)
+            raise StartFailed(self._ran(end, after, after, run_us=0), self.started)
+        self._hold.cgroup.limit_cpu(self.version.memory_mb)
 
     def invoke(self, invocation: Invocation, payload: bytes) -> Ran:
         """Run one event within the Version's timeout; SandboxGoneError when it had died before it saw the event."""
+        thaw_us = self._thaw()
         timeout_s = self.version.timeout_s
-        if self._api.wait_ready(time.monotonic() + timeout_s).how is not How.READY:
+        if self._hold.api.wait_ready(time.monotonic() + timeout_s).how is not How.READY:
             self._usable = False
             raise SandboxGoneError("a sandbox died while it was idle")
-        self._log.take()  # printed between two Invocations: of neither
-        self._meter.reset_peak()
-        before = self._meter.read()
-        self._oom_kills = before.oom_kills
+        self._hold.log.take()  # printed between two Invocations: of neither
+        self._oom_kills = self._hold.cgroup.oom_kills()
+        self._hold.cgroup.reset_peak()
+        before = self._hold.cgroup.read()
         began = time.monotonic()
-        end = self._api.invoke(_event(invocation, payload), began + timeout_s)
+        end = self._hold.api.invoke(_event(invocation, payload), began + timeout_s)
         run_us = _elapsed_us(began)
-        return self._ran(end, before, self._read(), run_us)
+        return self._ran(end, before, self._hold.read(), run_us, thaw_us)
+
+    def rest(self) -> int:
+        """Freeze it until the next Invocation: nothing runs that nobody pays for. Give how long that took, µs."""
+        began = time.monotonic()
+        try:
+            self._hold.cgroup.freeze()
+        except OSError:  # it died after its answer
+            self._usable = False
+        self._frozen = True
+        return _elapsed_us(began)
 
     def alive(self) -> bool:
         """Tell whether it can serve another Invocation."""
@@ -161,83 +190,43 @@ class DockerSandbox:
 
     def destroy(self, reason: str) -> None:
         """End every process in it, at once, and remove it; never raises: what the engine keeps is swept up later."""
-        self.close()
+        log.note("sandbox_ended", reason, container=self.container, function=self.version.function)
+        self._usable = False
+        self._hold.end()
+
+    def _thaw(self) -> int:
+        if not self._frozen:
+            return 0
+        began = time.monotonic()
         try:
-            self._engine.remove(self.container)
-        except EngineUnavailableError as error:
-            log.warn("remove_failed", f"a dead container was not removed ({reason}): {error}", container=self.container)
+            self._hold.cgroup.thaw()
+        except OSError as error:
+            self._usable = False
+            raise SandboxGoneError("a sandbox died while it was frozen") from error
+        self._frozen = False
+        return _elapsed_us(began)
 
-    def close(self) -> None:
-        """Kill every process in it and let go of all the agent holds of it; the container is left to be removed."""
-        if self._pidfd < 0:
-            return
-        self._kill()
-        self._api.close()
-        self._control.close()
-        self._meter.close()
-        os.close(self._pidfd)
-        self._pidfd = -1
-
-    def _kill(self) -> None:
-        # The first process of a process namespace takes all others with it: one signal, and no race with forks.
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-
-    def _assign(self, code: bytes, deadline: float) -> None:
-        """Tell the first process what it is. Only this once: the socket is closed before any user code runs."""
-        self._await_first_process(deadline)
-        link, _ = self._control.accept()
-        with link:
-            self._control.close()
-            assignment = {
-                "environment": environment(self.version),
-                "handler": self.version.handler,
-                "code_bytes": len(code),
-            }
-            head = json.dumps(assignment).encode()
-            link.settimeout(max(0.001, deadline - time.monotonic()))
-            link.sendall(len(head).to_bytes(4, "big") + head)
-            link.sendall(code)
-
-    def _await_first_process(self, deadline: float) -> None:
-        waiting = select.poll()
-        for descriptor in (self._control.fileno(), self._pidfd):
-            waiting.register(descriptor, select.POLLIN)
-        ready = [descriptor for descriptor, _ in waiting.poll(max(0.0, deadline - time.monotonic()) * 1000)]
-        if self._control.fileno() not in ready:
-            raise TimeoutError("it ended" if ready else "it did not come in time")
-
-    def _ran(self, end: End, before: Reading | None, after: Reading | None, run_us: int) -> Ran:
+    def _ran(self, end: End, before: Reading | None, after: Reading | None, run_us: int, thaw_us: int = 0) -> Ran:
         """Put a run together. Whatever did not end in an answer leaves the sandbox unfit for another."""
+        ending = self._hold.ending(self._oom_kills) if end.how is How.DIED else Ending(None, False)
         first = before or NOTHING
         last = after or first
         self._usable = end.how in (How.READY, How.ANSWERED, How.FAILED, How.TOO_LARGE)
         return Ran(
             end=end,
-            log=self._log.take(),
+            log=self._hold.log.take(),
             run_us=run_us,
-            cpu_us=max(0, last.cpu_us - first.cpu_us),
+            thaw_us=thaw_us,
+            cpu_us=last.cpu_us - first.cpu_us,
+            cpu_system_us=last.cpu_system_us - first.cpu_system_us,
             peak_memory_bytes=max(0, last.peak_memory_bytes - self.version.unpacked_bytes),
-            peak_scope=self._meter.peak_scope,
-            oom_killed=last.oom_kills > self._oom_kills,
+            peak_scope=self._hold.cgroup.peak_scope,
+            io_read_bytes=last.io_read_bytes - first.io_read_bytes,
+            io_write_bytes=last.io_write_bytes - first.io_write_bytes,
+            oom_killed=ending.was_killed_for_memory,
             complete=after is not None,
-            exit_reason=self._exit_reason() if end.how is How.DIED else "",
+            exit_reason=_reason(ending),
         )
-
-    def _read(self) -> Reading | None:
-        """Read the counters; None when the sandbox died and the engine was quicker to tidy up than this."""
-        try:
-            return self._meter.read()
-        except OSError:
-            return None
-
-    def _exit_reason(self) -> str:
-        code = self._engine.exit_code(self.container)
-        if code is None or code == 0:
-            return "Runtime exited without providing a reason"
-        if code - 128 in set(signal.Signals):
-            return f"Runtime exited with error: signal: {signal.Signals(code - 128).name}"
-        return f"Runtime exited with error: exit status {code}"
 
 
 def _event(invocation: Invocation, payload: bytes) -> Event:
@@ -250,6 +239,16 @@ def _event(invocation: Invocation, payload: bytes) -> Event:
         trace_header=invocation.trace_header,
         client_context=invocation.client_context,
     )
+
+
+def _reason(ending: Ending) -> str:
+    """Say in Lambda's words how a first process ended."""
+    code = ending.exit_code
+    if not code:
+        return "Runtime exited without providing a reason"
+    if code - 128 in set(signal.Signals):
+        return f"Runtime exited with error: signal: {signal.Signals(code - 128).name}"
+    return f"Runtime exited with error: exit status {code}"
 
 
 def _elapsed_us(began: float) -> int:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import docker
 import docker.errors
 import requests.exceptions
 
+from worker_agent import log
 from worker_agent.errors import EngineUnavailableError, ImageMissingError
 
 #: A hung engine must not hang the agent: every call gives up after this.
@@ -31,12 +33,22 @@ class ContainerSpec:
     labels: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Ending:
+    """The engine's word on how a container ended. `exit_code` is None when it has none."""
+
+    exit_code: int | None
+    was_killed_for_memory: bool
+
+
 class Engine:
     """The Docker Engine, as far as sandboxes need it."""
 
     def __init__(self, client: "docker.APIClient") -> None:
         self._client = client
         self._lock = threading.Lock()
+        self._removing = ThreadPoolExecutor(1, thread_name_prefix="remove")
+        self._removals: set[Future[None]] = set()
         self.calls = 0
 
     def ping(self) -> None:
@@ -66,14 +78,16 @@ class Engine:
             pid: int = self._client.inspect_container(container)["State"]["Pid"]
         return pid
 
-    def exit_code(self, container: str) -> int | None:
-        """Give the exit code of a container whose first process has ended; None when the engine cannot tell in time."""
+    def ending(self, container: str) -> "Ending":
+        """Tell how a container's first process ended, as far as the engine can tell within a few seconds."""
         try:
             with self._call("wait"):
-                code: int = self._client.wait(container, timeout=5)["StatusCode"]
-            return code
+                self._client.wait(container, timeout=5)
+            with self._call("inspect"):
+                state = self._client.inspect_container(container)["State"]
+            return Ending(int(state["ExitCode"]), bool(state["OOMKilled"]))
         except EngineUnavailableError:
-            return None
+            return Ending(None, was_killed_for_memory=False)
 
     def remove(self, container: str) -> None:
         """Kill and remove a container; fine when it is gone already."""
@@ -82,6 +96,22 @@ class Engine:
                 self._client.remove_container(container, force=True, v=True)
             except docker.errors.NotFound:
                 return
+
+    def remove_soon(self, container: str) -> None:
+        """Remove a container in the background: it takes the engine a while, and its killer has better to do."""
+        removal = self._removing.submit(self._try_to_remove, container)
+        self._removals.add(removal)
+        removal.add_done_callback(self._removals.discard)
+
+    def finish_removals(self) -> None:
+        """Wait until every container that was to be removed soon is gone, or its removal has failed."""
+        wait(self._removals.copy())
+
+    def _try_to_remove(self, container: str) -> None:
+        try:
+            self.remove(container)
+        except EngineUnavailableError as error:
+            log.warn("remove_failed", f"a dead container is left to be swept up: {error}", container=container)
 
     def labelled(self, label: str) -> list[tuple[str, dict[str, str]]]:
         """Give id and labels of every container, running or not, that carries `label`."""

@@ -11,7 +11,10 @@ from worker_agent.errors import SandboxGoneError
 from worker_agent.log_buffer import tail
 from worker_agent.pool import Pool
 from worker_agent.runtime_api import How
-from worker_agent.sandbox import Ran, Sandbox, Sandboxes, Started, StartFailed
+from worker_agent.sandbox import Ran, Sandbox, Started, StartFailed
+from worker_agent.stems import Stems
+
+_Run = tuple[Ran, Started | None, int]
 
 #: How many sandboxes may turn out to have died while idle before the Delivery is given back.
 LEASES = 3
@@ -20,22 +23,22 @@ LEASES = 3
 class Executor:
     """Runs Invocations in the pool's sandboxes. `code` fetches a zip by its digest."""
 
-    def __init__(self, pool: Pool, sandboxes: Sandboxes, code: Callable[[str], bytes], prices: Prices) -> None:
+    def __init__(self, pool: Pool, stems: Stems, code: Callable[[str], bytes], prices: Prices) -> None:
         self._pool = pool
-        self._sandboxes = sandboxes
+        self._stems = stems
         self._code = code
         self._prices = prices
 
     def execute(self, invocation: Invocation, payload: bytes, queue_us: int, attempt: int) -> Settlement:
         """Run it and give its Settlement; what is raised is the platform's fault, never the function's."""
         try:
-            ran, started = self._run(invocation, payload)
+            ran, started, rest_us = self._run(invocation, payload)
         except StartFailed as failed:
-            ran, started = failed.ran, failed.started
-        return self._settlement(invocation, ran, _usage(queue_us, ran, started), attempt)
+            ran, started, rest_us = failed.ran, failed.started, 0
+        return self._settlement(invocation, ran, _usage(queue_us, ran, started, rest_us), attempt)
 
-    def _run(self, invocation: Invocation, payload: bytes) -> tuple[Ran, Started | None]:
-        """Give the run, and what its sandbox's start took when there was one."""
+    def _run(self, invocation: Invocation, payload: bytes) -> _Run:
+        """Give the run, what its sandbox's start took when there was one, and how long it took to freeze it, µs."""
         for _ in range(LEASES - 1):
             try:
                 return self._run_once(invocation, payload)
@@ -43,13 +46,14 @@ class Executor:
                 continue  # the event was not handed over: another sandbox may have it
         return self._run_once(invocation, payload)
 
-    def _run_once(self, invocation: Invocation, payload: bytes) -> tuple[Ran, Started | None]:
+    def _run_once(self, invocation: Invocation, payload: bytes) -> _Run:
         with self._pool.lease(invocation.version, lambda: self._start(invocation)) as lease:
             ran = lease.sandbox.invoke(invocation, payload)
-            return ran, lease.sandbox.started if lease.cold else None
+        return ran, lease.sandbox.started if lease.cold else None, lease.rest_us
 
     def _start(self, invocation: Invocation) -> Sandbox:
-        return self._sandboxes.start(invocation.version, self._code(invocation.version.code_sha256))
+        code = self._code(invocation.version.code_sha256)
+        return self._stems.take(invocation.version.runtime).become(invocation.version, code)
 
     def _settlement(self, invocation: Invocation, ran: Ran, usage: Usage, attempt: int) -> Settlement:
         bill = charge(usage.run_us, invocation.version.memory_mb, self._prices)
@@ -66,13 +70,17 @@ class Executor:
         )
 
 
-def _usage(queue_us: int, ran: Ran, started: Started | None) -> Usage:
+def _usage(queue_us: int, ran: Ran, started: Started | None, rest_us: int) -> Usage:
     """Put the phases together; what a start took belongs to the Invocation that it was made for."""
     return Usage(
         queue_us=queue_us,
         start_us=started.start_us if started else 0,
         run_us=ran.run_us,
+        freeze_us=ran.thaw_us + rest_us,
         cpu_us=ran.cpu_us + (started.cpu_us if started else 0),
+        cpu_system_us=ran.cpu_system_us,
+        io_read_bytes=ran.io_read_bytes,
+        io_write_bytes=ran.io_write_bytes,
         peak_memory_bytes=ran.peak_memory_bytes,
         peak_scope=ran.peak_scope,
         cold=started is not None,

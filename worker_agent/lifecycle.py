@@ -7,10 +7,9 @@ class SlotState(Enum):
     """Where a Slot of the pool stands."""
 
     EMPTY = "empty"  #: no sandbox
-    STARTING = "starting"  #: claimed; a sandbox is being made in it
+    STARTING = "starting"  #: claimed; a Stem is becoming a Version in it
     LEASED = "leased"  #: its sandbox runs an Invocation
-    IDLE = "idle"  #: its sandbox is warm and waits
-    ENDING = "ending"  #: its sandbox is being destroyed
+    IDLE = "idle"  #: its sandbox is warm, and frozen
 
 
 class SlotEvent(Enum):
@@ -21,8 +20,7 @@ class SlotEvent(Enum):
     START_FAILED = "start failed"
     LEASE = "lease"
     RETURN = "return"
-    EVICT = "evict"
-    DESTROYED = "destroyed"
+    END = "end"
 
 
 STEPS: dict[tuple[SlotState, SlotEvent], SlotState] = {
@@ -31,9 +29,8 @@ STEPS: dict[tuple[SlotState, SlotEvent], SlotState] = {
     (SlotState.STARTING, SlotEvent.START_FAILED): SlotState.EMPTY,
     (SlotState.IDLE, SlotEvent.LEASE): SlotState.LEASED,
     (SlotState.LEASED, SlotEvent.RETURN): SlotState.IDLE,
-    (SlotState.LEASED, SlotEvent.EVICT): SlotState.ENDING,
-    (SlotState.IDLE, SlotEvent.EVICT): SlotState.ENDING,
-    (SlotState.ENDING, SlotEvent.DESTROYED): SlotState.EMPTY,
+    (SlotState.LEASED, SlotEvent.END): SlotState.EMPTY,
+    (SlotState.IDLE, SlotEvent.END): SlotState.EMPTY,
 }
 
 

@@ -1,56 +1,70 @@
 """Keeps sandboxes warm in a fixed number of Slots and leases them out; never runs anything in them.
 
 The lock guards the list of Slots and nothing else: a Slot is claimed under it and filled outside it, so that one slow
-container start holds up nobody. A sandbox is leased again only to the Version it was made for, which belongs to one
-tenant. When all Slots are taken, the sandbox that has been idle longest makes room.
+start holds up nobody. A sandbox is leased again only to the Version it became, which belongs to one tenant.
+
+Which idle sandbox goes when room is needed is a matter of value (greedy-dual): what it would cost to start again, times
+how often it was used, for each MiB it holds. The floor rises to the value of whatever went last, so that even a dear
+sandbox goes in the end when nobody asks for it. Provisioned ones stay.
 """
 
 import threading
-import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from shared_lua.contract import Version
 from worker_agent.lifecycle import SlotEvent, SlotState, step
 from worker_agent.sandbox import Sandbox
 
+#: Whose sandbox it is: tenant, function, version id.
+Key = tuple[str, str, str]
+
 
 class PoolFullError(RuntimeError):
-    """Every Slot is leased: the caller took more permits than the pool has Slots."""
+    """No Slot can be had: all are leased or provisioned, so somebody holds more permits than there are Slots for."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Slot:
     """A place for one sandbox."""
 
     state: SlotState = SlotState.EMPTY
     sandbox: Sandbox | None = None
-    idle_since: float = 0.0
+    version: Version | None = None  #: what it holds, or is about to
+    uses: int = 0
+    value: float = 0.0
 
     def move(self, event: SlotEvent) -> None:
         """Take one step of the lifecycle."""
         self.state = step(self.state, event)
+        if self.state is SlotState.EMPTY:
+            self.sandbox = self.version = None
+            self.uses = 0
 
 
 @dataclass
 class Lease:
-    """A Slot held for the length of a `with`. `cold` tells whether its sandbox was made for this Lease."""
+    """A Slot held for the length of a `with`. `cold` tells whether its sandbox became this Version for this Lease."""
 
     slot: Slot
     sandbox: Sandbox
     cold: bool
-    returned: bool = field(default=False)
+    returned: bool = False
+    rest_us: int = 0  #: once it is returned: how long it took to freeze its sandbox
 
 
 class Pool:
-    """A fixed number of Slots."""
+    """`size` Slots, whose sandboxes together keep within `memory_mb` MiB as long as enough of them are idle."""
 
-    def __init__(self, size: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, size: int, memory_mb: int) -> None:
         self.size = size
+        self._memory_mb = memory_mb
         self._slots = [Slot() for _ in range(size)]
+        self._provisioned: Counter[Key | None] = Counter()
+        self._floor = 0.0
         self._lock = threading.Lock()
-        self._clock = clock
 
     @contextmanager
     def lease(self, version: Version, start: Callable[[], Sandbox]) -> Iterator[Lease]:
@@ -59,43 +73,64 @@ class Pool:
         try:
             yield lease
         except BaseException:
-            self._evict(lease.slot, "its lease ended in an error")
+            lease.returned = True
+            self._end(lease.slot, "its lease ended in an error")
             raise
         self.give_back(lease)
 
     def give_back(self, lease: Lease) -> None:
-        """Return a Lease: its sandbox waits, warm, or goes when it is spent. A second time is an error."""
+        """Return a Lease: its sandbox rests, or goes when it is spent. A second time is an error."""
         if lease.returned:
             raise RuntimeError("this lease was returned before: its slot may be another's by now")
         lease.returned = True
+        if lease.sandbox.alive():
+            lease.rest_us = lease.sandbox.rest()
         if not lease.sandbox.alive():
-            self._evict(lease.slot, "it is spent")
+            self._end(lease.slot, "it is spent")
             return
         with self._lock:
-            lease.slot.move(SlotEvent.RETURN)
-            lease.slot.idle_since = self._clock()
+            slot = lease.slot
+            slot.move(SlotEvent.RETURN)
+            slot.uses += 1
+            slot.value = self._floor + lease.sandbox.started.start_us * slot.uses / lease.sandbox.version.memory_mb
+
+    def provision(self, version: Version, seats: int) -> None:
+        """Keep up to `seats` sandboxes of a Version from being ended to make room; 0 ends that."""
+        with self._lock:
+            others = self._provisioned.total() - self._provisioned[_key(version)]
+            if others + seats >= self.size:
+                raise ValueError(f"{others + seats} provisioned seats leave no slot of {self.size} for others")
+            self._provisioned[_key(version)] = seats
 
     def close(self) -> None:
         """Destroy every idle sandbox. Leased ones are their holders' to return first."""
-        while (slot := self._take_idle()) is not None:
-            self._end(slot, "the pool closes")
-            self._move(slot, SlotEvent.DESTROYED)
+        with self._lock:
+            dismissed = [self._take_out(slot) for slot in self._idle()]
+        _destroy(dismissed, "the pool closes")
 
     def count(self) -> dict[SlotState, int]:
         """Give the number of Slots in each state."""
         with self._lock:
-            states = [slot.state for slot in self._slots]
-        return {state: states.count(state) for state in SlotState}
+            states = Counter(slot.state for slot in self._slots)
+        return {state: states[state] for state in SlotState}
 
     def _acquire(self, version: Version, start: Callable[[], Sandbox]) -> Lease:
-        warm = self._take_warm(version)
-        if warm and warm.sandbox:
-            return Lease(warm, warm.sandbox, cold=False)
-        slot = self._claim_empty() or self._make_room()
+        with self._lock:
+            dismissed = [self._take_out(slot) for slot in self._idle() if _is_superseded(slot.version, version)]
+            slot = self._take_warm(version)
+            is_cold = slot is None
+            if slot is None:
+                dismissed += self._make_room(version.memory_mb)
+                slot = self._claim(version)
+        _destroy(dismissed, "its place was needed")
+        return self._fill(slot, start) if is_cold else Lease(slot, _sandbox_of(slot), cold=False)
+
+    def _fill(self, slot: Slot, start: Callable[[], Sandbox]) -> Lease:
         try:
             sandbox = start()
         except BaseException:
-            self._move(slot, SlotEvent.START_FAILED)
+            with self._lock:
+                slot.move(SlotEvent.START_FAILED)
             raise
         with self._lock:
             slot.sandbox = sandbox
@@ -103,57 +138,73 @@ class Pool:
         return Lease(slot, sandbox, cold=True)
 
     def _take_warm(self, version: Version) -> Slot | None:
-        with self._lock:
-            same = [s for s in self._slots if s.state is SlotState.IDLE and s.sandbox and _fits(s.sandbox, version)]
-            if not same:
-                return None
-            slot = max(same, key=lambda s: s.idle_since)  # the warmest; the others may grow cold and go
+        """Lease the most valuable idle sandbox of this very Version: the others may lose value, and go."""
+        same = [slot for slot in self._idle() if _key(slot.version) == _key(version)]
+        slot = max(same, key=lambda s: s.value, default=None)
+        if slot:
             slot.move(SlotEvent.LEASE)
-            return slot
-
-    def _claim_empty(self) -> Slot | None:
-        with self._lock:
-            slot = next((s for s in self._slots if s.state is SlotState.EMPTY), None)
-            if slot:
-                slot.move(SlotEvent.CLAIM)
-            return slot
-
-    def _make_room(self) -> Slot:
-        """End the sandbox that has been idle longest, and claim its Slot."""
-        slot = self._take_idle()
-        if slot is None:
-            raise PoolFullError(f"all {self.size} slots are leased")
-        self._end(slot, "its slot was needed")
-        self._move(slot, SlotEvent.DESTROYED, SlotEvent.CLAIM)  # in one go: nobody may claim it in between
         return slot
 
-    def _take_idle(self) -> Slot | None:
-        """Take the Slot that has been idle longest, to be ended."""
-        with self._lock:
-            idle = [s for s in self._slots if s.state is SlotState.IDLE]
-            slot = min(idle, key=lambda s: s.idle_since, default=None)
-            if slot:
-                slot.move(SlotEvent.EVICT)
-            return slot
+    def _make_room(self, memory_mb: int) -> list[Sandbox]:
+        """Take out what is worth least until there is a Slot and the memory suffices, or nothing idle is left.
 
-    def _evict(self, slot: Slot, reason: str) -> None:
-        self._move(slot, SlotEvent.EVICT)
-        self._end(slot, reason)
-        self._move(slot, SlotEvent.DESTROYED)
+        What runs may go beyond the budget: it is for what waits.
+        """
+        dismissed = []
+        while not self._has_room(memory_mb) and (victim := self._least_valuable()):
+            self._floor = max(self._floor, victim.value)
+            dismissed.append(self._take_out(victim))
+        return dismissed
+
+    def _has_room(self, memory_mb: int) -> bool:
+        held = [slot.version.memory_mb for slot in self._slots if slot.version]
+        return len(held) < self.size and sum(held) + memory_mb <= self._memory_mb
+
+    def _least_valuable(self) -> Slot | None:
+        idle = self._idle()
+        waiting = Counter(_key(slot.version) for slot in idle)
+        free = [slot for slot in idle if waiting[_key(slot.version)] > self._provisioned[_key(slot.version)]]
+        return min(free, key=lambda s: s.value, default=None)
+
+    def _claim(self, version: Version) -> Slot:
+        slot = next((s for s in self._slots if s.state is SlotState.EMPTY), None)
+        if slot is None:
+            raise PoolFullError(f"all {self.size} slots are leased or provisioned")
+        slot.move(SlotEvent.CLAIM)
+        slot.version = version
+        return slot
+
+    def _take_out(self, slot: Slot) -> Sandbox:
+        """Empty a Slot; its sandbox is the taker's to destroy, outside the lock."""
+        sandbox = _sandbox_of(slot)
+        slot.move(SlotEvent.END)
+        return sandbox
 
     def _end(self, slot: Slot, reason: str) -> None:
-        """Destroy the sandbox of a Slot that is ENDING, outside the lock: it takes the engine a while."""
-        sandbox, slot.sandbox = slot.sandbox, None
-        if sandbox:
-            sandbox.destroy(reason)
-
-    def _move(self, slot: Slot, *events: SlotEvent) -> None:
         with self._lock:
-            for event in events:
-                slot.move(event)
+            sandbox = self._take_out(slot)
+        sandbox.destroy(reason)
+
+    def _idle(self) -> list[Slot]:
+        return [slot for slot in self._slots if slot.state is SlotState.IDLE]
 
 
-def _fits(sandbox: Sandbox, version: Version) -> bool:
+def _destroy(sandboxes: list[Sandbox], reason: str) -> None:
+    for sandbox in sandboxes:
+        sandbox.destroy(reason)
+
+
+def _sandbox_of(slot: Slot) -> Sandbox:
+    assert slot.sandbox, f"a slot that is {slot.state.value} has a sandbox"  # noqa: S101
+    return slot.sandbox
+
+
+def _key(version: Version | None) -> Key | None:
     """Same tenant, same function, same version: anything less would show one's data to another."""
-    theirs = sandbox.version
-    return (theirs.tenant, theirs.function, theirs.version_id) == (version.tenant, version.function, version.version_id)
+    return (version.tenant, version.function, version.version_id) if version else None
+
+
+def _is_superseded(old: Version | None, new: Version) -> bool:
+    """Tell whether `new` took the place of `old`: of a function's unpublished code there is only the latest."""
+    same = old is not None and (old.tenant, old.function) == (new.tenant, new.function)
+    return same and _key(old) != _key(new)

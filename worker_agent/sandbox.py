@@ -9,7 +9,7 @@ from worker_agent.runtime_api import End
 
 @dataclass(frozen=True)
 class Started:
-    """What making a sandbox ready took: from nothing to a function that asks for work, or to its failure to do so."""
+    """What a start took: from the Version's assignment to a function that asks for work, or to its failure to do so."""
 
     start_us: int
     cpu_us: int
@@ -22,9 +22,13 @@ class Ran:
     end: End
     log: str
     run_us: int
+    thaw_us: int
     cpu_us: int
+    cpu_system_us: int
     peak_memory_bytes: int
     peak_scope: PeakScope
+    io_read_bytes: int
+    io_write_bytes: int
     oom_killed: bool
     complete: bool  #: False when the counters were gone before the last reading
     exit_reason: str = ""  #: for a function that died: the engine's word on how
@@ -44,6 +48,9 @@ class Sandbox(Protocol):
     def invoke(self, invocation: Invocation, payload: bytes) -> Ran:
         """Run one event within the Version's timeout; SandboxGoneError when it had died before it saw the event."""
 
+    def rest(self) -> int:
+        """Freeze it until the next Invocation; give how long that took, µs."""
+
     def alive(self) -> bool:
         """Tell whether it can serve another Invocation."""
 
@@ -51,20 +58,35 @@ class Sandbox(Protocol):
         """End every process in it, at once, and remove it; never raises: what the engine keeps is swept up later."""
 
 
-class Sandboxes(Protocol):
-    """Makes sandboxes."""
+class Stem(Protocol):
+    """A started sandbox of one runtime that has no function yet."""
 
-    def start(self, version: Version, code: bytes) -> Sandbox:
-        """Make a sandbox and wait until its function asks for work; StartFailed when the function cannot start."""
+    runtime: str
+
+    def alive(self) -> bool:
+        """Tell whether it can still become something."""
+
+    def become(self, version: Version, code: bytes) -> Sandbox:
+        """Become a Version, ready for work; StartFailed when the function cannot start. Only once."""
+
+    def destroy(self, reason: str) -> None:
+        """End and remove it; never raises."""
+
+
+class Sandboxes(Protocol):
+    """Makes Stems, from which every Sandbox comes."""
+
+    def make_stem(self, runtime: str) -> Stem:
+        """Make a Stem; EngineUnavailableError or ImageMissingError when it cannot be had."""
 
     def check(self) -> None:
-        """Raise EngineUnavailableError when no sandbox could be made now."""
+        """Raise EngineUnavailableError when no Stem could be made now."""
 
     def sweep(self) -> int:
-        """Remove what dead agents of this host left behind; give how many sandboxes that were."""
+        """Remove what dead agents of this host left behind; give how many containers that were."""
 
     def close(self) -> int:
-        """Remove every sandbox this agent still has, whoever uses it; give how many there were."""
+        """Remove every container this agent still has, whoever uses it; give how many there were."""
 
 
 class StartFailed(Exception):  # noqa: N818  (the function's fault, an end like any other: execute turns it into one)

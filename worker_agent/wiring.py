@@ -15,10 +15,12 @@ from worker_agent.docker_sandbox import DockerSandboxes, Limits
 from worker_agent.durable_lane import DurableLane, Keeper
 from worker_agent.execute import Executor
 from worker_agent.handle import Handler
+from worker_agent.images import offered
 from worker_agent.ledger import Ledger
 from worker_agent.ownership import Owner
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
+from worker_agent.stems import Stems
 from worker_agent.store import Store
 
 
@@ -30,12 +32,13 @@ def build(environ: Mapping[str, str]) -> Agent:
     lane = DurableLane(aws("sqs"), settings.queue_url, settings.visibility_s, settings.poll_s)
     redis = redis_side.RedisSide(redis_side.connect(settings.redis_url))
     store = Store(aws("s3"), settings.bucket)
-    pool = Pool(settings.slots)
+    pool = Pool(settings.slots, settings.pool_memory_mb)
+    stems = Stems(sandboxes, dict.fromkeys(offered(), settings.stems))
     handler = Handler(
         ledger=Ledger(aws("dynamodb"), settings.invocations_table),
         store=store,
         redis_side=redis,
-        executor=Executor(pool, sandboxes, store.code, settings.prices),
+        executor=Executor(pool, stems, store.code, settings.prices),
         tracer=tracing.build(environ),
     )
     return Agent(
@@ -45,6 +48,8 @@ def build(environ: Mapping[str, str]) -> Agent:
         handler=handler,
         sandboxes=sandboxes,
         pool=pool,
+        stems=stems,
+        concurrency=settings.concurrency,
         drain_s=settings.drain_s,
     )
 
@@ -62,6 +67,6 @@ def _aws_clients(settings: Settings) -> Any:
         connect_timeout=2,
         read_timeout=settings.poll_s + 5,
         retries={"mode": "standard", "total_max_attempts": 2},
-        max_pool_connections=settings.slots * 2 + 4,
+        max_pool_connections=settings.concurrency * 2 + 4,
     )
     return lambda service: session.client(service, config=config)

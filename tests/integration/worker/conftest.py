@@ -8,7 +8,7 @@ import pytest
 from shared_lua.contract import Version
 from worker_agent import engine
 from worker_agent.cgroup import find_layout
-from worker_agent.docker_sandbox import DockerSandbox, DockerSandboxes, Limits
+from worker_agent.docker_sandbox import DockerSandbox, DockerSandboxes, DockerStem, Limits
 from worker_agent.ownership import Owner
 
 
@@ -18,10 +18,16 @@ class TidySandboxes(DockerSandboxes):
     def __init__(self, on: engine.Engine) -> None:
         layout = find_layout(Path("/proc/self/mountinfo").read_text())
         super().__init__(on, layout, Owner("tests"), Limits())
-        self.made: list[DockerSandbox] = []
+        self.made: list[DockerStem | DockerSandbox] = []
+
+    def make_stem(self, runtime: str) -> DockerStem:
+        stem = super().make_stem(runtime)
+        self.made.append(stem)
+        return stem
 
     def start(self, version: Version, code: bytes) -> DockerSandbox:
-        sandbox = super().start(version, code)
+        """Make a sandbox from nothing."""
+        sandbox = self.make_stem(version.runtime).become(version, code)
         self.made.append(sandbox)
         return sandbox
 

@@ -20,6 +20,7 @@ from worker_agent.errors import EngineUnavailableError
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
 from worker_agent.redis_side import RedisSide
+from worker_agent.stems import Stems
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -74,7 +75,9 @@ def world(aws: Any, redis_client: redis.Redis) -> Iterator[Callable[..., World]]
             presence=Presence(RedisSide(redis_client)),
             handler=handler,  # type: ignore[arg-type]
             sandboxes=sandboxes,
-            pool=Pool(slots),
+            pool=Pool(slots, 10_000),
+            stems=Stems(sandboxes, {}),
+            concurrency=slots,
             drain_s=drain_s,
         )
         thread = threading.Thread(target=agent.run)

@@ -22,6 +22,7 @@ from worker_agent.ledger import Ledger
 from worker_agent.pool import Pool
 from worker_agent.redis_side import RedisSide
 from worker_agent.runtime_api import How
+from worker_agent.stems import Stems
 from worker_agent.store import Store
 from worker_agent.tracing import NoTracer
 
@@ -68,7 +69,7 @@ def world(aws: Any, data: dict[str, str], redis_client: redis.Redis) -> World:
     s3, dynamodb, sandboxes = aws("s3"), aws("dynamodb"), FakeSandboxes()
     store = Store(s3, data["BucketName"])
     s3.put_object(Bucket=data["BucketName"], Key=keys.code(version(CODE).code_sha256), Body=CODE)
-    executor = Executor(Pool(2), sandboxes, store.code, Prices(16_666_700, 200_000, 1000))
+    executor = Executor(Pool(2, 10_000), Stems(sandboxes, {}), store.code, Prices(16_666_700, 200_000, 1000))
     handler = Handler(Ledger(dynamodb, data["InvocationsTable"]), store, RedisSide(redis_client), executor, NoTracer())
     return World(handler, sandboxes, dynamodb, s3, data, redis_client)
 

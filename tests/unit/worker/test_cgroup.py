@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from shared_lua.contract import PeakScope
-from worker_agent.cgroup import V1, V2, Mount, V1Meter, V2Meter, find_layout, quota_us
+from worker_agent.cgroup import V1, V2, Mount, V1Cgroup, V2Cgroup, find_layout, quota_us
 from worker_agent.errors import UnknownLayoutError
 
 V1_MOUNTS = """\
 24 30 0:22 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct
+27 30 0:25 / /sys/fs/cgroup/blkio rw,nosuid shared:12 - cgroup cgroup rw,blkio
+28 30 0:26 / /sys/fs/cgroup/freezer rw,nosuid shared:13 - cgroup cgroup rw,freezer
 25 30 0:23 / /sys/fs/cgroup/memory rw,nosuid shared:10 - cgroup cgroup rw,memory
 26 30 0:24 / /sys/fs/cgroup/unified rw,nosuid shared:11 - cgroup2 cgroup2 rw
 31 1 254:0 / / rw,relatime - ext4 /dev/vda rw
@@ -60,26 +62,34 @@ def v1(tmp_path: Path) -> Path:
     (tmp_path / "cpuacct.usage").write_text("123456789\n")
     (tmp_path / "memory.max_usage_in_bytes").write_text("9000000\n")
     (tmp_path / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
+    (tmp_path / "cpuacct.usage_sys").write_text("23456789\n")
+    (tmp_path / "blkio.throttle.io_service_bytes").write_text(
+        "8:0 Read 4096\n8:0 Write 1024\n8:0 Total 5120\n8:16 Read 100\n8:16 Write 0\n8:16 Total 100\nTotal 5220\n"
+    )
+    (tmp_path / "freezer.state").write_text("THAWED\n")
+    (tmp_path / "memory.limit_in_bytes").write_text("1\n")
+    (tmp_path / "memory.memsw.limit_in_bytes").write_text("1\n")
     (tmp_path / "cpu.cfs_quota_us").write_text("-1\n")
     return tmp_path
 
 
 def test_v1_counters_are_read_through_open_descriptors(v1: Path) -> None:
-    meter = V1Meter(v1, v1, v1)
+    cgroup = V1Cgroup(v1, v1, v1, v1, v1)
     (v1 / "cpuacct.usage").write_text("223456789\n")
 
-    reading = meter.read()
-    meter.close()
+    reading, kills = cgroup.read(), cgroup.oom_kills()
+    cgroup.close()
 
-    assert (reading.cpu_us, reading.peak_memory_bytes, reading.oom_kills) == (223_456, 9_000_000, 2)
-    assert meter.peak_scope is PeakScope.INVOCATION
+    assert (reading.cpu_us, reading.cpu_system_us, reading.peak_memory_bytes, kills) == (223_456, 23_456, 9_000_000, 2)
+    assert (reading.io_read_bytes, reading.io_write_bytes) == (4196, 1024)
+    assert cgroup.peak_scope is PeakScope.INVOCATION
 
 
 def test_v1_cpu_is_limited_in_proportion_to_memory(v1: Path) -> None:
-    meter = V1Meter(v1, v1, v1)
+    cgroup = V1Cgroup(v1, v1, v1, v1, v1)
 
-    meter.set_cpu(1769)
-    meter.close()
+    cgroup.limit_cpu(1769)
+    cgroup.close()
 
     assert (v1 / "cpu.cfs_quota_us").read_text() == "100000"
 
@@ -89,19 +99,26 @@ def v2(tmp_path: Path) -> Path:
     (tmp_path / "cpu.stat").write_text("usage_usec 777\nuser_usec 500\nsystem_usec 277\n")
     (tmp_path / "memory.peak").write_text("8000000\n")
     (tmp_path / "memory.events").write_text("low 0\nhigh 0\nmax 4\noom 1\noom_kill 1\n")
+    (tmp_path / "io.stat").write_text(
+        "8:0 rbytes=4096 wbytes=1024 rios=1 wios=1 dbytes=0 dios=0\n8:16 rbytes=100 wbytes=0 rios=1 wios=0\n"
+    )
+    (tmp_path / "cgroup.freeze").write_text("0\n")
+    (tmp_path / "cgroup.events").write_text("populated 1\nfrozen 1\n")
+    (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "cpu.max").write_text("max 100000\n")
     return tmp_path
 
 
 def test_v2_counters_are_read(v2: Path) -> None:
-    meter = V2Meter(v2)
+    cgroup = V2Cgroup(v2)
     (v2 / "memory.peak").write_text("8000000\n")
 
-    reading = meter.read()
-    meter.set_cpu(128)
-    meter.close()
+    reading, kills = cgroup.read(), cgroup.oom_kills()
+    cgroup.limit_cpu(128)
+    cgroup.close()
 
-    assert (reading.cpu_us, reading.peak_memory_bytes, reading.oom_kills) == (777, 8_000_000, 1)
+    assert (reading.cpu_us, reading.cpu_system_us, reading.peak_memory_bytes, kills) == (777, 277, 8_000_000, 1)
+    assert (reading.io_read_bytes, reading.io_write_bytes) == (4196, 1024)
     assert (v2 / "cpu.max").read_text() == "7235 100000"
 
 
@@ -109,8 +126,34 @@ def test_a_kernel_that_does_not_count_peaks_is_refused_by_the_files_name(v2: Pat
     (v2 / "memory.peak").unlink()
 
     with pytest.raises(UnknownLayoutError, match=r"memory\.peak is missing"):
-        V2Meter(v2)
+        V2Cgroup(v2)
 
 
 def test_the_smallest_share_is_one_the_kernel_takes() -> None:
     assert [quota_us(mb) for mb in (1, 64, 1769, 10_240)] == [1000, 3617, 100_000, 578_858]
+
+
+def test_v1_freezes_thaws_and_limits_by_its_own_files(v1: Path) -> None:
+    cgroup = V1Cgroup(v1, v1, v1, v1, v1)
+
+    cgroup.freeze()
+    frozen = (v1 / "freezer.state").read_text()
+    cgroup.thaw()
+    cgroup.limit_memory(134_217_728)
+    cgroup.close()
+
+    assert (frozen, (v1 / "freezer.state").read_text()) == ("FROZEN\n", "THAWED\n")
+    assert {(v1 / f"memory.{name}limit_in_bytes").read_text() for name in ("", "memsw.")} == {"134217728"}
+
+
+def test_v2_freezes_thaws_and_limits_by_its_own_files(v2: Path) -> None:
+    cgroup = V2Cgroup(v2)
+
+    cgroup.freeze()
+    frozen = (v2 / "cgroup.freeze").read_text()
+    cgroup.thaw()
+    cgroup.limit_memory(134_217_728)
+    cgroup.close()
+
+    assert (frozen, (v2 / "cgroup.freeze").read_text()) == ("1\n", "0\n")
+    assert (v2 / "memory.max").read_text() == "134217728"

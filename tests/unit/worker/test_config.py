@@ -16,12 +16,18 @@ WHOLE = {
 def test_what_is_not_said_has_a_default() -> None:
     settings = Settings.from_env(WHOLE)
 
-    assert (settings.slots, settings.visibility_s, settings.prices.step_us) == (8, 30, 1000)
+    assert (settings.concurrency, settings.slots, settings.visibility_s, settings.prices.step_us) == (8, 64, 30, 1000)
 
 
 def test_every_missing_name_is_named_at_once() -> None:
     with pytest.raises(ConfigError, match=r"AWS_REGION is not set.*HEARTH_QUEUE_URL is not set"):
         Settings.from_env({k: v for k, v in WHOLE.items() if k not in ("AWS_REGION", "HEARTH_QUEUE_URL")})
+
+
+def test_fewer_slots_than_run_at_once_are_refused_and_as_many_are_not() -> None:
+    assert Settings.from_env({**WHOLE, "HEARTH_SLOTS": "8"}).slots == 8
+    with pytest.raises(ConfigError, match="HEARTH_SLOTS must not be less than HEARTH_CONCURRENCY"):
+        Settings.from_env({**WHOLE, "HEARTH_SLOTS": "7"})
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5", ""])

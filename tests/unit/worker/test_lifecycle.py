@@ -14,8 +14,8 @@ def test_a_slot_goes_from_empty_through_warm_to_empty() -> None:
         SlotEvent.STARTED,
         SlotEvent.RETURN,
         SlotEvent.LEASE,
-        SlotEvent.EVICT,
-        SlotEvent.DESTROYED,
+        SlotEvent.RETURN,
+        SlotEvent.END,
     ):
         state = step(state, event)
 

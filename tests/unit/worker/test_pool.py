@@ -11,10 +11,11 @@ from tests.builders import version
 from tests.fakes import FakeSandbox
 from worker_agent.lifecycle import SlotState
 from worker_agent.pool import Lease, Pool, PoolFullError
+from worker_agent.sandbox import Started
 
 
-def making(of: Version) -> Callable[[], FakeSandbox]:
-    return lambda: FakeSandbox(of)
+def making(of: Version, start_us: int = 1000) -> Callable[[], FakeSandbox]:
+    return lambda: FakeSandbox(of, Started(start_us, 0))
 
 
 def fake(lease: Lease) -> FakeSandbox:
@@ -26,8 +27,16 @@ def fails() -> FakeSandbox:
     raise AssertionError("a warm sandbox was there")
 
 
+def used(pool: Pool, of: Version, times: int = 1, start_us: int = 1000) -> FakeSandbox:
+    """Lease and return a sandbox of this Version, and give it."""
+    for _ in range(times):
+        with pool.lease(of, making(of, start_us)) as lease:
+            pass
+    return fake(lease)
+
+
 def test_the_second_lease_of_a_version_is_warm_and_makes_nothing() -> None:
-    pool, of = Pool(2), version()
+    pool, of = Pool(2, 1000), version()
     with pool.lease(of, making(of)) as first:
         pass
 
@@ -35,39 +44,104 @@ def test_the_second_lease_of_a_version_is_warm_and_makes_nothing() -> None:
         assert (second.sandbox, first.cold, second.cold) == (first.sandbox, True, False)
 
 
+def test_a_returned_sandbox_rests_and_the_lease_tells_how_long_that_took() -> None:
+    pool, of = Pool(1, 1000), version()
+    with pool.lease(of, making(of)) as lease:
+        assert fake(lease).done == []
+
+    assert (fake(lease).done, lease.rest_us) == (["rest"], 100)
+
+
 @pytest.mark.parametrize("changed", [{"tenant": "other"}, {"function": "g"}, {"version_id": "v2"}])
 def test_a_sandbox_is_never_leased_to_another_tenant_function_or_version(changed: dict[str, Any]) -> None:
-    pool, of, other = Pool(2), version(), version(**changed)
-    with pool.lease(of, making(of)) as first:
-        pass
+    pool, of, other = Pool(2, 1000), version(), version(**changed)
+    first = used(pool, of)
 
     with pool.lease(other, making(other)) as second:
-        assert second.sandbox is not first.sandbox
+        assert second.sandbox is not first
 
 
-def test_when_all_slots_are_taken_the_one_idle_longest_makes_room() -> None:
-    ticks = iter(range(100))
-    pool = Pool(2, clock=lambda: next(ticks))
-    made = {}
-    for name in ("a", "b", "c"):
-        of = version(function=name)
-        with pool.lease(of, making(of)) as lease:
-            made[name] = fake(lease)
+def test_a_superseded_versions_sandboxes_go_and_nobody_elses() -> None:
+    pool = Pool(4, 1000)
+    old, other = used(pool, version()), used(pool, version(tenant="other"))
 
-    assert [bool(made[name].destroyed) for name in ("a", "b", "c")] == [True, False, False]
+    used(pool, version(version_id="new"))
+
+    assert (old.destroyed, other.destroyed) == (True, False)
 
 
-def test_a_spent_sandbox_is_destroyed_when_it_comes_home() -> None:
-    pool, of = Pool(1), version()
+def test_when_room_is_needed_the_least_valuable_goes() -> None:
+    pool = Pool(3, 10_000)
+    dear = used(pool, version(function="dear"), start_us=100_000)
+    frequent = used(pool, version(function="frequent"), times=5)
+    large = used(pool, version(function="large", memory_mb=1024), times=5)
+
+    used(pool, version(function="one more"))
+    assert (dear.destroyed, frequent.destroyed, large.destroyed) == (False, False, True)
+
+    used(pool, version(function="and one"), times=20)
+    assert (dear.destroyed, frequent.destroyed) == (False, False)  # what had been used once went
+
+
+def test_even_a_dear_sandbox_goes_in_the_end_when_nobody_asks_for_it() -> None:
+    pool = Pool(2, 10_000)
+    dear = used(pool, version(function="dear"), start_us=10_000)
+
+    for n in range(30):
+        used(pool, version(function=f"f{n}"))
+
+    assert dear.destroyed
+
+
+def test_the_memory_budget_is_kept_by_ending_what_is_idle() -> None:
+    pool = Pool(10, 512)
+    small = [used(pool, version(function=f"f{n}", memory_mb=128)) for n in range(4)]
+    assert not any(sandbox.destroyed for sandbox in small)
+
+    used(pool, version(function="large", memory_mb=256))
+
+    assert sum(sandbox.destroyed for sandbox in small) == 2
+
+
+def test_what_runs_may_go_beyond_the_budget() -> None:
+    pool, of = Pool(2, 100), version(memory_mb=512)
+
+    with pool.lease(of, making(of)) as lease:
+        assert lease.cold
+
+
+def test_provisioned_seats_stay() -> None:
+    pool, of = Pool(2, 10_000), version(function="kept")
+    pool.provision(of, 1)
+    kept = used(pool, of)
+
+    for n in range(10):
+        used(pool, version(function=f"f{n}"), times=3)
+
+    assert not kept.destroyed
+
+
+def test_provisioned_seats_must_leave_a_slot_for_others() -> None:
+    pool = Pool(2, 10_000)
+    pool.provision(version(), 1)
+
+    with pytest.raises(ValueError, match="leave no slot of 2"):
+        pool.provision(version(function="g"), 1)
+    pool.provision(version(), 0)
+    pool.provision(version(function="g"), 1)
+
+
+def test_a_spent_sandbox_is_destroyed_when_it_comes_home_and_does_not_rest() -> None:
+    pool, of = Pool(1, 1000), version()
     with pool.lease(of, making(of)) as lease:
         fake(lease).usable = False
 
-    assert fake(lease).destroyed == ["it is spent"]
+    assert fake(lease).done == ["destroy: it is spent"]
     assert pool.count()[SlotState.EMPTY] == 1
 
 
 def test_a_body_that_raises_costs_the_sandbox_its_life_and_keeps_the_slot() -> None:
-    pool, of = Pool(1), version()
+    pool, of = Pool(1, 1000), version()
 
     with pytest.raises(KeyError), pool.lease(of, making(of)) as lease:
         raise KeyError
@@ -77,7 +151,7 @@ def test_a_body_that_raises_costs_the_sandbox_its_life_and_keeps_the_slot() -> N
 
 
 def test_a_start_that_fails_leaves_the_slot_empty() -> None:
-    pool = Pool(1)
+    pool = Pool(1, 1000)
 
     def start() -> FakeSandbox:
         raise KeyError
@@ -89,7 +163,7 @@ def test_a_start_that_fails_leaves_the_slot_empty() -> None:
 
 
 def test_a_lease_returned_twice_is_an_error_that_says_so() -> None:
-    pool, of = Pool(1), version()
+    pool, of = Pool(1, 1000), version()
     with pool.lease(of, making(of)) as lease:
         pass
 
@@ -98,14 +172,14 @@ def test_a_lease_returned_twice_is_an_error_that_says_so() -> None:
 
 
 def test_more_leases_than_slots_is_an_error_that_says_so() -> None:
-    pool, of = Pool(1), version()
+    pool, of = Pool(1, 1000), version()
 
     with pool.lease(of, making(of)), pytest.raises(PoolFullError, match="all 1 slots"), pool.lease(of, making(of)):
         pass
 
 
 def test_a_slow_start_holds_up_nobody() -> None:
-    pool, slow, quick = Pool(2), version(function="slow"), version(function="quick")
+    pool, slow, quick = Pool(2, 1000), version(function="slow"), version(function="quick")
     entered, release = threading.Event(), threading.Event()
 
     def start() -> FakeSandbox:
@@ -127,7 +201,7 @@ def test_a_slow_start_holds_up_nobody() -> None:
 
 
 def test_closing_destroys_what_is_idle() -> None:
-    pool, of = Pool(3), version()
+    pool, of = Pool(3, 1000), version()
     with pool.lease(of, making(of)) as first, pool.lease(of, making(of)) as second:
         pass
 
@@ -139,7 +213,7 @@ def test_closing_destroys_what_is_idle() -> None:
 
 
 def test_many_threads_never_share_a_sandbox_and_never_run_out_of_slots() -> None:
-    pool, versions = Pool(4), [version(function=f"f{n}") for n in range(6)]
+    pool, versions = Pool(4, 300), [version(function=f"f{n}") for n in range(6)]
     in_use: set[int] = set()
     lock, wrong = threading.Lock(), []
     permits = threading.Semaphore(4)
@@ -149,7 +223,7 @@ def test_many_threads_never_share_a_sandbox_and_never_run_out_of_slots() -> None
             of = versions[(seed * 7 + turn * 5) % 6]
             with permits, pool.lease(of, making(of)) as lease:
                 with lock:
-                    if id(lease.sandbox) in in_use or lease.sandbox.version != of:
+                    if id(lease.sandbox) in in_use or lease.sandbox.version != of or fake(lease).destroyed:
                         wrong.append(turn)
                     in_use.add(id(lease.sandbox))
                 with lock:
