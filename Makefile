@@ -4,13 +4,13 @@ PYTHON := .venv/bin/python
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 # Root's bytecode in the tree of somebody who used sudo could not be removed by them.
 export PYTHONDONTWRITEBYTECODE := 1
-PACKAGES := shared_lua worker_agent chalicelib local loadtest tests
+PACKAGES := shared_lua worker_agent chalicelib local loadtest security_tests tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test images check up down status bench-first clean
+.PHONY: help setup demo test test-cgroup2 images check up down status bench-first bench-worker security clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 setup: ## installs what is missing: Debian packages, the Python environment
 	@local/setup.sh
@@ -20,6 +20,10 @@ demo: setup ## starts a stack, shows what Hearth does and what it costs, takes t
 
 test: setup ## runs every test, on real Redis, Docker and an AWS stand-in
 	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m pytest $(ARGS)
+
+test-cgroup2: setup ## runs the worker's tests on cgroup v2, in a small machine under qemu
+	@tests/cgroup2/setup.sh
+	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m tests.cgroup2 $(ARGS)
 
 images: setup ## builds the runtime images that are new
 	@$(ROOT) $(PYTHON) -m local engine -- true
@@ -39,7 +43,13 @@ status: setup ## says whether a stack runs, and where
 	@$(ROOT) $(PYTHON) -m local status
 
 bench-first: setup ## measures warm calls, cold starts and usage readings
-	@$(ROOT) $(PYTHON) -m loadtest.bench_first
+	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m loadtest.bench_first
+
+bench-worker: setup ## measures sandboxes, pool and meter against their bars; ARGS="--out DIR" writes a chart
+	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m loadtest.bench_worker $(ARGS)
+
+security: setup ## scans a stack of its own from the inside: is there a way out of a sandbox?
+	@$(ROOT) $(PYTHON) -m security_tests.on_a_stack $(ARGS)
 
 clean: setup ## removes caches and logs; the environment and the images stay
 	@$(ROOT) $(PYTHON) -m local down

@@ -119,6 +119,13 @@ def run_function(hearth: Controller, call: Call, tenant: str, name: str) -> Resp
     return people_door.reply(hearth.invocations.invoke(tenant, people_door.wish(call, name)), call)
 
 
+@app.route("/functions/{name}/advice", content_types=ANY)
+@people
+def show_advice(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
+    """Say which memory size would have been enough for a function."""
+    return people_door.advice(hearth.invocations.advice(tenant, name), name)
+
+
 @app.route("/invocations/{invocation_id}", content_types=ANY)
 @people
 def show_invocation(hearth: Controller, _call: Call, tenant: str, invocation_id: str) -> Response:

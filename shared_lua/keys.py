@@ -58,6 +58,11 @@ def invocation_row(invocation_id: str) -> dict[str, str]:
     return {"invocation_id": invocation_id}
 
 
+def tenant_function(tenant: str, function: str) -> str:
+    """DynamoDB key of a function's rows in the ledger's index `recent`; neither name has a slash."""
+    return f"{tenant}/{function}"
+
+
 def credential_row(credential_id: str) -> dict[str, str]:
     """DynamoDB key of an API key (`credential_id` = its hash) or an access key (its id)."""
     return {"credential_id": credential_id}

@@ -65,7 +65,7 @@ class Engine:
                 hostname="sandbox",
                 labels=spec.labels,
                 network_disabled=True,
-                host_config=self._client.create_host_config(**hardening(spec)),
+                host_config=self._client.create_host_config(**hardening(spec)) | HIDDEN,
             )
         identity: str = created["Id"]
         return identity
@@ -130,6 +130,27 @@ class Engine:
             raise ImageMissingError(f"{error.explanation}. Build it with `make images`.") from None
         except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
             raise EngineUnavailableError(f"the Docker Engine failed to {what}: {error}") from error
+
+
+#: Paths under /proc and /sys that are hidden or cannot be written: the engine's own lists, which naming any replaces,
+#: and /proc/pressure, which shows the host's load and lets anybody have the kernel watch it.
+HIDDEN = {
+    "MaskedPaths": [
+        "/proc/acpi",
+        "/proc/asound",
+        "/proc/kcore",
+        "/proc/keys",
+        "/proc/latency_stats",
+        "/proc/pressure",
+        "/proc/sched_debug",
+        "/proc/scsi",
+        "/proc/timer_list",
+        "/proc/timer_stats",
+        "/sys/devices/virtual/powercap",
+        "/sys/firmware",
+    ],
+    "ReadonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
+}
 
 
 def hardening(spec: ContainerSpec) -> dict[str, Any]:

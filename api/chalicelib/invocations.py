@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib import limits
+from chalicelib.advice import Advice, Run, advise
 from chalicelib.config import Settings
 from chalicelib.durable_lane import DurableLane
 from chalicelib.errors import NotFoundError, UnavailableError, UnservedError
@@ -18,6 +19,8 @@ from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status, V
 
 #: An event that takes more than this in its message, where quotes are escaped, goes through S3 instead.
 MAX_QUEUED_BYTES = 128 * 1024
+#: Advice is drawn from this many of the latest runs.
+RUNS_LOOKED_AT = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +82,13 @@ class Invocations:
         if row is None or row.tenant != tenant:
             raise NotFoundError(f"Invocation not found: {invocation_id}")
         return row
+
+    def advice(self, tenant: str, function: str) -> Advice | None:
+        """Give advice on a function's memory from its recent runs, None when they say too little."""
+        memory_mb = self.functions.get(tenant, function).version.memory_mb
+        ends = [row.settlement for row in self.ledger.recent(tenant, function, RUNS_LOOKED_AT)]
+        runs = [Run(end.usage, end.charge) for end in ends if end and end.usage and end.charge]
+        return advise(runs, memory_mb)
 
     def payload(self, settlement: Settlement) -> str | None:
         """Give the answer's text, wherever it waits."""

@@ -42,6 +42,7 @@ class Ledger:
             **_key(invocation.invocation_id),
             "tenant": {"S": invocation.version.tenant},
             "function": {"S": invocation.version.function},
+            "tenant_function": {"S": keys.tenant_function(invocation.version.tenant, invocation.version.function)},
             "status": {"S": Status.QUEUED.value},
             "attempt": {"N": "0"},
             "created_us": {"N": str(created_us)},
@@ -60,6 +61,19 @@ class Ledger:
         with needing(PART):
             answer = self._dynamodb.get_item(TableName=self._table, Key=_key(invocation_id), ConsistentRead=True)
         return _row(answer["Item"]) if "Item" in answer else None
+
+    def recent(self, tenant: str, function: str, most: int) -> list[Row]:
+        """Give up to `most` rows of a function, newest first; the last moments may be missing."""
+        with needing(PART):
+            answer = self._dynamodb.query(
+                TableName=self._table,
+                IndexName="recent",
+                KeyConditionExpression="tenant_function = :owner",
+                ExpressionAttributeValues={":owner": {"S": keys.tenant_function(tenant, function)}},
+                ScanIndexForward=False,
+                Limit=most,
+            )
+        return [_row(item) for item in answer["Items"]]
 
     def check(self) -> None:
         """Raise UnavailableError unless the table answers."""

@@ -8,6 +8,7 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib import limits
+from chalicelib.advice import MIN_RUNS, Advice
 from chalicelib.calls import Call
 from chalicelib.errors import HearthError, InvalidParameterError
 from chalicelib.function import Function
@@ -89,6 +90,14 @@ def invocation(row: Row, payload: str | None) -> Response:
             **_bill(settlement),
         }
     )
+
+
+def advice(given: Advice | None, name: str) -> Response:
+    """Show advice on a function's memory, or that there is none yet."""
+    if given is None:
+        reason = f"fewer than {MIN_RUNS} recent runs at its memory size with a whole bill: run it some more"
+        return _json({"function": name, "advice": None, "reason": reason})
+    return _json({"function": name, "advice": vars(given)})
 
 
 def health(states: dict[str, str]) -> Response:

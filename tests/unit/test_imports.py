@@ -16,6 +16,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "worker_agent": {"shared_lua"},
     "local": {"app", "chalicelib", "worker_agent", "shared_lua"},
     "loadtest": {"worker_agent", "shared_lua"},
+    "security_tests": {"local"},
 }
 
 #: outside library → the only modules that may import it: its adapter, and the wiring that makes its client.
@@ -54,6 +55,8 @@ def modules() -> dict[str, Path]:
         ("worker_agent", ROOT / "worker_agent"),
         ("local", ROOT / "local"),
         ("loadtest", ROOT / "loadtest"),
+        ("security_tests", ROOT / "security_tests"),
+        ("security_tests.checks", ROOT / "security_tests" / "checks"),
     ):
         for path in folder.glob("*.py"):
             found[package if path.stem == "__init__" else f"{package}.{path.stem}"] = path

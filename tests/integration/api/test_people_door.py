@@ -12,7 +12,7 @@ from chalicelib.wiring import Controller
 from shared_lua import keys
 from shared_lua.contract import Charge, Mode, Outcome, PeakScope, Status, Usage
 from tests.apigateway import Answer, Gateway
-from tests.integration.api.conftest import Configure, Deployed, settlement_of, success, upload
+from tests.integration.api.conftest import Configure, Deployed, Worker, settlement_of, success, upload
 from tests.zips import zipped
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -222,3 +222,31 @@ def test_a_signed_request_enters_this_door_too(
     headers = signed("GET", "http://hearth.test/functions", tenant)
 
     assert gateway.send("GET", "/functions", headers=headers).json == {"functions": [], "next_after": None}
+
+
+def test_advice_comes_from_recent_runs_and_says_when_there_are_too_few(
+    gateway: Gateway, key: Key, deployed: Deployed, worker: Worker
+) -> None:
+    early = gateway.send("GET", "/functions/hello/advice", headers=key)
+    usage = Usage(
+        queue_us=0,
+        start_us=0,
+        run_us=500_000,
+        cpu_us=1000,
+        peak_memory_bytes=40 << 20,
+        peak_scope=PeakScope.INVOCATION,
+        cold=False,
+    )
+    charge = Charge(billed_us=500_000, memory_mb=128, duration_pico_usd=1_000_000, request_pico_usd=1)
+    for _ in range(10):
+        id_ = deployed.call(Prefer="respond-async").json["invocation_id"]
+        end = dataclasses.replace(settlement_of(id_, success()), usage=usage, charge=charge)
+        worker.settle(end)
+
+    advice = gateway.send("GET", "/functions/hello/advice", headers=key).json["advice"]
+
+    assert (early.status, early.json["advice"]) == (200, None)
+    assert "fewer than 10 recent runs" in early.json["reason"]
+    assert (advice["runs"], advice["memory_mb"], advice["enough_mb"], advice["advised_mb"]) == (10, 128, 64, 64)
+    assert advice["saved_pico_usd"] > 0
+    assert gateway.send("GET", "/functions/nobody/advice", headers=key).status == 404
