@@ -15,9 +15,9 @@ from local import containers, engine, images, process
 from local.errors import StackError, StopRequested
 from local.progress import say, step
 from local.signals import StopSignal
-from local.stack import RUNTIMES, Options, Stack
+from local.stack import Options, Stack
 from local.state import StateDir
-from worker_agent.images import image_name
+from worker_agent.images import image_name, offered
 
 DOWN_TIMEOUT_S = 90.0
 
@@ -124,7 +124,7 @@ def with_engine(state: StateDir, command: Sequence[str]) -> int:
     """Run a command while a Docker Engine and the runtime images are there; give its exit code."""
     with engine.borrowed(lambda note: say(f"Docker Engine: {note}")) as address:
         state.logs.mkdir(parents=True, exist_ok=True)
-        for runtime in RUNTIMES:
+        for runtime in offered():
             with step("image", f"{image_name(runtime)}: building it if it is new") as result:
                 images.ensure(address, runtime, state.log("images"), result.append)
         state.discard_logs()

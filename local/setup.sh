@@ -14,6 +14,7 @@ missing_packages() {
     command -v redis-server >/dev/null || printf 'redis-server '
     command -v dockerd >/dev/null || printf 'docker.io '
     command -v mmdebstrap >/dev/null || printf 'mmdebstrap '
+    command -v cc >/dev/null || printf 'gcc libc6-dev '
     [ -e /etc/ssl/certs/ca-certificates.crt ] || printf 'ca-certificates '
     [ -x .venv/bin/python ] || python3 -c 'import ensurepip, venv' 2>/dev/null || printf 'python3 python3-venv '
 }

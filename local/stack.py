@@ -16,10 +16,9 @@ from local.process import python
 from local.progress import say, step
 from local.state import ROOT, StateDir
 from local.supervisor import Child, Program, Supervisor
-from worker_agent.images import image_name
+from worker_agent.images import image_name, offered
 
 REGION = "us-east-1"
-RUNTIMES = ("python3.11",)
 TENANT = "local"
 #: The agent lets running work finish before it ends; past this it is killed and its containers are removed.
 AGENT_GRACE_S = 30.0
@@ -95,7 +94,7 @@ class Stack:
         containers.remove_all(address, self._state.stack)  # of a stack in this directory that was killed
 
     def _images(self) -> None:
-        for runtime in RUNTIMES:
+        for runtime in offered():
             name = image_name(runtime)
             with step("image", f"{name}: building it if it is new (a minute or two, once)") as result:
                 images.ensure(self._environ["DOCKER_HOST"], runtime, self._state.log("images"), result.append)

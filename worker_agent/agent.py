@@ -76,7 +76,7 @@ class Agent:
             self._drain()
         self._presence.stop()
         self._keeper.stop()
-        log.note("agent_stopped", "stopped")
+        log.note("agent_stopped", "stopped", stems_missed=self._stems.missed)
 
     def _turn(self, threads: ThreadPoolExecutor) -> None:
         """Take permits, then as many Deliveries as there are, and hand each to a thread."""

@@ -10,15 +10,17 @@ MIB_US_PER_GB_S = 1024 * 1_000_000
 
 @dataclass(frozen=True)
 class Prices:
-    """What the operator asks, in picodollars (10⁻¹² USD), and the step a run's length is rounded up to."""
+    """What the operator asks, in picodollars (10⁻¹² USD), and for what: a run's length is rounded up to `step_us`."""
 
     gb_s_pico_usd: int
     request_pico_usd: int
     step_us: int
+    bills_starts: bool = False  #: whether the start of a sandbox is billed as part of the run it was for
 
 
-def charge(billable_us: int, memory_mb: int, prices: Prices) -> Charge:
-    """Give the Charge for `billable_us` µs at `memory_mb` MiB; every division rounds up, so nothing runs for free."""
+def charge(run_us: int, memory_mb: int, prices: Prices, start_us: int = 0) -> Charge:
+    """Give the Charge for a run, lengths in µs; every division rounds up, so nothing runs for free."""
+    billable_us = run_us + (start_us if prices.bills_starts else 0)
     billed_us = _divide_up(billable_us, prices.step_us) * prices.step_us
     duration = _divide_up(billed_us * memory_mb * prices.gb_s_pico_usd, MIB_US_PER_GB_S)
     return Charge(

@@ -54,6 +54,7 @@ class Settings:
                 gb_s_pico_usd=reader.number("HEARTH_PRICE_GB_S_PICO_USD", 16_666_700),
                 request_pico_usd=reader.number("HEARTH_PRICE_REQUEST_PICO_USD", 200_000),
                 step_us=reader.number("HEARTH_BILLING_STEP_US", 1000),
+                bills_starts=reader.flag("HEARTH_BILL_STARTS"),
             ),
         )
         if settings.slots < settings.concurrency:
@@ -83,6 +84,12 @@ class _Reader:
             self.wrong.append(f"{name} must be a whole number above zero, not {value!r}")
             return default
         return int(value)
+
+    def flag(self, name: str) -> bool:
+        value = self._environ.get(name, "no")
+        if value not in ("yes", "no"):
+            self.wrong.append(f"{name} must be yes or no, not {value!r}")
+        return value == "yes"
 
     def complain(self) -> None:
         if self.wrong:

@@ -56,7 +56,7 @@ class Executor:
         return self._stems.take(invocation.version.runtime).become(invocation.version, code)
 
     def _settlement(self, invocation: Invocation, ran: Ran, usage: Usage, attempt: int) -> Settlement:
-        bill = charge(usage.run_us, invocation.version.memory_mb, self._prices)
+        bill = charge(usage.run_us, invocation.version.memory_mb, self._prices, usage.start_us)
         payload, error_type = outcomes.answer_or_error(invocation, ran)
         said = "" if ran.end.how in (How.ANSWERED, How.FAILED) else json.loads(payload)["errorMessage"] + "\n"
         log = report.framed(ran.log + said, invocation, usage, bill)

@@ -29,7 +29,7 @@ class Configuration:
     def __post_init__(self) -> None:
         checked_name(self.name)
         limits.check_runtime(self.runtime)
-        limits.check_handler(self.handler)
+        limits.check_handler(self.handler, self.runtime)
         limits.check_memory(self.memory_mb)
         limits.check_timeout(self.timeout_s)
         limits.check_environment(self.environment)

@@ -25,7 +25,7 @@ class Functions:
 
     def create(self, tenant: str, configuration: Configuration, data: bytes) -> Function:
         """Make a new function of a zip; raise ConflictError when its name is taken, or what is wrong with the zip."""
-        code = _checked_code(data, configuration.handler)
+        code = _checked_code(data, configuration.handler, configuration.runtime)
         if self._registry.find(tenant, configuration.name):
             raise ConflictError(f"Function already exist: {configuration.name}")
         function = self._function(tenant, configuration, code)
@@ -49,7 +49,7 @@ class Functions:
         if revision not in (None, current.revision):
             raise RevisionMismatchError
         if dry_run:
-            code = _checked_code(data, current.version.handler)
+            code = _checked_code(data, current.version.handler, current.version.runtime)
             return self._function(tenant, current.configuration, code)
         return self._replace(current, current.configuration, data)
 
@@ -74,7 +74,7 @@ class Functions:
         return self._code_store.link(function.version.code_sha256)
 
     def _replace(self, current: Function, configuration: Configuration, data: bytes) -> Function:
-        code = _checked_code(data, configuration.handler)
+        code = _checked_code(data, configuration.handler, configuration.runtime)
         function = self._function(current.version.tenant, configuration, code)
         self._code_store.put(code.sha256, data)
         self._registry.replace(function, current.revision)
@@ -102,7 +102,7 @@ def _new_configuration(name: str, named: Mapping[str, Any]) -> Configuration:
     return Configuration(name=name, **named)
 
 
-def _checked_code(data: bytes, handler: str) -> Code:
+def _checked_code(data: bytes, handler: str, runtime: str) -> Code:
     limits.check_zip_size(len(data))
-    unpacked_bytes = zip_gate.check(data, handler)
+    unpacked_bytes = zip_gate.check(data, handler, runtime)
     return Code(sha256=hashlib.sha256(data).hexdigest(), zip_bytes=len(data), unpacked_bytes=unpacked_bytes)

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from chalicelib.errors import InvalidParameterError, InvalidRequestContentError, TooLargeError
 from shared_lua.contract import MIB
 
-RUNTIMES = ("python3.11",)
+RUNTIMES = ("nodejs20.x", "provided", "python3.11", "python3.13")
+#: Runtimes whose handler is the function's own affair: its program may read it from _HANDLER, or not.
+FREE_HANDLER = frozenset({"provided"})
 MEMORY_MB = range(64, 10_240 + 1)
 TIMEOUT_S = range(1, 900 + 1)
 MAX_HANDLER_CHARS = 128
@@ -54,10 +56,13 @@ def check_runtime(runtime: str) -> None:
         raise InvalidParameterError(f"Runtime {runtime!r} is not offered; offered: {', '.join(RUNTIMES)}")
 
 
-def check_handler(handler: str) -> None:
-    """Raise InvalidParameterError unless the handler can name a function in a file."""
+def check_handler(handler: str, runtime: str) -> None:
+    """Raise InvalidParameterError unless the handler can name a function in a file, or for `provided` anything."""
     check_text("Handler", handler, MAX_HANDLER_CHARS)
-    if not re.fullmatch(r"\S+\.[^\s.]+", handler):
+    if runtime in FREE_HANDLER:
+        if not re.fullmatch(r"\S+", handler):
+            raise InvalidParameterError(f"Handler {handler!r} must be a word; `bootstrap` will do")
+    elif not re.fullmatch(r"\S+\.[^\s.]+", handler):
         raise InvalidParameterError(f"Handler {handler!r} must be file.function, such as main.handler")
 
 

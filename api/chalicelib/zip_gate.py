@@ -21,6 +21,8 @@ PAGE_BYTES = 4096
 ENTRY_SIGNATURE = b"PK\x01\x02"
 MAX_SIGNATURES = 4 * MAX_ZIP_ENTRIES
 
+EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
+
 #: What `zipfile` raises over damaged, encrypted or exotic bytes.
 UNREADABLE = (
     zipfile.BadZipFile,
@@ -34,13 +36,14 @@ UNREADABLE = (
 )
 
 
-def check(data: bytes, handler: str) -> int:
+def check(data: bytes, handler: str, runtime: str) -> int:
     """Give the memory in bytes that the zip takes unpacked; raise InvalidParameterError with entry and reason."""
     if data.count(ENTRY_SIGNATURE) > MAX_SIGNATURES:
         raise _too_many()
     with _opened(data) as archive:
         entries = archive.infolist()
-        _check_entries(entries, handler)
+        _check_entries(entries)
+        _check_handler_file(entries, handler, runtime)
         _count(archive, entries)
     return sum(-(-entry.file_size // PAGE_BYTES) * PAGE_BYTES + PAGE_BYTES for entry in entries)
 
@@ -54,7 +57,7 @@ def _opened(data: bytes) -> zipfile.ZipFile:
         ) from None
 
 
-def _check_entries(entries: list[zipfile.ZipInfo], handler: str) -> None:
+def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     """Refuse by what the directory of the zip says, before a byte is decompressed."""
     if not entries:
         raise InvalidParameterError("The zip is empty: put the function's files into it")
@@ -63,7 +66,6 @@ def _check_entries(entries: list[zipfile.ZipInfo], handler: str) -> None:
     for entry in entries:
         _check_name(entry)
         _check_kind(entry)
-    _check_handler_file({entry.filename for entry in entries}, handler)
     if sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
         raise _too_big(max(entries, key=lambda entry: entry.file_size))
 
@@ -86,13 +88,33 @@ def _check_kind(entry: zipfile.ZipInfo) -> None:
         raise _refused(entry, "is neither a file nor a folder")
 
 
-def _check_handler_file(names: set[str], handler: str) -> None:
+def _check_handler_file(entries: list[zipfile.ZipInfo], handler: str, runtime: str) -> None:
+    """Refuse a zip whose function could not start, for want of the file that the handler names or the runtime runs."""
+    wanted = _handler_files(handler, runtime)
+    found = [entry for entry in entries if entry.filename in wanted]
+    if not found:
+        names = " or ".join(wanted)
+        raise InvalidParameterError(f"Handler {handler!r} of {runtime} needs {names} in the zip, and it is not there")
+    if runtime == "provided":
+        _check_executable(found[-1])
+
+
+def _handler_files(handler: str, runtime: str) -> list[str]:
+    """Give the names that the handler's file may have in the zip."""
+    if runtime == "provided":
+        return ["bootstrap"]
+    if runtime.startswith("nodejs"):
+        folder, slash, name = handler.rpartition("/")
+        return [f"{folder}{slash}{name.partition('.')[0]}{ending}" for ending in (".js", ".mjs", ".cjs")]
     module = handler.rpartition(".")[0].replace(".", "/")
-    wanted = (f"{module}.py", f"{module}/__init__.py")
-    if names.isdisjoint(wanted):
-        raise InvalidParameterError(
-            f"Handler {handler!r} needs {wanted[0]} or {wanted[1]} in the zip, and neither is there"
-        )
+    return [f"{module}.py", f"{module}/__init__.py"]
+
+
+def _check_executable(entry: zipfile.ZipInfo) -> None:
+    """A zip made where there are no modes has none; what it holds is made executable as it is unpacked."""
+    mode = entry.external_attr >> 16
+    if mode and not mode & EXECUTABLE:
+        raise _refused(entry, "is not executable: `chmod +x bootstrap` before it is zipped")
 
 
 def _count(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> None:

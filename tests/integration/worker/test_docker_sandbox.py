@@ -1,12 +1,16 @@
 """Sandboxes in real containers, under AWS's own runtime client."""
 
+import io
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,7 @@ import pytest
 from shared_lua.contract import MIB, PeakScope
 from tests.builders import invocation, version, zip_of
 from tests.integration.worker.conftest import TidySandboxes
-from worker_agent.docker_sandbox import DockerSandbox
+from worker_agent.docker_sandbox import DockerSandbox, Limits
 from worker_agent.engine import Engine
 from worker_agent.errors import SandboxGoneError
 from worker_agent.ownership import AGENT_LABEL, Owner, agent_epoch, is_alive
@@ -576,3 +580,40 @@ def test_hostile_code_harms_only_itself(sandboxes: TidySandboxes, source: str) -
     assert ran.run_us < 20_000_000
     assert len(ran.log) < 3 * MIB
     assert run(other).end.how is How.ANSWERED
+
+
+def test_a_function_killed_from_outside_ends_as_that_and_not_for_want_of_memory(sandboxes: TidySandboxes) -> None:
+    sandbox = start(sandboxes, "import time\ndef handler(e, c):\n print('x')\n time.sleep(60)", timeout_s=30)
+    killer = threading.Timer(0.3, lambda: os.kill(int(_first_process(sandbox)), signal.SIGKILL))
+    killer.start()
+
+    ran = run(sandbox)
+    killer.join()
+
+    assert (ran.end.how, ran.oom_killed, ran.log) == (How.DIED, False, "x\n")
+    assert ran.exit_reason == "Runtime exited with error: signal: SIGKILL"
+
+
+def test_a_zip_that_unpacks_to_more_than_its_mount_is_a_start_error_that_says_so(sandboxes: TidySandboxes) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("main.py", HELLO)
+        archive.writestr("zeros", bytes(300 * MIB))
+
+    with pytest.raises(StartFailed) as failed:
+        sandboxes.start(version(data.getvalue(), memory_mb=2048), data.getvalue())
+
+    error = json.loads(failed.value.ran.end.payload)
+    assert error["errorType"] == "Runtime.InvalidZipFile"
+    assert "No space left" in error["errorMessage"]
+
+
+def test_a_start_that_takes_too_long_ends_with_its_log(
+    docker_engine: Engine, sandboxes: TidySandboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandboxes, "_limits", Limits(start_timeout_s=1.0))
+
+    with pytest.raises(StartFailed) as failed:
+        start(sandboxes, "import time\nprint('begun')\ntime.sleep(60)\ndef handler(e, c): pass")
+
+    assert (failed.value.ran.end.how, failed.value.ran.log) == (How.TIMED_OUT, "begun\n")

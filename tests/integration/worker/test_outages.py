@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -112,6 +113,17 @@ def test_an_engine_that_is_away_is_an_error_of_ours(tmp_path: Path) -> None:
         engine.Engine(client).ping()
     client.close()
     gc.collect()  # the library leaves the socket it could not connect to the collector: here, not in another test
+
+
+def test_an_engine_that_hangs_is_given_up_on(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "hung.sock"))
+        silent.listen()
+        client = docker.APIClient(base_url=f"unix://{tmp_path}/hung.sock", version="1.41", timeout=1)
+
+        with pytest.raises(EngineUnavailableError, match="timed out"):
+            engine.Engine(client).ping()
+        client.close()
 
 
 @pytest.mark.docker

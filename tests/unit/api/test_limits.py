@@ -78,20 +78,31 @@ def test_a_variable_cannot_hold_nul() -> None:
 
 
 def test_the_handler_may_have_128_characters_and_not_one_more() -> None:
-    limits.check_handler("m" * 126 + ".h")
+    limits.check_handler("m" * 126 + ".h", "python3.11")
 
     with pytest.raises(InvalidParameterError, match="129 characters; 128"):
-        limits.check_handler("m" * 127 + ".h")
+        limits.check_handler("m" * 127 + ".h", "python3.11")
 
 
 @pytest.mark.parametrize("handler", ["", "main", ".handler", "main.", "my main.handler"])
 def test_a_handler_names_a_file_and_a_function(handler: str) -> None:
     with pytest.raises(InvalidParameterError, match=r"file\.function"):
-        limits.check_handler(handler)
+        limits.check_handler(handler, "python3.11")
+
+
+@pytest.mark.parametrize("handler", ["bootstrap", "any.thing", "x"])
+def test_a_provided_function_may_have_any_word_for_a_handler(handler: str) -> None:
+    limits.check_handler(handler, "provided")
+
+
+@pytest.mark.parametrize("handler", ["", "two words"])
+def test_a_provided_functions_handler_is_one_word(handler: str) -> None:
+    with pytest.raises(InvalidParameterError, match="must be a word"):
+        limits.check_handler(handler, "provided")
 
 
 def test_an_unknown_runtime_is_told_what_is_offered() -> None:
-    with pytest.raises(InvalidParameterError, match=r"'python2\.7' is not offered; offered: python3\.11"):
+    with pytest.raises(InvalidParameterError, match=r"offered: nodejs20\.x, provided, python3\.11, python3\.13"):
         limits.check_runtime("python2.7")
 
 

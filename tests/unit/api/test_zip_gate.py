@@ -51,7 +51,7 @@ def encrypted() -> bytes:
 def test_a_good_zip_tells_what_it_takes_in_pages() -> None:
     data = zipped({"main.py": "x", "empty.py": "", "big.bin": b"\0" * (PAGE + 1)})
 
-    assert zip_gate.check(data, "main.handler") == (2 * PAGE) + PAGE + (3 * PAGE)
+    assert zip_gate.check(data, "main.handler", "python3.11") == (2 * PAGE) + PAGE + (3 * PAGE)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,54 @@ def test_a_good_zip_tells_what_it_takes_in_pages() -> None:
     ],
 )
 def test_the_handlers_file_is_found_where_lambda_looks(handler: str, name: str) -> None:
-    assert zip_gate.check(zipped({name: ""}), handler) == PAGE
+    assert zip_gate.check(zipped({name: ""}), handler, "python3.11") == PAGE
+
+
+@pytest.mark.parametrize(
+    ("handler", "name"),
+    [
+        ("index.handler", "index.js"),
+        ("index.handler", "index.mjs"),
+        ("index.handler", "index.cjs"),
+        ("src/api.users.get", "src/api.js"),
+    ],
+)
+def test_a_node_handlers_file_is_found_where_lambda_looks(handler: str, name: str) -> None:
+    assert zip_gate.check(zipped({name: ""}), handler, "nodejs20.x") == PAGE
+
+
+@pytest.mark.parametrize(
+    ("runtime", "name"),
+    [
+        ("nodejs20.x", "index.py"),
+        ("nodejs20.x", "src/index.js"),
+        ("python3.13", "index.js"),
+        ("provided", "bin/bootstrap"),
+    ],
+)
+def test_another_runtimes_file_is_not_the_handlers(runtime: str, name: str) -> None:
+    with pytest.raises(InvalidParameterError, match=rf"of {runtime} needs .* in the zip, and it is not there"):
+        zip_gate.check(zipped({name: ""}), "index.handler", runtime)
+
+
+def bootstrap(attributes: int) -> bytes:
+    """Give a zip of a `bootstrap` with these attributes, modes in the upper half."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = attributes
+        archive.writestr(entry, "#!/bin/sh")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("attributes", [0o100755 << 16, 0o100100 << 16, 0x20])
+def test_a_bootstrap_is_executable_or_from_a_zip_without_modes(attributes: int) -> None:
+    assert zip_gate.check(bootstrap(attributes), "any", "provided") == 2 * PAGE
+
+
+def test_a_bootstrap_that_is_not_executable_is_refused() -> None:
+    with pytest.raises(InvalidParameterError, match="'bootstrap' is not executable"):
+        zip_gate.check(bootstrap(0o100644 << 16), "any", "provided")
 
 
 REFUSED = {
@@ -94,7 +141,7 @@ def test_a_bad_zip_is_refused_by_entry_and_reason(case: str) -> None:
     data, reason = REFUSED[case]
 
     with pytest.raises(InvalidParameterError, match=reason):
-        zip_gate.check(data, "main.handler")
+        zip_gate.check(data, "main.handler", "python3.11")
 
 
 @pytest.fixture
@@ -106,12 +153,12 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_limits")
 def test_entries_and_bytes_may_reach_the_limit_and_no_further() -> None:
-    assert zip_gate.check(zipped({"main.py": "x" * 10, "a": "", "b": ""}), "main.handler")
+    assert zip_gate.check(zipped({"main.py": "x" * 10, "a": "", "b": ""}), "main.handler", "python3.11")
 
     with pytest.raises(InvalidParameterError, match="more than 3 entries"):
-        zip_gate.check(zipped({"main.py": "", "a": "", "b": "", "c": ""}), "main.handler")
+        zip_gate.check(zipped({"main.py": "", "a": "", "b": "", "c": ""}), "main.handler", "python3.11")
     with pytest.raises(InvalidParameterError, match=r"'main\.py' brings the unpacked size beyond 10 bytes"):
-        zip_gate.check(zipped({"main.py": "x" * 11}), "main.handler")
+        zip_gate.check(zipped({"main.py": "x" * 11}), "main.handler", "python3.11")
 
 
 @pytest.mark.usefixtures("small_limits")
@@ -119,7 +166,7 @@ def test_far_too_many_entries_are_refused_before_any_is_read(monkeypatch: pytest
     monkeypatch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("opened"))
 
     with pytest.raises(InvalidParameterError, match="more than 3 entries"):
-        zip_gate.check(zip_gate.ENTRY_SIGNATURE * 13, "main.handler")
+        zip_gate.check(zip_gate.ENTRY_SIGNATURE * 13, "main.handler", "python3.11")
 
 
 @given(data=st.binary(max_size=300), at=st.integers(0, 200))
@@ -129,4 +176,4 @@ def test_whatever_is_written_into_a_zip_it_passes_or_is_refused(data: bytes, at:
 
     # Anything but a refusal would leave as a 500, and fails this test by itself.
     with suppress(InvalidParameterError):
-        assert zip_gate.check(bad, "main.handler") > 0
+        assert zip_gate.check(bad, "main.handler", "python3.11") > 0

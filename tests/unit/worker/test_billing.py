@@ -33,3 +33,10 @@ def test_never_less_than_exact_and_never_a_step_and_a_picodollar_more(
     assert bill.duration_pico_usd * MIB_US_PER_GB_S >= exact
     assert bill.duration_pico_usd * MIB_US_PER_GB_S < exact + step_us * memory_mb * price + MIB_US_PER_GB_S
     assert 0 <= bill.billed_us - run_us < step_us
+
+
+def test_a_start_is_billed_only_where_the_operator_says_so() -> None:
+    both = Prices(gb_s_pico_usd=16_666_700, request_pico_usd=0, step_us=1000, bills_starts=True)
+
+    assert charge(5_000, 128, LAMBDA, start_us=100_000).billed_us == 5_000
+    assert charge(5_000, 128, both, start_us=100_000).billed_us == 105_000

@@ -34,3 +34,13 @@ def test_fewer_slots_than_run_at_once_are_refused_and_as_many_are_not() -> None:
 def test_a_number_that_is_none_is_named(value: str) -> None:
     with pytest.raises(ConfigError, match="HEARTH_SLOTS must be a whole number above zero"):
         Settings.from_env({**WHOLE, "HEARTH_SLOTS": value})
+
+
+@pytest.mark.parametrize(("value", "billed"), [("yes", True), ("no", False)])
+def test_whether_starts_are_billed_is_a_setting(value: str, billed: bool) -> None:
+    assert Settings.from_env({**WHOLE, "HEARTH_BILL_STARTS": value}).prices.bills_starts is billed
+
+
+def test_a_flag_that_is_none_is_named() -> None:
+    with pytest.raises(ConfigError, match="HEARTH_BILL_STARTS must be yes or no, not 'perhaps'"):
+        Settings.from_env({**WHOLE, "HEARTH_BILL_STARTS": "perhaps"})

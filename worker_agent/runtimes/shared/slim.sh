@@ -1,0 +1,22 @@
+#!/bin/sh
+# Takes out of a Debian root what no function needs: package management, log-in, setuid bits, documents, translations.
+# It runs last in a build, as nothing can be installed afterwards. Licences stay, as they must go with the programs,
+# and so does dpkg's status, from which a scanner reads the versions of what is in here.
+set -eu
+
+gone='apt|libapt-pkg.*|adduser|base-passwd|debconf|debian-archive-keyring|dpkg|e2fsprogs|libext2fs.*|gpgv|sqv|libgnutls.*|libp11-kit.*|login.*|mount|passwd|perl.*|libperl.*|sysvinit-utils|util-linux.*|bsdutils|libseccomp2|libdebconfclient.*'
+dpkg-query -W -f '${Package}\n' | grep -Ex "$gone" | xargs dpkg-query -L | sort -u >/tmp/gone
+dpkg-query -W -f '${Package}\n' | grep -Evx "$gone" | xargs dpkg-query -L | sort -u >/tmp/kept
+comm -23 /tmp/gone /tmp/kept | grep -v '/copyright$' | while read -r path; do
+    [ -d "$path" ] && [ ! -L "$path" ] || rm -f "$path"
+done
+find / -xdev ! -type l -perm /6000 -exec chmod a-s {} +
+find /usr/share/doc -mindepth 2 ! -type d ! -name copyright -delete
+cp /var/lib/dpkg/status /tmp/status
+rm -rf /var/lib/apt /var/lib/dpkg /var/cache /var/log /var/backups /etc/apt /etc/dpkg /usr/lib/apt /usr/lib/dpkg \
+    /usr/share/man /usr/share/info /usr/share/locale /usr/share/lintian /usr/share/perl /usr/share/perl5 \
+    /usr/lib/x86_64-linux-gnu/perl* /usr/share/bash-completion /usr/share/keyrings /usr/share/polkit-1 /usr/share/menu
+mkdir -p /var/lib/dpkg /var/cache /var/log
+mv /tmp/status /var/lib/dpkg/status
+rm -f /tmp/gone /tmp/kept
+find / -xdev -depth -type d -empty \( -path '/usr/share/*' -o -path '/usr/lib/*' \) -delete
