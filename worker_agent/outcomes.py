@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 
 from shared_lua.contract import Invocation, Outcome, Status
-from worker_agent.runtime_api import MAX_ANSWER_BYTES, How
+from worker_agent.runtime_api import How
+from worker_agent.runtime_link import MAX_ANSWER_BYTES
 from worker_agent.sandbox import Ran
 
 

@@ -14,7 +14,6 @@ it could do anyway; the bounds here keep it from costing the agent memory, descr
 """
 
 import contextlib
-import json
 import selectors
 import socket
 import time
@@ -22,21 +21,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-import h11
-
 from worker_agent.log_buffer import LogBuffer
+from worker_agent.runtime_link import CHUNK, MAX_ANSWER_BYTES, GarbageError, Link, Request
 
 PREFIX = "/2018-06-01/runtime/"
-#: The largest answer, as on Lambda.
-MAX_ANSWER_BYTES = 6 * 1024 * 1024
-#: Headers that a runtime client may send with one request. The client reports X-Ray causes of up to 1 MiB in one.
-MAX_HEAD_BYTES = 1_100_000
 #: A runtime client needs one connection, and one more to report a start error. Each may hold one answer in memory.
 MAX_CONNECTIONS = 4
-#: What a client may send ahead while its request waits for an answer; a runtime client sends nothing.
-MAX_AHEAD_BYTES = 64 * 1024
-#: Read at once from a socket.
-CHUNK = 256 * 1024
 #: Log read after the answer: a background thread may print for ever.
 MAX_LATE_LOG_BYTES = 4 * 1024 * 1024
 
@@ -93,8 +83,8 @@ class RuntimeApi:
     def __init__(self, listener: socket.socket, log_listener: socket.socket, pidfd: int, log: LogBuffer) -> None:
         self._log = log
         self._log_link: socket.socket | None = None
-        self._links: set[_Link] = set()
-        self._parked: _Link | None = None
+        self._links: set[Link] = set()
+        self._parked: Link | None = None
         self._current: str | None = None
         self._end: End | None = None
         self._selector = selectors.EpollSelector()
@@ -132,9 +122,9 @@ class RuntimeApi:
             open_socket.close()
         self._selector.close()
 
-    def _hand_over(self, link: "_Link", event: Event) -> None:
+    def _hand_over(self, link: Link, event: Event) -> None:
         try:
-            link.send(h11.Response(status_code=200, headers=_sized(event.headers(), event.payload)), event.payload)
+            link.send(200, event.headers(), event.payload)
             self._rearm(link)
         except OSError:  # hung up: what follows is its death, or the end of its time
             self._drop(link)
@@ -163,7 +153,7 @@ class RuntimeApi:
             if len(self._links) >= MAX_CONNECTIONS:
                 accepted.close()
                 return
-            link = _Link(accepted)
+            link = Link(accepted)
             self._links.add(link)
             self._watch(accepted, lambda mask: self._serve(link, mask))
 
@@ -198,26 +188,27 @@ class RuntimeApi:
         while budget > 0 and (got := self._read_log()):
             budget -= got
 
-    def _serve(self, link: "_Link", mask: int) -> None:
+    def _serve(self, link: Link, mask: int) -> None:
         try:
             if mask & selectors.EVENT_WRITE:
                 link.flush()
             if mask & selectors.EVENT_READ and not link.receive():
                 self._drop(link)
                 return
-            while (request := link.next_request()) is not None:
+            request = link.take_request()
+            if request:
                 self._answer(link, request)
             self._rearm(link)
-        except (h11.ProtocolError, OSError):
+        except (GarbageError, OSError):
             # Garbage, or gone: this connection ends, the function's own goes on.
             self._drop(link)
 
-    def _rearm(self, link: "_Link") -> None:
+    def _rearm(self, link: Link) -> None:
         """Wait for room as well while there is something left to send."""
         if self._selector.get_key(link.socket).events != link.interest():
             self._selector.modify(link.socket, link.interest(), lambda mask: self._serve(link, mask))
 
-    def _drop(self, link: "_Link") -> None:
+    def _drop(self, link: Link) -> None:
         self._links.discard(link)
         if self._parked is link:
             self._parked = None
@@ -225,9 +216,10 @@ class RuntimeApi:
             self._selector.unregister(link.socket)
         link.socket.close()
 
-    def _answer(self, link: "_Link", request: "_Request") -> None:
+    def _answer(self, link: Link, request: Request) -> None:
         """Route one request, the table of contents of the Runtime API."""
-        match request.method, request.path.split("/"):
+        path = request.target.decode("latin-1").removeprefix(PREFIX)
+        match request.method, path.split("/"):
             case "GET", ["invocation", "next"]:
                 self._parked = link
             case "POST", ["invocation", request_id, "response"]:
@@ -240,7 +232,7 @@ class RuntimeApi:
             case _:
                 link.reply(404, _error("ResourceNotFound", "no such path in the Runtime API"))
 
-    def _accept_end(self, link: "_Link", request_id: str, end: End) -> None:
+    def _accept_end(self, link: Link, request_id: str, end: End) -> None:
         if request_id != self._current or self._end is not None:
             link.reply(400, _error("InvalidRequestID", "this Invocation is not the one that runs"))
             return
@@ -248,88 +240,10 @@ class RuntimeApi:
         link.reply(202, {"status": "OK"})
 
 
-@dataclass
-class _Request:
-    """One request of the runtime client; of a body past the largest answer only the size is kept."""
-
-    method: str
-    path: str
-    body: bytearray
-    size: int = 0
-
-
-class _Link:
-    """One connection from inside the sandbox: bytes in, requests out, answers back without ever blocking."""
-
-    def __init__(self, accepted: socket.socket) -> None:
-        self.socket = accepted
-        if accepted.family == socket.AF_INET:
-            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
-        self._request: _Request | None = None
-        self._out = bytearray()
-
-    def receive(self) -> bool:
-        """Read what is there; False when the other side has closed."""
-        try:
-            data = self.socket.recv(CHUNK)
-        except BlockingIOError:
-            return True
-        self._http.receive_data(data)
-        if self._http.their_state is h11.DONE and len(self._http.trailing_data[0]) > MAX_AHEAD_BYTES:
-            raise h11.RemoteProtocolError("too much sent ahead")
-        return bool(data)
-
-    def next_request(self) -> _Request | None:
-        """Give the next whole request, None when there is none yet; raise h11.ProtocolError on garbage."""
-        while True:
-            event = self._http.next_event()
-            if isinstance(event, h11.Request):
-                path = event.target.decode("latin-1").removeprefix(PREFIX)
-                self._request = _Request(event.method.decode("latin-1"), path, bytearray())
-            elif isinstance(event, h11.Data) and self._request:
-                self._request.size += len(event.data)
-                if self._request.size <= MAX_ANSWER_BYTES:
-                    self._request.body += event.data
-            elif isinstance(event, h11.EndOfMessage):
-                return self._request
-            else:
-                return None
-
-    def reply(self, status: int, body: dict[str, str]) -> None:
-        """Answer with a small JSON object."""
-        payload = json.dumps(body).encode()
-        headers = _sized([("Content-Type", "application/json")], payload)
-        self.send(h11.Response(status_code=status, headers=headers), payload)
-
-    def send(self, head: h11.Response, payload: bytes) -> None:
-        """Answer, keeping what the socket does not take now; then be ready for the next request."""
-        self._out += self._http.send(head) or b""
-        self._out += self._http.send(h11.Data(data=payload)) or b""
-        self._out += self._http.send(h11.EndOfMessage()) or b""
-        self.flush()
-        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
-            self._http.start_next_cycle()
-
-    def flush(self) -> None:
-        """Send what the socket takes now."""
-        with contextlib.suppress(BlockingIOError):
-            sent = self.socket.send(self._out) if self._out else 0
-            del self._out[:sent]
-
-    def interest(self) -> int:
-        """Give the events to wait for."""
-        return selectors.EVENT_READ | (selectors.EVENT_WRITE if self._out else 0)
-
-
-def _answered(request: _Request) -> End:
+def _answered(request: Request) -> End:
     if request.size > MAX_ANSWER_BYTES:
         return End(How.TOO_LARGE, size=request.size)
     return End(How.ANSWERED, bytes(request.body), request.size)
-
-
-def _sized(headers: list[tuple[str, str]], payload: bytes) -> list[tuple[str, str]]:
-    return [*headers, ("Content-Length", str(len(payload)))]
 
 
 def _error(kind: str, sentence: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 #: outside library → the only modules that may import it: its adapter, and the wiring that makes its client.
 ONLY_IN: dict[str, set[str]] = {
     "docker": {"worker_agent.engine", "local.containers", "local.images"},
-    "h11": {"worker_agent.runtime_api"},
+    "httptools": {"worker_agent.runtime_link"},
     "redis": {"worker_agent.redis_side", "chalicelib.redis_gate", "chalicelib.wiring", "local.redis_server"},
     "aws_xray_sdk": {"worker_agent.tracing", "chalicelib.xray"},
     "chalice": {"app", "chalicelib.threadsafe", "chalicelib.people_door", "chalicelib.lambda_door"},
@@ -33,9 +33,9 @@ ONLY_IN: dict[str, set[str]] = {
 
 #: Modules by height, lowest first: one may import those before it, and its own line's not at all.
 WORKER_LAYERS: list[set[str]] = [
-    {"errors", "log", "log_buffer", "images", "lifecycle", "netns", "environment", "ownership"},
-    {"aws_errors"},
-    {"billing", "cgroup", "runtime_api", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane"},
+    {"errors", "log", "log_buffer", "images", "lifecycle", "netns", "environment", "ownership", "runtime_link"},
+    {"aws_errors", "runtime_api"},
+    {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane"},
     {"sandbox", "config", "presence", "outage", "hold"},
     {"outcomes", "report", "pool", "docker_sandbox", "stems"},
     {"execute"},

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from worker_agent.log_buffer import LogBuffer
-from worker_agent.runtime_api import MAX_ANSWER_BYTES, MAX_CONNECTIONS, End, Event, How, RuntimeApi
+from worker_agent.runtime_api import MAX_CONNECTIONS, End, Event, How, RuntimeApi
+from worker_agent.runtime_link import MAX_ANSWER_BYTES
 
 NEXT = "/2018-06-01/runtime/invocation/next"
 EVENT = Event("i-1", b'{"n": 1}', 1_000, "arn:f", trace_header="Root=1-2-3", client_context='{"a":1}')
@@ -309,3 +310,34 @@ def test_a_million_bytes_of_log_do_not_block_the_function(parts: tuple[RuntimeAp
 
     assert end.how is How.ANSWERED
     assert buffer.take().splitlines()[-1] == f"{19_999:049d}"
+
+
+def test_a_second_request_before_the_first_was_answered_cuts_its_sender_off(
+    parts: tuple[RuntimeApi, Inside, LogBuffer],
+) -> None:
+    api, inside, _ = parts
+
+    def answer(link: http.client.HTTPConnection, id_: str, _: bytes) -> None:
+        with socket.create_connection(("127.0.0.1", inside.port), timeout=20) as hasty:
+            hasty.sendall(b"GET /x HTTP/1.1\r\nhost: x\r\n\r\n" * 1000)
+            with contextlib.suppress(ConnectionResetError):
+                assert hasty.recv(65536).count(b"HTTP/1.1") <= 1
+        post(link, f"invocation/{id_}/response", b'"fine"')
+
+    thread = client(inside, answer)
+    api.wait_ready(soon())
+    end = api.invoke(EVENT, soon())
+    thread.join()
+
+    assert end.payload == b'"fine"'
+
+
+def test_a_header_of_more_than_one_line_is_never_sent(parts: tuple[RuntimeApi, Inside, LogBuffer]) -> None:
+    api, inside, _ = parts
+    link = inside.connect()
+    link.request("GET", NEXT)
+    api.wait_ready(soon())
+
+    with pytest.raises(ValueError, match="more than one line"):
+        api.invoke(Event("i-1", b"1", 1, "arn", client_context="{}\r\nLambda-Runtime-Aws-Request-Id: other"), soon())
+    link.close()

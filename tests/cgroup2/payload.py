@@ -1,0 +1,49 @@
+"""Makes the disk with what is to be tested: the tracked files, the runtime image, the command; never boots it."""
+
+import os
+import shlex
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from docker.errors import ImageNotFound
+
+from local import containers, process
+from local.errors import StackError
+from tests.cgroup2.base import ROOT, make_disk
+from worker_agent.images import image_name
+
+RUNTIME = "python3.11"
+SAVE_TIMEOUT_S = 300
+
+
+def make(run: Path, tests: Sequence[str], log: Path) -> Path:
+    """Give a disk that makes the machine run pytest with the arguments `tests`; raise StackError without the image."""
+    folder = run / "payload"
+    copy_tracked(folder / "repo")
+    _save_image(folder / "image.tar")
+    (folder / "command").write_text(f"exec python3 -m pytest {shlex.join(tests)}\n")
+    disk = run / "payload.img"
+    make_disk(folder, disk, log)
+    shutil.rmtree(folder)
+    return disk
+
+
+def copy_tracked(target: Path) -> None:
+    """Copy what git tracks, as it is in the working tree now; links stay links."""
+    for name in process.output(["git", "-C", str(ROOT), "ls-files", "-z"], os.environ).split("\0"):
+        source = ROOT / name
+        if name and (source.is_file() or source.is_symlink()):  # else it is removed here, and that not committed yet
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name, follow_symlinks=False)
+
+
+def _save_image(target: Path) -> None:
+    name = image_name(RUNTIME)
+    with containers.client(os.environ.get("DOCKER_HOST", containers.DEFAULT_ENGINE), SAVE_TIMEOUT_S) as engine:
+        try:
+            image = engine.images.get(name)
+        except ImageNotFound:
+            raise StackError(f"{name} is missing: build it with `make images`.") from None
+        with target.open("wb") as file:
+            file.writelines(image.save(named=True))
