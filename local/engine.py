@@ -127,10 +127,10 @@ def _leave(lock: int, home: Home) -> None:
 
 
 def _clear(home: Home) -> None:
-    """Undo what a stopped dockerd leaves behind: its log, and a network namespace that it may keep mounted."""
+    """Undo what a stopped dockerd leaves behind: its log, and what it may keep mounted."""
     home.log.unlink(missing_ok=True)
-    namespace = home.exec_root / "netns" / "default"
-    subprocess.run(["umount", str(namespace)], check=False, stderr=subprocess.DEVNULL)
+    for mounted in (home.exec_root / "netns" / "default", home.data):
+        subprocess.run(["umount", str(mounted)], check=False, stderr=subprocess.DEVNULL)
     shutil.rmtree(home.exec_root, ignore_errors=True)
 
 
