@@ -117,7 +117,7 @@ class Outcome:
     payload: str | None  #: None when it is too large to carry and waits in S3 under `keys.result`
     error_type: str | None = None  #: e.g. `Sandbox.Timedout`; None on success
     log_tail: str = ""  #: the last 4 KiB of the log, REPORT line included
-    executed: bool = True  #: False when user code never started
+    executed: bool = True  #: False when no run of user code came to an end, and nothing is billed
 
     def __post_init__(self) -> None:
         _require(self.status in TERMINAL, f"an outcome is terminal, {self.status} is not")

@@ -21,6 +21,9 @@ from worker_agent.sandbox import Ran, Started, StartFailed
 NOTHING = Reading(cpu_us=0, cpu_system_us=0, peak_memory_bytes=0, io_read_bytes=0, io_write_bytes=0)
 #: A Stem may have as much memory as the largest Version with the most code: becoming one only ever lowers the limit.
 STEM_MEMORY_BYTES = 11 * 1024 * MIB
+#: After its answer a runtime asks for the next event within a millisecond, or a hundred where its CPU share is small.
+#: One that does not is doing something else, at nobody's expense: it goes, and the event is another sandbox's.
+READY_PATIENCE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -156,21 +159,17 @@ class DockerSandbox:
         self.started = Started(_elapsed_us(began), after.cpu_us - before.cpu_us if after else 0)
         if end.how is not How.READY:
             raise StartFailed(self._ran(end, after, after, run_us=0), self.started)
-        self._hold.cgroup.limit_cpu(self.version.memory_mb)
+        try:
+            self._hold.cgroup.limit_cpu(self.version.memory_mb)
+        except OSError as error:
+            raise SandboxGoneError("a sandbox died as soon as it was ready") from error
 
     def invoke(self, invocation: Invocation, payload: bytes) -> Ran:
         """Run one event within the Version's timeout; SandboxGoneError when it had died before it saw the event."""
         thaw_us = self._thaw()
-        timeout_s = self.version.timeout_s
-        if self._hold.api.wait_ready(time.monotonic() + timeout_s).how is not How.READY:
-            self._usable = False
-            raise SandboxGoneError("a sandbox died while it was idle")
-        self._hold.log.take()  # printed between two Invocations: of neither
-        self._oom_kills = self._hold.cgroup.oom_kills()
-        self._hold.cgroup.reset_peak()
-        before = self._hold.cgroup.read()
+        before = self._begin()
         began = time.monotonic()
-        end = self._hold.api.invoke(_event(invocation, payload), began + timeout_s)
+        end = self._hold.api.invoke(_event(invocation, payload), began + self.version.timeout_s)
         run_us = _elapsed_us(began)
         return self._ran(end, before, self._hold.read(), run_us, thaw_us)
 
@@ -193,6 +192,21 @@ class DockerSandbox:
         log.note("sandbox_ended", reason, container=self.container, function=self.version.function)
         self._usable = False
         self._hold.end()
+
+    def _begin(self) -> Reading:
+        """See to it that the runtime is ready and the counters begin anew; give them as they are before the run."""
+        end = self._hold.api.wait_ready(time.monotonic() + READY_PATIENCE_S)
+        if end.how is not How.READY:
+            self._usable = False
+            raise SandboxGoneError(f"a sandbox was not ready for another event: {end.how.value}")
+        self._hold.log.take()  # printed between two Invocations: of neither
+        try:
+            self._oom_kills = self._hold.cgroup.oom_kills()
+            self._hold.cgroup.reset_peak()
+            return self._hold.cgroup.read()
+        except OSError as error:
+            self._usable = False
+            raise SandboxGoneError("a sandbox died before it saw the event") from error
 
     def _thaw(self) -> int:
         if not self._frozen:

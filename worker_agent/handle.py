@@ -55,7 +55,7 @@ class Handler:
         if delivery.attempt > MAX_ATTEMPTS:
             return _unexecuted(invocation, outcomes.abandoned(invocation, MAX_ATTEMPTS), delivery)
         if delivery.received_at_us > invocation.start_by_us:
-            return _unexecuted(invocation, outcomes.expired(invocation), delivery)
+            return _unexecuted(invocation, outcomes.expired(invocation, delivery.attempt), delivery)
         settlement = self._execute(invocation, delivery)
         self._tracer.record(invocation, settlement)
         return self._fit(settlement)

@@ -23,10 +23,11 @@ def outcome(payload: str, error_type: str | None, log_tail: str) -> Outcome:
     return Outcome(status=status, payload=payload, error_type=error_type, log_tail=log_tail)
 
 
-def expired(invocation: Invocation) -> Outcome:
-    """Give the Outcome of an Invocation whose deadline passed before it could start."""
-    waited_s = (invocation.start_by_us - invocation.admitted_at_us) / 1_000_000
-    message = f"the invocation waited {waited_s:.0f} s for a free worker, its limit, and was not started"
+def expired(invocation: Invocation, attempt: int) -> Outcome:
+    """Give the Outcome of an Invocation whose deadline passed before this attempt could start."""
+    limit_s = (invocation.start_by_us - invocation.admitted_at_us) / 1_000_000
+    again = "" if attempt == 1 else " again: an earlier attempt was lost with its worker"
+    message = f"the invocation waited longer than {limit_s:.0f} s, its limit, and was not started{again}"
     return _unexecuted(Status.EXPIRED, "Hearth.QueueTimeout", invocation, message)
 
 

@@ -619,3 +619,27 @@ def test_a_start_that_takes_too_long_ends_with_its_log(
         start(sandboxes, "import time\nprint('begun')\ntime.sleep(60)\ndef handler(e, c): pass")
 
     assert (failed.value.ran.end.how, failed.value.ran.log) == (How.TIMED_OUT, "begun\n")
+
+
+def test_who_answers_early_and_goes_on_computing_gets_no_time_of_the_next_invocation(
+    sandboxes: TidySandboxes,
+) -> None:
+    source = """
+        import http.client
+        def handler(event, context):
+            link = http.client.HTTPConnection("127.0.0.1", 9001)
+            link.request("POST", f"/2018-06-01/runtime/invocation/{context.aws_request_id}/response", b'"early"')
+            link.getresponse().read()
+            while True:
+                pass
+        """
+    sandbox = start(sandboxes, source, timeout_s=60)
+    assert run(sandbox).end.payload == b'"early"'
+    sandbox.rest()
+    began = time.monotonic()
+
+    with pytest.raises(SandboxGoneError, match="not ready"):
+        run(sandbox)
+
+    assert time.monotonic() - began < 30  # of the 60 s that the next Invocation may take
+    assert not sandbox.alive()

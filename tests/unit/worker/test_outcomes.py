@@ -61,9 +61,10 @@ def test_rubbish_in_place_of_an_error_object_still_ends_in_one(rubbish: bytes) -
 
 
 def test_what_never_ran_says_so_and_why() -> None:
-    late, given_up = outcomes.expired(invocation()), outcomes.abandoned(invocation(), 5)
+    late, given_up = outcomes.expired(invocation(), 1), outcomes.abandoned(invocation(), 5)
 
     assert (late.status, late.executed) == (Status.EXPIRED, False)
-    assert "waited 60 s" in str(late.payload)
+    assert "waited longer than 60 s" in str(late.payload)
+    assert "not started again" in str(outcomes.expired(invocation(), 2).payload)
     assert (given_up.status, given_up.executed) == (Status.ABANDONED, False)
     assert "5 attempts" in str(given_up.payload)
