@@ -1,10 +1,8 @@
 """Says on the terminal what the stack is doing and how long it took; never logs."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-
-Say = Callable[[str], None]
 
 
 def say(line: str) -> None:

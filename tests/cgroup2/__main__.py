@@ -17,7 +17,10 @@ from local.signals import StopSignal
 from tests.cgroup2 import base, machine, payload
 
 WORK = Path("/var/lib/hearth/cgroup2")
-TESTS = ["tests/unit/worker/test_cgroup.py", "tests/integration/worker/test_docker_sandbox.py"]
+TESTS = [
+    "tests/unit/worker/test_cgroup.py",
+    *(f"tests/integration/worker/test_{name}.py" for name in ("docker_sandbox", "sandbox_ends", "sandbox_limits")),
+]
 SHOWN = ["-v", "--tb=short", "--durations=5"]
 TIMEOUT_S = 1200
 
