@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 ONLY_IN: dict[str, set[str]] = {
     "docker": {"worker_agent.engine", "local.containers", "local.images"},
     "httptools": {"worker_agent.runtime_link"},
+    "cryptography": {"chalicelib.seal"},
     "redis": {"worker_agent.redis_side", "chalicelib.redis_gate", "chalicelib.wiring", "local.redis_server"},
     "aws_xray_sdk": {"worker_agent.tracing", "chalicelib.xray"},
     "chalice": {"app", "chalicelib.threadsafe", "chalicelib.people_door", "chalicelib.lambda_door"},
