@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.calls import Call, from_event
+from chalicelib.entrance import Entrance
 from chalicelib.errors import HearthError, UnavailableError
 from chalicelib.lambda_door import answers as lambda_answers
 from chalicelib.lambda_door import offered as lambda_door
@@ -57,13 +58,21 @@ def door(view: View, render_error: RenderError, serve: Serve) -> Callable[..., R
     return route
 
 
-def let_in(view: View, call: Call, names: dict[str, str]) -> Response:
+def let_in(
+    view: View, call: Call, names: dict[str, str], enter: Callable[[Entrance, Call], str] = Entrance.enter
+) -> Response:
     """Let the call in and give it to its view, under one trace."""
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-api", call.header("x-amzn-trace-id")):
         with hearth.tracing.subsegment("admission"):
-            tenant = hearth.entrance.enter(call)
+            tenant = enter(hearth.entrance, call)
+        # By place: a path may name a tenant too.
         return view(hearth, call, tenant, **names)
+
+
+def let_admin_in(view: View, call: Call, names: dict[str, str]) -> Response:
+    """The same, for the admin key alone."""
+    return let_in(view, call, names, Entrance.enter_admin)
 
 
 def public(view: View, call: Call, names: dict[str, str]) -> Response:
@@ -95,6 +104,9 @@ for method, path, view in people_door.PUBLIC:
 
 for method, path, view in people_door.OFFERED:
     register(method, path, door(view, people_answers.error, let_in))
+
+for method, path, view in people_door.ADMIN:
+    register(method, path, door(view, people_answers.error, let_admin_in))
 
 for (path, method), candidates in lambda_door.routes().items():
     register(method, path, door(machines(candidates), lambda_answers.error, let_in))

@@ -110,6 +110,7 @@ class Stack:
             "HEARTH_API_KEY": issued["api_key"],
             "HEARTH_ACCESS_KEY_ID": issued["access_key_id"],
             "HEARTH_SECRET_ACCESS_KEY": issued["secret_access_key"],
+            "HEARTH_ADMIN_KEY": issued["admin_key"],
         }
 
     def _gateway(self) -> str:

@@ -97,6 +97,15 @@ def function_parts(tenant: str, name: str) -> str:
     return f"{tenant}/function/{name}"
 
 
+#: Owner of all tenants' rows among the parts; no tenant's name has a slash.
+TENANTS = "/tenants"
+
+
+def tenant_keys(tenant: str) -> str:
+    """Owner of a tenant's keys, as they are listed, among the parts."""
+    return f"{tenant}/keys"
+
+
 def invocation_row(invocation_id: str) -> dict[str, str]:
     """DynamoDB key of a ledger row."""
     return {"invocation_id": invocation_id}

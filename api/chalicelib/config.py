@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: A shorter seed could be searched for; every access key's secret hangs on it.
+#: HEARTH_SECRET_SEED is the master secret: from it comes the key that encrypts the secrets of access keys where they
+#: are stored. A shorter one could be searched for by who has read the table; another one makes them all unreadable.
 MIN_SEED_CHARS = 32
 
 REQUIRED = (

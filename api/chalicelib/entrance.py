@@ -5,7 +5,8 @@ from typing import Protocol
 from chalicelib.auth import Authenticator
 from chalicelib.calls import Call
 from chalicelib.config import Settings
-from chalicelib.errors import TooManyRequestsError
+from chalicelib.credentials import Kind
+from chalicelib.errors import AdminOnlyError, NotAdminError, TooManyRequestsError
 from shared_lua import keys
 from shared_lua.scripts import Bucket, Verdict
 
@@ -33,9 +34,24 @@ class Entrance:
         """
         settings = self._settings
         self._take(Bucket(keys.address_bucket(call.source_ip), settings.address_rate_per_s, settings.address_burst))
-        tenant = self._authenticator.tenant_of(call)
-        self._take(Bucket(keys.tenant_bucket(tenant), settings.tenant_rate_per_s, settings.tenant_burst))
-        return tenant
+        caller = self._authenticator.caller_of(call)
+        if caller.credential.kind is Kind.ADMIN_KEY:
+            raise AdminOnlyError
+        rate_per_s = caller.limits.rate_per_s or settings.tenant_rate_per_s
+        self._take(Bucket(keys.tenant_bucket(caller.tenant), rate_per_s, caller.limits.burst or settings.tenant_burst))
+        return caller.tenant
+
+    def enter_admin(self, call: Call) -> str:
+        """Give the owner of the admin keys; raise as `enter` does, and NotAdminError for any other key.
+
+        A tenant's key is refused before anything is looked for, so it learns nothing of who else there is.
+        """
+        settings = self._settings
+        self._take(Bucket(keys.address_bucket(call.source_ip), settings.address_rate_per_s, settings.address_burst))
+        caller = self._authenticator.caller_of(call)
+        if caller.credential.kind is not Kind.ADMIN_KEY:
+            raise NotAdminError
+        return caller.tenant
 
     def _take(self, bucket: Bucket) -> None:
         verdict = self._gate.admit([bucket])

@@ -109,6 +109,24 @@ class InvalidSignatureError(UnauthenticatedError):
     error_type = "InvalidSignatureException"
 
 
+class SessionTokenError(UnauthenticatedError):
+    """The security token included in the request is invalid: Hearth gives none. Send no X-Amz-Security-Token."""
+
+    error_type = "UnrecognizedClientException"
+
+
+class NotAdminError(UnauthenticatedError):
+    """Only the admin key may do this."""
+
+    error_type = "AccessDeniedException"
+
+
+class AdminOnlyError(UnauthenticatedError):
+    """The admin key manages tenants and has no functions: use a tenant's own key here."""
+
+    error_type = "AccessDeniedException"
+
+
 class TooManyRequestsError(HearthError):
     """Too Many Requests"""
 

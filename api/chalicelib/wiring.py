@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from chalicelib.auth import Authenticator
+from chalicelib.callers import Callers
 from chalicelib.code_store import CodeStore
 from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
@@ -27,6 +28,9 @@ from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
 from chalicelib.redis_gate import RedisGate
 from chalicelib.registry import Registry
+from chalicelib.seal import Seal
+from chalicelib.tenant import TenantRows
+from chalicelib.tenant_keys import TenantKeys
 from chalicelib.tenants import Tenants
 from chalicelib.tracing import NoTracing, Tracing
 
@@ -52,6 +56,7 @@ class Controller:
     home: Home
     functions: Functions
     invocations: Invocations
+    tenant_keys: TenantKeys
     tenants: Tenants
     health: Health
     tracing: Tracing
@@ -69,7 +74,7 @@ def build(settings: Settings) -> Controller:
     dynamodb = session.client("dynamodb", config=CLIENT)
     s3 = session.client("s3", config=S3_CLIENT)
     lane = DurableLane(session.client("sqs", config=CLIENT), settings.queue_url)
-    credentials = CredentialTable(dynamodb, settings.credentials_table, time.monotonic)
+    credentials = CredentialTable(dynamodb, settings.credentials_table)
     registry = Registry(dynamodb, settings.functions_table)
     parts = Parts(dynamodb, settings.parts_table)
     ledger = Ledger(dynamodb, settings.invocations_table)
@@ -79,7 +84,18 @@ def build(settings: Settings) -> Controller:
     home = Home(settings.region)
     functions = Functions(registry, code_store, home, _now_us)
     payloads = PayloadStore(s3, settings.bucket)
-    authenticator = Authenticator(credentials, settings.secret_seed, settings.region, time.time)
+    seal = Seal(settings.secret_seed)
+    tenant_rows = TenantRows(parts)
+    callers = Callers(credentials, tenant_rows, time.monotonic, time.time)
+    authenticator = Authenticator(callers, seal, settings.region, time.time)
+    tenant_keys = TenantKeys(
+        credentials=credentials,
+        parts=parts,
+        tenants=tenant_rows,
+        seal=seal,
+        changed=callers.forget,
+        now_s=time.time,
+    )
     return Controller(
         entrance=Entrance(authenticator, gate, settings),
         home=home,
@@ -94,7 +110,15 @@ def build(settings: Settings) -> Controller:
             settings=settings,
             now_us=_now_us,
         ),
-        tenants=Tenants(credentials, settings.secret_seed, time.time),
+        tenant_keys=tenant_keys,
+        tenants=Tenants(
+            rows=tenant_rows,
+            parts=parts,
+            tenant_keys=tenant_keys,
+            functions=functions,
+            changed=callers.forget,
+            now_s=time.time,
+        ),
         health=Health(
             {
                 "redis": (gate.check,),

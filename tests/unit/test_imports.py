@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 ONLY_IN: dict[str, set[str]] = {
     "docker": {"worker_agent.engine", "local.containers", "local.images"},
     "httptools": {"worker_agent.runtime_link"},
+    "cryptography": {"chalicelib.seal"},
     "redis": {"worker_agent.redis_side", "chalicelib.redis_gate", "chalicelib.wiring", "local.redis_server"},
     "aws_xray_sdk": {"worker_agent.tracing", "chalicelib.xray"},
     "chalice": {
@@ -35,7 +36,9 @@ ONLY_IN: dict[str, set[str]] = {
         "chalicelib.people_door.functions",
         "chalicelib.people_door.health",
         "chalicelib.people_door.invocations",
+        "chalicelib.people_door.keys",
         "chalicelib.people_door.offered",
+        "chalicelib.people_door.tenants",
     },
     "moto": {"local.aws_standin"},
     "granian": {"local.serve"},
