@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.calls import Call, from_event
-from chalicelib.entrance import Entrance
+from chalicelib.entrance import Entrance, Visitor
 from chalicelib.errors import HearthError, UnavailableError
 from chalicelib.lambda_door import answers as lambda_answers
 from chalicelib.lambda_door import offered as lambda_door
@@ -70,6 +70,13 @@ def let_in(
         return view(hearth, call, tenant, **names)
 
 
+def identify(view: View, call: Call, names: dict[str, str]) -> Response:
+    """Find out who it is and leave the admission to the view, which knows what is to be run."""
+    hearth = wiring.controller()
+    with hearth.tracing.segment("hearth-api", call.header("x-amzn-trace-id")):
+        return view(hearth, call, hearth.entrance.identify(call), **names)
+
+
 def let_admin_in(view: View, call: Call, names: dict[str, str]) -> Response:
     """The same, for the admin key alone."""
     return let_in(view, call, names, Entrance.enter_admin)
@@ -94,6 +101,15 @@ def machines(candidates: list[Operation]) -> View:
     return view
 
 
+def machines_running(operation: Operation) -> View:
+    """Give the view of an operation of door 1 that runs a function."""
+
+    def view(hearth: Controller, call: Call, visitor: Visitor, **names: str) -> Response:
+        return lambda_door.run(operation, hearth, call, visitor, names)
+
+    return view
+
+
 def register(method: str, path: str, route: Callable[..., Response]) -> None:
     """Make Chalice serve a route."""
     app.route(path, methods=[method], content_types=ANY, name=f"{method} {path}")(route)
@@ -105,8 +121,14 @@ for method, path, view in people_door.PUBLIC:
 for method, path, view in people_door.OFFERED:
     register(method, path, door(view, people_answers.error, let_in))
 
+for method, path, view in people_door.RUNNING:
+    register(method, path, door(view, people_answers.error, identify))
+
 for method, path, view in people_door.ADMIN:
     register(method, path, door(view, people_answers.error, let_admin_in))
 
 for (path, method), candidates in lambda_door.routes().items():
-    register(method, path, door(machines(candidates), lambda_answers.error, let_in))
+    if candidates[0].name in lambda_door.RUNNING:
+        register(method, path, door(machines_running(candidates[0]), lambda_answers.error, identify))
+    else:
+        register(method, path, door(machines(candidates), lambda_answers.error, let_in))

@@ -8,7 +8,7 @@
 -- KEYS[7]    seats of the fleet                  KEYS[8]  workers, `<id>|<how many at once>` by when they expire, ms
 -- ARGV[1,2]  rate per second and burst of the address; rate 0 = take nothing
 -- ARGV[3,4]  the same of the tenant
--- ARGV[5]    generation of the keys as the caller's side remembers it
+-- ARGV[5]    generation of the keys as the caller's side remembers it; * = it does not matter
 --            and for an Invocation:
 -- ARGV[6]    generation of the function as remembered
 -- ARGV[7]    the Invocation's id                 ARGV[8]  how long its seat lasts at most, ms; 0 = it needs none
@@ -42,7 +42,7 @@ local function generation(key)
 end
 
 local keys_generation = generation(KEYS[3])
-if keys_generation ~= ARGV[5] then
+if ARGV[5] ~= '*' and ARGV[5] ~= keys_generation then
   return {'credentials', 0, 0, 0, 0, keys_generation, ''}
 end
 

@@ -15,6 +15,10 @@ class RedisClient(Protocol):
         """Give a callable that runs `script` by its digest and loads it where it is missing."""
 
 
+#: What is asked does not depend on what is remembered of a tenant.
+ANY_GENERATION = "*"
+
+
 class Word(StrEnum):
     """What the admission says."""
 
@@ -39,12 +43,12 @@ class Bucket:
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """Who calls, as the controller remembers it: the tenant's bucket, and its address's unless a token was taken."""
+    """What a call asks of the admission whatever it is for: tokens of these buckets, None where one is not due."""
 
     tenant: str
     address: Bucket | None
-    bucket: Bucket | None  #: the tenant's; None when a token was taken before
-    generation: str  #: of the tenant's keys and limits; empty when nothing is remembered
+    bucket: Bucket | None  #: the tenant's
+    generation: str  #: of the tenant's keys and limits; empty when nothing is remembered, ANY_GENERATION not to compare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,15 +93,15 @@ class Scripts:
 
     def admit(self, ask: Ask, run: Run | None = None) -> Verdict:
         """Let a call go, or say why not: rate tokens first, then for an Invocation a seat."""
-        address, bucket = caller.address, caller.bucket
+        address, bucket = ask.address, ask.bucket
         where = [
             address.key if address else keys.address_bucket(""),
-            bucket.key if bucket else keys.tenant_bucket(caller.tenant),
-            keys.tenant_generation(caller.tenant),
+            bucket.key if bucket else keys.tenant_bucket(ask.tenant),
+            keys.tenant_generation(ask.tenant),
         ]
-        asked = [*_limits(address), *_limits(bucket), caller.generation]
+        asked = [*_limits(address), *_limits(bucket), ask.generation]
         if run:
-            where += [keys.function_generation(caller.tenant, run.function), *_seats(caller.tenant, run.function)]
+            where += [keys.function_generation(ask.tenant, run.function), *_seats(ask.tenant, run.function)]
             where += [keys.workers()]
             reserved = -1 if run.reserved is None else run.reserved
             asked += [run.generation, run.invocation_id, run.seat_ms, reserved, run.shared, run.waiting]

@@ -90,7 +90,7 @@ class Handler:
         if invocation.mode is not Mode.SYNC:
             return
         try:
-            self._redis.give_answer(settlement)
+            self._redis.settle(invocation, settlement)
         except RedisUnavailableError as error:
             # The record stands, and the caller was given its address when Redis failed on that side as well.
             log.warn("answer_not_given", str(error), invocation_id=invocation.invocation_id)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Settlement, encode
+from shared_lua.contract import Invocation, Mode, Settlement, encode
 from shared_lua.scripts import Scripts
 from worker_agent.errors import RedisUnavailableError
 
@@ -21,10 +21,12 @@ class RedisSide:
         self._client = client
         self._scripts = Scripts(client)
 
-    def give_answer(self, settlement: Settlement) -> None:
-        """Give the answer to whoever waits for it, once; raise RedisUnavailableError."""
+    def settle(self, invocation: Invocation, settlement: Settlement) -> None:
+        """Free the Invocation's seats and give whoever waits its answer, once; raise RedisUnavailableError."""
+        answer = encode(settlement) if invocation.mode is Mode.SYNC else ""
+        version = invocation.version
         with _our_errors():
-            self._scripts.settle(settlement.invocation_id, encode(settlement), KEEP_MS)
+            self._scripts.settle(invocation.invocation_id, version.tenant, version.function, answer, KEEP_MS)
 
     def announce(self, *, able: bool, for_ms: int) -> None:
         """Tell controllers, for a while, whether this worker can start functions; raise RedisUnavailableError."""

@@ -86,6 +86,10 @@ class Callers:
             self._remember(caller, generation)
         return caller
 
+    def generation(self, tenant: str) -> int | None:
+        """Give the generation that what is remembered of a tenant is measured by, None when none was told."""
+        return self._generations.get(tenant)
+
     def is_current(self, tenant: str, generation: int) -> bool:
         """Tell whether what is remembered of a tenant is of this generation, which is what it is measured by from now.
 

@@ -2,7 +2,16 @@
 
 from typing import ClassVar
 
-from shared_lua.scripts import Verdict
+from shared_lua.scripts import Verdict, Word
+
+#: Lambda's name for each kind of refusal.
+REASONS = {
+    Word.ADDRESS: "CallerRateLimitExceeded",
+    Word.TENANT: "CallerRateLimitExceeded",
+    Word.FUNCTION: "ReservedFunctionConcurrentInvocationLimitExceeded",
+    Word.CONCURRENCY: "ConcurrentInvocationLimitExceeded",
+    Word.FLEET: "ConcurrentInvocationLimitExceeded",
+}
 
 
 class HearthError(Exception):
@@ -148,7 +157,7 @@ class TooManyRequestsError(HearthError):
 
     def fields(self) -> dict[str, str]:
         """Lambda's name for this kind of refusal."""
-        return {"Reason": "CallerRateLimitExceeded"}
+        return {"Reason": REASONS[self._verdict.word]}
 
 
 class NotOfferedError(HearthError):

@@ -12,6 +12,7 @@ from botocore.config import Config
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from chalicelib.admission import Admission
 from chalicelib.auth import Authenticator
 from chalicelib.callers import Callers
 from chalicelib.code_store import CodeStore
@@ -23,12 +24,14 @@ from chalicelib.functions import Functions
 from chalicelib.health import Health
 from chalicelib.invocations import Invocations
 from chalicelib.ledger import Ledger
+from chalicelib.local_bucket import LocalBucket
 from chalicelib.naming import Home
 from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
 from chalicelib.redis_gate import RedisGate
 from chalicelib.registry import Registry
 from chalicelib.seal import Seal
+from chalicelib.targets import Targets
 from chalicelib.tenant import TenantRows
 from chalicelib.tenant_keys import TenantKeys
 from chalicelib.tenants import Tenants
@@ -93,15 +96,19 @@ def build(settings: Settings) -> Controller:
         parts=parts,
         tenants=tenant_rows,
         seal=seal,
-        changed=callers.forget,
+        changed=gate.tenant_changed,
         now_s=time.time,
     )
+    outage = LocalBucket(settings.outage_rate_per_s, settings.outage_burst, time.monotonic)
+    entrance = Entrance(authenticator, callers, gate, outage, settings)
+    targets = Targets(lambda tenant, name, _: functions.get(tenant, name), time.monotonic)
     return Controller(
-        entrance=Entrance(authenticator, gate, settings),
+        entrance=entrance,
         home=home,
         functions=functions,
         invocations=Invocations(
             functions=functions,
+            admission=Admission(entrance, targets, outage, settings),
             ledger=ledger,
             payloads=payloads,
             lane=lane,
@@ -116,7 +123,7 @@ def build(settings: Settings) -> Controller:
             parts=parts,
             tenant_keys=tenant_keys,
             functions=functions,
-            changed=callers.forget,
+            changed=gate.tenant_changed,
             now_s=time.time,
         ),
         health=Health(

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared_lua import keys
-from shared_lua.scripts import Bucket, Ask, Run, Scripts, Verdict, Word
+from shared_lua.scripts import Ask, Bucket, Run, Scripts, Verdict, Word
 
 pytestmark = pytest.mark.redis
 
@@ -23,15 +23,15 @@ class Admission:
 
     def __init__(self, client: redis.Redis, tenant: str = "t", **limits: Bucket | None) -> None:
         self.scripts = Scripts(client)
-        self.caller = Ask(**{"tenant": tenant, "address": None, "bucket": WIDE, "generation": "", **limits})
+        self.ask = Ask(**{"tenant": tenant, "address": None, "bucket": WIDE, "generation": "", **limits})
         self.generation = ""
 
     def admit(self, run: Run | None = None) -> Verdict:
         while True:
             asked = dataclasses.replace(run, generation=self.generation) if run else None
-            verdict = self.scripts.admit(self.caller, asked)
+            verdict = self.scripts.admit(self.ask, asked)
             if verdict.word is Word.CREDENTIALS:
-                self.caller = dataclasses.replace(self.caller, generation=verdict.keys_generation)
+                self.ask = dataclasses.replace(self.ask, generation=verdict.keys_generation)
             elif verdict.word is Word.RECORD:
                 self.generation = verdict.generation
             else:
@@ -42,7 +42,7 @@ class Admission:
         return self.admit(Run(invocation_id=name, **values))
 
     def settle(self, name: str, function: str = "f") -> None:
-        self.scripts.settle(name, self.caller.tenant, function, "", 1000)
+        self.scripts.settle(name, self.ask.tenant, function, "", 1000)
 
 
 def test_a_bucket_gives_its_burst_and_then_refuses_with_the_wait(redis_client: redis.Redis) -> None:
@@ -65,7 +65,7 @@ def test_a_refusal_takes_from_no_bucket(redis_client: redis.Redis) -> None:
     refused = admission.admit()
 
     assert refused.word is Word.ADDRESS
-    admission.caller = dataclasses.replace(admission.caller, address=None)
+    admission.ask = dataclasses.replace(admission.ask, address=None)
     assert admission.admit().remaining == 8
 
 
@@ -114,8 +114,8 @@ def test_looking_again_costs_one_token_and_not_two(redis_client: redis.Redis) ->
     admission = Admission(redis_client, bucket=Bucket(keys.tenant_bucket("t"), 1, 10))
     admission.admit()  # the keys are known from here on
 
-    first = admission.scripts.admit(admission.caller, Run(invocation_id="i", function="f", generation="?"))
-    free = dataclasses.replace(admission.caller, bucket=None)
+    first = admission.scripts.admit(admission.ask, Run(invocation_id="i", function="f", generation="?"))
+    free = dataclasses.replace(admission.ask, bucket=None)
     second = admission.scripts.admit(free, Run(invocation_id="i", function="f", generation=first.generation))
 
     assert (first.word, second.word) == (Word.RECORD, Word.GO)

@@ -15,12 +15,16 @@ OFFERED: list[tuple[str, str, View]] = [
     ("GET", "/functions/{name}", functions.show),
     ("DELETE", "/functions/{name}", functions.delete),
     ("GET", "/functions/{name}/advice", functions.advice),
-    ("POST", "/functions/{name}/invocations", invocations.run),
     ("GET", "/invocations/{invocation_id}", invocations.show),
     ("GET", "/keys", keys.list_all),
     ("POST", "/keys", keys.issue),
     ("DELETE", "/keys/{key_id}", keys.revoke),
     ("POST", "/keys/{key_id}/rotation", keys.rotate),
+]
+
+#: The same for what runs a function, whose admission takes its tokens and its seat in one: the view gets the visitor.
+RUNNING: list[tuple[str, str, View]] = [
+    ("POST", "/functions/{name}/invocations", invocations.run),
 ]
 
 #: The same for whoever asks, with a key or without: the view gets no tenant.
