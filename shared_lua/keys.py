@@ -53,6 +53,16 @@ def function_row(tenant: str, name: str) -> dict[str, str]:
     return {"tenant": tenant, "name": name}
 
 
+def part_row(owner: str, part: str) -> dict[str, str]:
+    """DynamoDB key of something that belongs to `owner`: a function, a tenant, a digest, …"""
+    return {"owner": owner, "part": part}
+
+
+def function_parts(tenant: str, name: str) -> str:
+    """Owner of a function's versions, aliases and configurations among the parts; no tenant's name has a slash."""
+    return f"{tenant}/function/{name}"
+
+
 def invocation_row(invocation_id: str) -> dict[str, str]:
     """DynamoDB key of a ledger row."""
     return {"invocation_id": invocation_id}

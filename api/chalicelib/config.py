@@ -14,6 +14,7 @@ REQUIRED = (
     "HEARTH_INVOCATIONS_TABLE",
     "HEARTH_QUEUE_URL",
     "HEARTH_FUNCTIONS_TABLE",
+    "HEARTH_PARTS_TABLE",
     "HEARTH_CREDENTIALS_TABLE",
     "HEARTH_SECRET_SEED",
 )
@@ -44,6 +45,7 @@ class Settings:
     invocations_table: str
     queue_url: str
     functions_table: str
+    parts_table: str
     credentials_table: str
     secret_seed: str
     tenant_rate_per_s: int

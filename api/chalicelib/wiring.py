@@ -23,6 +23,7 @@ from chalicelib.health import Health
 from chalicelib.invocations import Invocations
 from chalicelib.ledger import Ledger
 from chalicelib.naming import Home
+from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
 from chalicelib.redis_gate import RedisGate
 from chalicelib.registry import Registry
@@ -70,6 +71,7 @@ def build(settings: Settings) -> Controller:
     lane = DurableLane(session.client("sqs", config=CLIENT), settings.queue_url)
     credentials = CredentialTable(dynamodb, settings.credentials_table, time.monotonic)
     registry = Registry(dynamodb, settings.functions_table)
+    parts = Parts(dynamodb, settings.parts_table)
     ledger = Ledger(dynamodb, settings.invocations_table)
     code_store = CodeStore(s3, settings.bucket)
     gate = _gate(settings)
@@ -96,7 +98,7 @@ def build(settings: Settings) -> Controller:
         health=Health(
             {
                 "redis": (gate.check,),
-                "tables": (registry.check, ledger.check, credentials.check),
+                "tables": (registry.check, parts.check, ledger.check, credentials.check),
                 "bucket": (code_store.check,),
                 "queue": (lane.check,),
             }

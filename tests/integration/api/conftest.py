@@ -35,6 +35,7 @@ def environment(data: dict[str, str], redis_server: RedisServer, aws_endpoint: s
         "HEARTH_BUCKET": data["BucketName"],
         "HEARTH_FUNCTIONS_TABLE": data["FunctionsTable"],
         "HEARTH_INVOCATIONS_TABLE": data["InvocationsTable"],
+        "HEARTH_PARTS_TABLE": data["PartsTable"],
         "HEARTH_CREDENTIALS_TABLE": data["CredentialsTable"],
         "HEARTH_QUEUE_URL": data["QueueUrl"],
         "HEARTH_SECRET_SEED": "a seed of the test's own, long enough",
