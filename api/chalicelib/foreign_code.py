@@ -13,9 +13,11 @@ FOR_EACH_PLATFORM = re.compile(r"(^|/)prebuilds/")
 ELF = b"\x7fELF"
 ELF_64_LITTLE = b"\x02\x01"
 X86_64 = 62
-MACHINES = {3: "x86 (32 bits)", 8: "MIPS", 21: "PowerPC", 22: "s390x", 40: "ARM (32 bits)", 183: "ARM64", 243: "RISC-V"}
+MACHINES = {3: "x86 (32 bits)", 22: "s390x", 40: "ARM (32 bits)", 183: "ARM64", 243: "RISC-V"}
 #: Mach-O, 32 and 64 bits, in either order of bytes, and several of them in one file.
-MACH_O = tuple(bytes.fromhex(magic) for magic in ("feedface", "feedfacf", "cefaedfe", "cffaedfe", "cafebabe", "cafebabf"))
+MACH_O = tuple(
+    bytes.fromhex(magic) for magic in ("feedface", "feedfacf", "cefaedfe", "cffaedfe", "cafebabe", "cafebabf")
+)
 
 
 def is_loaded(path: str) -> bool:

@@ -143,7 +143,6 @@ def _check_executable(entry: Entry) -> None:
 def _check_content(file: BinaryIO, entry: Entry, limit: int) -> None:
     """Read the entry to its end, so that a directory that lies about sizes is found out here."""
     data_at = find_data(file, entry, limit)
-    check_descriptor(file, entry, data_at + entry.packed_bytes, limit)
     head, size_bytes, crc = b"", 0, 0
     for chunk in _unpacked(entry, _packed(file, data_at, entry.packed_bytes)):
         head = head or chunk[:HEAD_BYTES]
@@ -155,6 +154,7 @@ def _check_content(file: BinaryIO, entry: Entry, limit: int) -> None:
         raise refused(entry.name, "cannot be read: it has not the size it says")
     if crc != entry.crc:
         raise refused(entry.name, "cannot be read: it has not the checksum it says")
+    check_descriptor(file, entry, data_at + entry.packed_bytes, limit)
     if is_loaded(entry.name) and (platform := foreign_platform(head)):
         raise refused(entry.name, f"is built for {platform}; functions run on Linux on x86-64")
 

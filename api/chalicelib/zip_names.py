@@ -64,7 +64,10 @@ class Names:
 
 def _check_same(entry: Entry, known: int, exact: int, kind: int) -> None:
     if known - known % KINDS != exact:
-        raise refused(entry.name, "differs from another name, or lies in a folder that does, only in case or in how accents are written")
+        raise refused(
+            entry.name,
+            "differs from another name, or lies in a folder that does, only in case or in how accents are written",
+        )
     if FILE in (kind, known % KINDS) and kind != known % KINDS:
         raise refused(entry.name, "is a file and a folder at once, or lies in what is a file")
     if kind == known % KINDS != IMPLIED:

@@ -163,7 +163,7 @@ def find_data(file: BinaryIO, entry: Entry, limit: int) -> int:
     if entry.header_at + LOCAL.size > limit:
         raise refused(entry.name, "overlaps another, or lies outside the zip")
     record = LOCAL.unpack(read_at(file, entry.header_at, LOCAL.size))
-    data_at = entry.header_at + LOCAL.size + record[9] + record[10]
+    data_at: int = entry.header_at + LOCAL.size + record[9] + record[10]
     if record[0] != LOCAL_SIGNATURE:
         raise refused(entry.name, "is not where the directory says")
     if data_at + entry.packed_bytes > limit:
