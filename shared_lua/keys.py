@@ -92,6 +92,26 @@ def part_row(owner: str, part: str) -> dict[str, str]:
     return {"owner": owner, "part": part}
 
 
+def code_count() -> str:
+    """The one part of `code_parts`: how many versions name the zip."""
+    return "refs"
+
+
+def code_parts(sha256: str) -> str:
+    """Owner of what is known of a zip among the parts, by the hex digest of its bytes."""
+    return f"code/{sha256}"
+
+
+def unnamed_codes() -> str:
+    """Owner of the zips that may be named by no version any more, among the parts."""
+    return "trash"
+
+
+def unnamed_code(since_s: int, sha256: str) -> str:
+    """Part of such a zip: the oldest come first."""
+    return f"{since_s:012}/{sha256}"
+
+
 def function_parts(tenant: str, name: str) -> str:
     """Owner of a function's versions, aliases and configurations among the parts; no tenant's name has a slash."""
     return f"{tenant}/function/{name}"

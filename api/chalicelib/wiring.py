@@ -15,6 +15,7 @@ from redis.retry import Retry
 from chalicelib.admission import Admission
 from chalicelib.auth import Authenticator
 from chalicelib.callers import Callers
+from chalicelib.code_refs import CodeRefs
 from chalicelib.code_store import CodeStore
 from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
@@ -81,7 +82,7 @@ def build(settings: Settings) -> Controller:
     registry = Registry(dynamodb, settings.functions_table)
     parts = Parts(dynamodb, settings.parts_table)
     ledger = Ledger(dynamodb, settings.invocations_table)
-    code_store = CodeStore(s3, settings.bucket)
+    code_store = CodeStore(s3, settings.bucket, CodeRefs(parts), _now_s)
     gate = _gate(settings)
     tracing = _tracing(settings.xray_address)
     home = Home(settings.region)
@@ -163,6 +164,10 @@ def _redis(settings: Settings, timeout_s: int, retries: int) -> Any:
         socket_timeout=timeout_s,
         retry=Retry(NoBackoff(), retries),
     )
+
+
+def _now_s() -> int:
+    return int(time.time())
 
 
 def _now_us() -> int:
