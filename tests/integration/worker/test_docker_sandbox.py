@@ -131,8 +131,8 @@ def test_only_the_declared_paths_can_be_written_and_none_is_the_hosts(sandboxes:
         def handler(event, context):
             mounts = [line.split() for line in open("/proc/self/mountinfo")]
             return {
-                "writable": [p for p in ("/", "/etc", "/opt/hearth", "/var", "/tmp", "/var/task", "/root", "/home",
-                                         "/run", "/sys/fs/cgroup/memory") if writable(p)],
+                "writable": [p for p in ("/", "/etc", "/opt", "/var/runtime", "/var", "/tmp", "/var/task", "/root",
+                                         "/home", "/run", "/sys/fs/cgroup/memory") if writable(p)],
                 "ours": [m[3] for m in mounts if "/work" in m[3] or "docker.sock" in m[3] or m[4].startswith("/mnt")],
                 "disks": [m[4] for m in mounts if m[m.index("-") + 1] == "ext4"],
             }
@@ -140,7 +140,7 @@ def test_only_the_declared_paths_can_be_written_and_none_is_the_hosts(sandboxes:
 
     told = answer(sandboxes, source)
 
-    assert told["writable"] == ["/tmp", "/var/task"]
+    assert told["writable"] == ["/opt", "/tmp", "/var/task"]
     assert told["ours"] == []
     assert set(told["disks"]) <= {"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"}  # the engine's own files
 
