@@ -174,4 +174,6 @@ class Agent:
 def _retry_after_s(error: Exception) -> int:
     if isinstance(error, DrainedError):
         return 0
-    return 10 if isinstance(error, ClaimHeldError) else RETRY_AFTER_S
+    if isinstance(error, ClaimHeldError):
+        return error.wait_s or 10
+    return RETRY_AFTER_S

@@ -25,6 +25,7 @@ class Settings:
     concurrency: int  #: Invocations that run at once
     slots: int  #: sandboxes kept warm, those that run included
     pool_memory_mb: int  #: what those sandboxes' Versions ask for together, as long as enough of them are idle
+    code_cache_mb: int  #: zips kept in memory, so that not every cold start asks S3
     stems: int  #: Stems kept ready, of each runtime
     visibility_s: int
     poll_s: int
@@ -45,6 +46,7 @@ class Settings:
             concurrency=reader.number("HEARTH_CONCURRENCY", 8),
             slots=reader.number("HEARTH_SLOTS", 64),
             pool_memory_mb=reader.number("HEARTH_POOL_MEMORY_MB", _half_of_the_host_mb()),
+            code_cache_mb=reader.number("HEARTH_CODE_CACHE_MB", 64),
             stems=reader.number("HEARTH_STEMS", 2),
             visibility_s=reader.number("HEARTH_VISIBILITY_S", 30),
             poll_s=reader.number("HEARTH_POLL_S", 20),

@@ -30,6 +30,7 @@ class ContainerSpec:
     open_files: int
     tmp_bytes: int
     code_bytes: int
+    layer_bytes: int
     labels: dict[str, str]
 
 
@@ -169,6 +170,7 @@ def hardening(spec: ContainerSpec) -> dict[str, Any]:
         "tmpfs": {
             "/tmp": _tmpfs(spec.tmp_bytes, 0o1777),  # noqa: S108  (the sandbox's own mount)
             "/var/task": _tmpfs(spec.code_bytes, 0o755),
+            "/opt": _tmpfs(spec.layer_bytes, 0o755),
         },
         "ulimits": [
             docker.types.Ulimit(name="nofile", soft=spec.open_files, hard=spec.open_files),

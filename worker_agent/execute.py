@@ -52,8 +52,9 @@ class Executor:
         return ran, lease.sandbox.started if lease.cold else None, lease.rest_us
 
     def _start(self, invocation: Invocation) -> Sandbox:
-        code = self._code(invocation.version.code_sha256)
-        return self._stems.take(invocation.version.runtime).become(invocation.version, code)
+        version = invocation.version
+        code, layers = self._code(version.code_sha256), [self._code(layer.code_sha256) for layer in version.layers]
+        return self._stems.take(version.runtime).become(version, code, layers)
 
     def _settlement(self, invocation: Invocation, ran: Ran, usage: Usage, attempt: int) -> Settlement:
         bill = charge(usage.run_us, invocation.version.memory_mb, self._prices, usage.start_us)

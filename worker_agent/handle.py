@@ -50,6 +50,10 @@ class Handler:
         self._answer(invocation, settlement)
         self._note(invocation, settlement, repeated=settled is not None)
 
+    def hold(self, delivery: Delivery, until_us: int) -> None:
+        """Keep a Delivery's Invocation from every other attempt until then, whatever its lane does."""
+        self._ledger.hold(decode(Invocation, delivery.body).invocation_id, until_us)
+
     def _conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
         """Run it, unless its time has passed or its attempts are used up."""
         if delivery.attempt > MAX_ATTEMPTS:

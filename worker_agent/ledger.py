@@ -1,5 +1,6 @@
 """The ledger, as the worker sees it: DynamoDB; takes a claim, writes the one terminal record, never overwrites one."""
 
+import time
 from typing import Any
 
 from shared_lua import keys
@@ -10,6 +11,8 @@ from worker_agent.errors import ClaimHeldError
 _NAMES = {"#status": "status"}
 _OPEN = {":" + status: {"S": status} for status in sorted(set(Status) - TERMINAL)}
 _IS_OPEN = f"#status IN ({', '.join(_OPEN)})"
+
+_IS_FREE = "(attribute_not_exists(held_until_us) OR held_until_us <= :now)"
 
 
 class UnknownInvocationError(Exception):
@@ -26,13 +29,15 @@ class Ledger:
     def claim(self, invocation_id: str, attempt: int) -> Settlement | None:
         """Take the row for this attempt; give its Settlement when it is settled already, None when it may run.
 
-        The attempt is the fence: one as new or newer means that another worker has it (ClaimHeldError).
+        The attempt is the fence: one as new or newer means that another worker has it (ClaimHeldError). So does a
+        lease in force, whatever the attempt.
         """
-        values = {":running": {"S": Status.RUNNING}, ":attempt": {"N": str(attempt)}, **_OPEN}
+        now = {"N": str(time.time_ns() // 1000)}
+        values = {":running": {"S": Status.RUNNING}, ":attempt": {"N": str(attempt)}, ":now": now, **_OPEN}
         won = self._update(
             invocation_id,
             "SET #status = :running, attempt = :attempt",
-            f"{_IS_OPEN} AND attempt < :attempt",
+            f"{_IS_OPEN} AND attempt < :attempt AND {_IS_FREE}",
             values,
         )
         if won:
@@ -40,7 +45,12 @@ class Ledger:
         row = self._read(invocation_id)
         if "settlement" in row:
             return decode(Settlement, row["settlement"]["S"])
-        raise ClaimHeldError(f"attempt {row['attempt']['N']} is under way")
+        raise ClaimHeldError(f"attempt {row['attempt']['N']} is under way", _wait_s(row))
+
+    def hold(self, invocation_id: str, until_us: int) -> None:
+        """Keep an open row from every other attempt until then, by this host's clock, whatever its Delivery does."""
+        values = {":until": {"N": str(until_us)}, **_OPEN}
+        self._update(invocation_id, "SET held_until_us = :until", _IS_OPEN, values)
 
     def settle(self, settlement: Settlement) -> bool:
         """Write the terminal record; False when there is one already, which then stands."""
@@ -70,6 +80,12 @@ class Ledger:
             raise UnknownInvocationError(f"the ledger has no row of {invocation_id}")
         row: dict[str, Any] = answer["Item"]
         return row
+
+
+def _wait_s(row: dict[str, Any]) -> int | None:
+    """Give the whole seconds, rounded up, until a row's lease ends; None when none is in force."""
+    left_us = int(row["held_until_us"]["N"]) - time.time_ns() // 1000 if "held_until_us" in row else 0
+    return -(-left_us // 1_000_000) if left_us > 0 else None
 
 
 def _key(invocation_id: str) -> dict[str, dict[str, str]]:

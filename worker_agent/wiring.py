@@ -7,9 +7,11 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from shared_lua.contract import MIB
 from worker_agent import engine, redis_side, tracing
 from worker_agent.agent import Agent
 from worker_agent.cgroup import find_layout
+from worker_agent.code_cache import CodeCache
 from worker_agent.config import Settings
 from worker_agent.docker_sandbox import DockerSandboxes, Limits
 from worker_agent.durable_lane import DurableLane, Keeper
@@ -32,18 +34,19 @@ def build(environ: Mapping[str, str]) -> Agent:
     lane = DurableLane(aws("sqs"), settings.queue_url, settings.visibility_s, settings.poll_s)
     redis = redis_side.RedisSide(redis_side.connect(settings.redis_url))
     store = Store(aws("s3"), settings.bucket)
+    cache = CodeCache(store.code, settings.code_cache_mb * MIB)
     pool = Pool(settings.slots, settings.pool_memory_mb)
     stems = Stems(sandboxes, dict.fromkeys(offered(), settings.stems))
     handler = Handler(
         ledger=Ledger(aws("dynamodb"), settings.invocations_table),
         store=store,
         redis_side=redis,
-        executor=Executor(pool, stems, store.code, settings.prices),
+        executor=Executor(pool, stems, cache.code, settings.prices),
         tracer=tracing.build(environ),
     )
     return Agent(
         lane=lane,
-        keeper=Keeper(lane, settings.visibility_s),
+        keeper=Keeper(lane, settings.visibility_s, handler.hold),
         presence=Presence(redis),
         handler=handler,
         sandboxes=sandboxes,

@@ -48,7 +48,7 @@ ONLY_IN: dict[str, set[str]] = {
 #: Modules by height, lowest first: one may import those before it, and its own line's not at all.
 WORKER_LAYERS: list[set[str]] = [
     {"errors", "log", "log_buffer", "images", "lifecycle", "netns", "environment", "ownership", "runtime_link"},
-    {"aws_errors", "runtime_api"},
+    {"aws_errors", "runtime_api", "code_cache"},
     {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane"},
     {"sandbox", "config", "presence", "outage", "hold"},
     {"outcomes", "report", "pool", "docker_sandbox", "stems"},

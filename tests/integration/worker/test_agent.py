@@ -71,7 +71,7 @@ def world(aws: Any, redis_client: redis.Redis) -> Iterator[Callable[..., World]]
         handler, sandboxes = FakeHandler(behave), FakeSandboxes()
         agent = Agent(
             lane=lane,
-            keeper=Keeper(lane, VISIBILITY_S),
+            keeper=Keeper(lane, VISIBILITY_S, lambda *_: None),
             presence=Presence(RedisSide(redis_client)),
             handler=handler,  # type: ignore[arg-type]
             sandboxes=sandboxes,

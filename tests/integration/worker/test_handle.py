@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Mode, Settlement, Status, decode, encode
+from shared_lua.contract import Invocation, Layer, Mode, Settlement, Status, decode, encode
 from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import RedisServer
 from tests.fakes import FakeSandboxes
@@ -237,6 +237,22 @@ def test_an_event_too_large_for_the_queue_comes_from_the_bucket(world: World) ->
     _, settled = world.row(one)
     assert settled
     assert settled.outcome.payload == '{"big":1}'
+
+
+def test_layers_zips_are_fetched_by_their_digests_and_handed_over_in_order(world: World) -> None:
+    zips = [zip_of(one="1"), zip_of(two="2")]
+    layers = tuple(
+        Layer(arn=f"arn:{n}", code_sha256=version(data).code_sha256, code_bytes=len(data), unpacked_bytes=1)
+        for n, data in enumerate(zips)
+    )
+    for layer, data in zip(layers, zips, strict=True):
+        world.s3.put_object(Bucket=world.data["BucketName"], Key=keys.code(layer.code_sha256), Body=data)
+    one = world.accept(asked(version=version(CODE, layers=layers)))
+
+    world.handler.handle(delivery(one))
+
+    assert world.row(one)[0] == Status.SUCCEEDED
+    assert world.sandboxes.unpacked == [(*zips, CODE)]
 
 
 def test_a_zip_that_is_not_what_was_uploaded_is_not_run(world: World) -> None:

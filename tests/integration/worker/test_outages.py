@@ -128,7 +128,7 @@ def test_an_engine_that_hangs_is_given_up_on(tmp_path: Path) -> None:
 
 @pytest.mark.docker
 def test_an_image_that_is_missing_is_named_with_the_way_to_build_it(docker_engine: engine.Engine) -> None:
-    spec = engine.ContainerSpec("hearth/none:0", 64 << 20, 16, 64, 1 << 20, 1 << 20, {})
+    spec = engine.ContainerSpec("hearth/none:0", 64 << 20, 16, 64, 1 << 20, 1 << 20, 1 << 20, {})
 
     with pytest.raises(ImageMissingError, match="make images"):
         docker_engine.create(spec)

@@ -16,6 +16,7 @@ WHOLE = {
 def test_what_is_not_said_has_a_default() -> None:
     settings = Settings.from_env(WHOLE)
 
+    assert settings.code_cache_mb == 64
     assert (settings.concurrency, settings.slots, settings.visibility_s, settings.prices.step_us) == (8, 64, 30, 1000)
 
 
