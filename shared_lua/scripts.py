@@ -40,6 +40,11 @@ class Bucket:
     rate_per_s: int
     burst: int
 
+    @property
+    def place(self) -> str:
+        """The key for this rate. A bucket is kept as a moment, which would mean other tokens at another rate."""
+        return f"{self.key}:{self.rate_per_s}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
@@ -95,8 +100,8 @@ class Scripts:
         """Let a call go, or say why not: rate tokens first, then for an Invocation a seat."""
         address, bucket = ask.address, ask.bucket
         where = [
-            address.key if address else keys.address_bucket(""),
-            bucket.key if bucket else keys.tenant_bucket(ask.tenant),
+            address.place if address else keys.address_bucket(""),
+            bucket.place if bucket else keys.tenant_bucket(ask.tenant),
             keys.tenant_generation(ask.tenant),
         ]
         asked = [*_limits(address), *_limits(bucket), ask.generation]

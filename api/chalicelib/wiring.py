@@ -86,7 +86,7 @@ def build(settings: Settings) -> Controller:
     gate = _gate(settings)
     tracing = _tracing(settings.xray_address)
     home = Home(settings.region)
-    functions = Functions(registry, code_store, home, _now_us)
+    functions = Functions(registry, code_store, home, gate.function_changed, _now_us)
     payloads = PayloadStore(s3, settings.bucket)
     seal = Seal(settings.secret_seed)
     tenant_rows = TenantRows(parts)

@@ -21,9 +21,9 @@ WIDE = Bucket(keys.tenant_bucket("t"), 1_000_000, 1_000_000)
 class Admission:
     """One tenant's admission, that looks again when it is told to, as the controller does."""
 
-    def __init__(self, client: redis.Redis, tenant: str = "t", **limits: Bucket | None) -> None:
+    def __init__(self, client: redis.Redis, tenant: str = "t", **limits: Any) -> None:
         self.scripts = Scripts(client)
-        self.ask = Ask(**{"tenant": tenant, "address": None, "bucket": WIDE, "generation": "", **limits})
+        self.ask = dataclasses.replace(Ask(tenant=tenant, address=None, bucket=WIDE, generation=""), **limits)
         self.generation = ""
 
     def admit(self, run: Run | None = None) -> Verdict:
@@ -70,9 +70,10 @@ def test_a_refusal_takes_from_no_bucket(redis_client: redis.Redis) -> None:
 
 
 def test_a_bucket_at_rest_leaves_redis(redis_client: redis.Redis) -> None:
-    Admission(redis_client, bucket=Bucket(keys.tenant_bucket("t"), rate_per_s=1000, burst=1)).admit()
+    bucket = Bucket(keys.tenant_bucket("t"), rate_per_s=1000, burst=1)
+    Admission(redis_client, bucket=bucket).admit()
 
-    assert redis_client.pttl(keys.tenant_bucket("t")) <= 2
+    assert redis_client.pttl(bucket.place) <= 2
 
 
 def test_a_generation_that_is_not_known_says_to_look_again_and_takes_nothing(redis_client: redis.Redis) -> None:
@@ -81,7 +82,7 @@ def test_a_generation_that_is_not_known_says_to_look_again_and_takes_nothing(red
     verdict = scripts.admit(Ask(tenant="t", address=None, bucket=bucket, generation="guessed"))
 
     assert verdict.word is Word.CREDENTIALS
-    assert redis_client.exists(bucket.key) == 0
+    assert redis_client.exists(bucket.place) == 0
 
 
 def test_a_renewed_generation_is_noticed_by_the_next_call(redis_client: redis.Redis) -> None:
@@ -249,20 +250,20 @@ def test_over_any_window_no_more_goes_than_rate_times_time_and_burst(
     redis_client: redis.Redis, rate: int, burst: int, pauses_us: list[int]
 ) -> None:
     redis_client.flushall()
-    clock = Clock(redis_client)
-    admission = Admission(clock, bucket=Bucket(keys.tenant_bucket("t"), rate, burst))  # type: ignore[arg-type]
+    clock, bucket = Clock(redis_client), Bucket(keys.tenant_bucket("t"), rate, burst)
+    admission = Admission(clock, bucket=bucket)  # type: ignore[arg-type]
     went: list[int] = []
 
     for pause_us in pauses_us:
         clock.at_us += pause_us
         verdict = admission.admit()
-        redis_client.persist(keys.tenant_bucket("t"))  # the key's own expiry runs on the real clock
+        redis_client.persist(bucket.place)  # the key's own expiry runs on the real clock
         if verdict.word is Word.GO:
             went.append(clock.at_us)
         else:
             clock.at_us += verdict.wait_ms * 1000
             assert admission.admit().word is Word.GO, "after the wait it was told there is a token"
-            redis_client.persist(keys.tenant_bucket("t"))
+            redis_client.persist(bucket.place)
             went.append(clock.at_us)
 
     for first in range(len(went)):

@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 Key = dict[str, str]
 
+OFFERED = lambda_door.OFFERED.keys() | lambda_door.RUNNING.keys()
+
 #: What stands for a thing in a case.
 THING = "~thing~"
 
@@ -112,7 +114,7 @@ def routes() -> dict[str, tuple[str, str]]:
         for method in methods:
             candidates = operations.get((path, method))
             names = [f"{method} {path}"] if candidates is None else [one.name for one in candidates]
-            named |= {name: (method, path) for name in names if candidates is None or name in lambda_door.OFFERED}
+            named |= {name: (method, path) for name in names if candidates is None or name in OFFERED}
     return named
 
 
@@ -122,7 +124,7 @@ def unoffered() -> list[tuple[str, str]]:
     return [
         (method, path)
         for (path, method), candidates in operations.items()
-        if not any(one.name in lambda_door.OFFERED for one in candidates)
+        if not any(one.name in OFFERED for one in candidates)
     ]
 
 
