@@ -24,7 +24,7 @@ def address_bucket(source_ip: str) -> str:
 
 
 def workers_able() -> str:
-    """Redis flag, short-lived: some worker can start functions."""
+    """Redis sorted set: each worker that can start functions, by the moment (Redis's, ms) at which its word expires."""
     return "hearth:{workers}:able"
 
 

@@ -49,6 +49,11 @@ class Stems:
         with self._lock:
             return {runtime: len(ready) for runtime, ready in self._ready.items()}
 
+    def has(self, runtime: str) -> bool:
+        """Tell whether one is ready."""
+        with self._lock:
+            return bool(self._ready[runtime])
+
     def stop(self) -> None:
         """Keep none any more: end those that are ready."""
         self._stopping.set()

@@ -13,6 +13,7 @@ from worker_agent.cgroup import find_layout
 from worker_agent.config import Settings
 from worker_agent.docker_sandbox import DockerSandboxes, Limits
 from worker_agent.durable_lane import DurableLane, Keeper
+from worker_agent.engine_watch import EngineWatch
 from worker_agent.execute import Executor
 from worker_agent.handle import Handler
 from worker_agent.images import offered
@@ -27,24 +28,28 @@ from worker_agent.store import Store
 def build(environ: Mapping[str, str]) -> Agent:
     """Give an agent that is ready to run; raise ConfigError or UnknownLayoutError when it never could."""
     settings = Settings.from_env(environ)
-    sandboxes = build_sandboxes(engine.Engine(engine.connect()), settings.stack)
+    sandboxes = build_sandboxes(engine.Engine(engine.connect(), engine.connect(engine.PING_TIMEOUT_S)), settings.stack)
     aws = _aws_clients(settings)
     lane = DurableLane(aws("sqs"), settings.queue_url, settings.visibility_s, settings.poll_s)
     redis = redis_side.RedisSide(redis_side.connect(settings.redis_url))
     store = Store(aws("s3"), settings.bucket)
     pool = Pool(settings.slots, settings.pool_memory_mb)
     stems = Stems(sandboxes, dict.fromkeys(offered(), settings.stems))
+    presence = Presence(redis)
+    watch = EngineWatch(sandboxes, presence)
     handler = Handler(
         ledger=Ledger(aws("dynamodb"), settings.invocations_table),
         store=store,
         redis_side=redis,
         executor=Executor(pool, stems, store.code, settings.prices),
+        engine=watch,
         tracer=tracing.build(environ),
     )
     return Agent(
         lane=lane,
         keeper=Keeper(lane, settings.visibility_s),
-        presence=Presence(redis),
+        presence=presence,
+        engine=watch,
         handler=handler,
         sandboxes=sandboxes,
         pool=pool,

@@ -66,8 +66,6 @@ class Invocations:
         """
         event = limits.event_text(wish.event)
         version = self.functions.get(tenant, wish.function).version
-        if wish.mode is Mode.SYNC and self.answers.workers_are_unable():
-            raise UnservedError("No worker can start functions now: their Docker Engine does not answer")
         invocation = self._mint(version, wish, event)
         with self.tracing.subsegment("queue"):
             self._send(invocation, event)

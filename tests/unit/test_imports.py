@@ -37,7 +37,7 @@ WORKER_LAYERS: list[set[str]] = [
     {"aws_errors", "runtime_api"},
     {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane"},
     {"sandbox", "config", "presence", "outage", "hold"},
-    {"outcomes", "report", "pool", "docker_sandbox", "stems"},
+    {"outcomes", "report", "pool", "docker_sandbox", "stems", "engine_watch"},
     {"execute"},
     {"handle"},
     {"agent"},
