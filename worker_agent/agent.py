@@ -13,6 +13,7 @@ from worker_agent.durable_lane import BATCH, Delivery, DurableLane, Keeper, Post
 from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import ClaimHeldError, EngineUnavailableError, PlatformError
 from worker_agent.handle import DrainedError, Handler
+from worker_agent.metrics import Metrics
 from worker_agent.outage import Outage
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
@@ -38,6 +39,7 @@ class Agent:
         presence: Presence,
         engine: EngineWatch,
         handler: Handler,
+        metrics: Metrics,
         sandboxes: Sandboxes,
         pool: Pool,
         stems: Stems,
@@ -49,6 +51,7 @@ class Agent:
         self._presence = presence
         self._engine = engine
         self._handler = handler
+        self._metrics = metrics
         self._sandboxes = sandboxes
         self._pool = pool
         self._stems = stems
@@ -77,6 +80,7 @@ class Agent:
             self._drain()
         self._presence.stop()
         self._keeper.stop()
+        self._metrics.close()
         log.note("agent_stopped", "stopped", stems_missed=self._stems.missed)
 
     def _turn(self, threads: ThreadPoolExecutor) -> None:
@@ -128,6 +132,7 @@ class Agent:
         """Let go of a Delivery that needs no attempt more: it is recorded, or comes anew."""
         if postponement:
             self._lane.postpone(delivery, postponement.invocation, postponement.after_s)
+            self._metrics.postponed()
         else:
             self._lane.acknowledge(delivery)
 
@@ -140,6 +145,7 @@ class Agent:
             unexpected=None if expected else error,
             error_type=type(error).__name__,
         )
+        self._metrics.given_back()
         try:
             self._lane.give_back(delivery, _retry_after_s(error))
         except PlatformError as failed:

@@ -12,6 +12,7 @@ from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import AwsUnavailableError, EngineUnavailableError, PlatformError, RedisUnavailableError
 from worker_agent.execute import Executor
 from worker_agent.ledger import Ledger, SupersededError, UnknownInvocationError
+from worker_agent.metrics import Metrics
 from worker_agent.redis_side import RedisSide
 from worker_agent.store import Store
 from worker_agent.tracing import Tracer
@@ -44,6 +45,7 @@ class Handler:
         redis_side: RedisSide,
         executor: Executor,
         engine: EngineWatch,
+        metrics: Metrics,
         tracer: Tracer,
     ) -> None:
         self._ledger = ledger
@@ -51,6 +53,7 @@ class Handler:
         self._redis = redis_side
         self._executor = executor
         self._engine = engine
+        self._metrics = metrics
         self._tracer = tracer
         self.cancelled = threading.Event()
 
@@ -139,6 +142,8 @@ class Handler:
             log.warn("answer_not_given", str(error), invocation_id=invocation.invocation_id)
 
     def _note(self, invocation: Invocation, settlement: Settlement, *, repeated: bool) -> None:
+        if not repeated:
+            self._metrics.settled(settlement)
         log.note(
             "settled_before" if repeated else "settled",
             f"{invocation.version.function} {settlement.outcome.status}",

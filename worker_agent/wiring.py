@@ -18,6 +18,8 @@ from worker_agent.execute import Executor
 from worker_agent.handle import Handler
 from worker_agent.images import offered
 from worker_agent.ledger import Ledger
+from worker_agent.lifecycle import SlotState
+from worker_agent.metrics import Metrics, Sources
 from worker_agent.ownership import Owner
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
@@ -28,13 +30,17 @@ from worker_agent.store import Store
 def build(environ: Mapping[str, str]) -> Agent:
     """Give an agent that is ready to run; raise ConfigError or UnknownLayoutError when it never could."""
     settings = Settings.from_env(environ)
-    sandboxes = build_sandboxes(engine.Engine(engine.connect(), engine.connect(engine.PING_TIMEOUT_S)), settings.stack)
+    docker = engine.Engine(engine.connect(), engine.connect(engine.PING_TIMEOUT_S))
+    sandboxes = build_sandboxes(docker, settings.stack)
     aws = _aws_clients(settings)
     lane = DurableLane(aws("sqs"), settings.queue_url, settings.visibility_s, settings.poll_s)
     redis = redis_side.RedisSide(redis_side.connect(settings.redis_url))
     store = Store(aws("s3"), settings.bucket)
     pool = Pool(settings.slots, settings.pool_memory_mb)
     stems = Stems(sandboxes, dict.fromkeys(offered(), settings.stems))
+    metrics = Metrics(Sources(stems.count, stems.takers, lambda: _by_name(pool.count()), lambda: docker.calls))
+    if settings.metrics_port:
+        metrics.serve(settings.metrics_port)
     presence = Presence(redis)
     watch = EngineWatch(sandboxes, presence)
     handler = Handler(
@@ -43,6 +49,7 @@ def build(environ: Mapping[str, str]) -> Agent:
         redis_side=redis,
         executor=Executor(pool, stems, store.code, settings.prices),
         engine=watch,
+        metrics=metrics,
         tracer=tracing.build(environ),
     )
     return Agent(
@@ -51,12 +58,17 @@ def build(environ: Mapping[str, str]) -> Agent:
         presence=presence,
         engine=watch,
         handler=handler,
+        metrics=metrics,
         sandboxes=sandboxes,
         pool=pool,
         stems=stems,
         concurrency=settings.concurrency,
         drain_s=settings.drain_s,
     )
+
+
+def _by_name(count: Mapping[SlotState, int]) -> dict[str, int]:
+    return {state.value: number for state, number in count.items()}
 
 
 def build_sandboxes(on: engine.Engine, stack: str) -> DockerSandboxes:

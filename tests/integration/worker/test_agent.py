@@ -18,6 +18,7 @@ from worker_agent.agent import Agent
 from worker_agent.durable_lane import Delivery, DurableLane, Keeper, Postponement
 from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import AwsUnavailableError
+from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
 from worker_agent.redis_side import RedisSide
@@ -78,6 +79,7 @@ def world(aws: Any, redis_client: redis.Redis) -> Iterator[Callable[..., World]]
             keeper=Keeper(lane, VISIBILITY_S),
             presence=presence,
             engine=EngineWatch(sandboxes, presence),
+            metrics=Metrics(),
             handler=handler,  # type: ignore[arg-type]
             sandboxes=sandboxes,
             pool=Pool(slots, 10_000),

@@ -27,6 +27,7 @@ from worker_agent.handle import (
     Handler,
 )
 from worker_agent.ledger import Ledger
+from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
 from worker_agent.presence import FOR_MS, Presence
 from worker_agent.redis_side import RedisSide
@@ -88,6 +89,7 @@ def world(aws: Any, data: dict[str, str], redis_client: redis.Redis) -> World:
         redis_side=redis_side,
         executor=Executor(Pool(2, 10_000), stems, store.code, Prices(16_666_700, 200_000, 1000)),
         engine=watch,
+        metrics=Metrics(),
         tracer=NoTracer(),
     )
     return World(handler, sandboxes, stems, watch, dynamodb, s3, data, redis_client)
