@@ -48,6 +48,7 @@ class Stack:
         self._undo = undo
         self._environ = own_environ(os.environ)
         self.supervisor = Supervisor(say)
+        self.metrics_url: str | None = None
 
     def start(self) -> str:
         """Start everything and give the address; raise StackError at the first part that does not start."""
@@ -124,7 +125,10 @@ class Stack:
 
     def _agent(self) -> None:
         with step("worker", "starting the worker agent"):
+            metrics_port = self._environ.get("HEARTH_METRICS_PORT") or str(ports.free_port())
+            self.metrics_url = f"http://127.0.0.1:{metrics_port}/metrics"
             self._environ |= {
+                "HEARTH_METRICS_PORT": metrics_port,
                 "HEARTH_STACK": self._state.stack,
                 "HEARTH_VISIBILITY_S": str(data.VISIBILITY_S),
                 "HEARTH_POLL_S": str(POLL_S),

@@ -128,11 +128,31 @@ class Invocation:
     trace_header: str | None = None  #: X-Ray's, as in `X-Amzn-Trace-Id`
     client_context: str | None = None  #: JSON text, decoded from the caller's base64
     function_arn: str | None = None  #: as the caller named it, with its qualifier; None for the version's own
+    hand_over: int = 0  #: how often it was put into the lane anew
 
     @property
     def start_by_us(self) -> int:
         """The last moment at which a run still has its whole timeout."""
         return self.deadline_us - self.version.timeout_s * 1_000_000
+
+
+#: The ledger's fence is one number: hand-overs, times this, and the attempts at the latest of them.
+_ATTEMPTS = 1000
+
+
+def fence(hand_over: int, attempt: int) -> int:
+    """Give the ordinal of a Delivery: higher for a later hand-over, and within one for a later attempt (from 1)."""
+    return hand_over * _ATTEMPTS + min(attempt, _ATTEMPTS - 1)
+
+
+def attempt_of(fence: int) -> int:
+    """Give the attempt that a fence stands for, 0 before the first: what people are shown."""
+    return fence % _ATTEMPTS
+
+
+def hand_over_of(fence: int) -> int:
+    """Give the hand-over that a fence stands for."""
+    return fence // _ATTEMPTS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,18 +53,11 @@ def fleet_seats() -> str:
 
 
 def workers() -> str:
-    """Redis sorted set of the workers that can run functions, `<id>|<how many at once>`, by expiry in ms."""
+    """Redis sorted set of the workers that can start functions, by when their word expires on Redis's clock, ms.
+
+    A member is `<id>|<how many it runs at once>`.
+    """
     return "{hearth}:workers"
-
-
-def workers_able() -> str:
-    """Redis flag, short-lived: some worker can start functions."""
-    return "{hearth}:workers:able"
-
-
-def workers_unable() -> str:
-    """Redis flag, short-lived: some worker is there and cannot start functions."""
-    return "{hearth}:workers:unable"
 
 
 def code(sha256: str) -> str:

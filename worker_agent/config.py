@@ -30,6 +30,7 @@ class Settings:
     visibility_s: int
     poll_s: int
     drain_s: int
+    metrics_port: int | None  #: of loopback; None when nobody wants them
     prices: Prices
 
     @classmethod
@@ -51,6 +52,7 @@ class Settings:
             visibility_s=reader.number("HEARTH_VISIBILITY_S", 30),
             poll_s=reader.number("HEARTH_POLL_S", 20),
             drain_s=reader.number("HEARTH_DRAIN_S", 30),
+            metrics_port=reader.port("HEARTH_METRICS_PORT"),
             # Lambda's own prices on x86-64, until the operator sets theirs: picodollars a GiB-second and a request.
             prices=Prices(
                 gb_s_pico_usd=reader.number("HEARTH_PRICE_GB_S_PICO_USD", 16_666_700),
@@ -86,6 +88,12 @@ class _Reader:
             self.wrong.append(f"{name} must be a whole number above zero, not {value!r}")
             return default
         return int(value)
+
+    def port(self, name: str) -> int | None:
+        number = self.number(name, 1) if self._environ.get(name) else None
+        if number and number > 65_535:
+            self.wrong.append(f"{name} must be a port, at most 65535, not {number}")
+        return number
 
     def flag(self, name: str) -> bool:
         value = self._environ.get(name, "no")

@@ -55,6 +55,7 @@ class DockerSandboxes:
 
     def make_stem(self, runtime: str) -> "DockerStem":
         """Make a Stem; raise EngineUnavailableError or ImageMissingError and leave nothing behind."""
+        self.check()
         hold = Hold.of_new(self._engine, self._layout, self._spec(runtime))
         try:
             link = hold.first_process(time.monotonic() + self._limits.stem_timeout_s)
@@ -72,6 +73,11 @@ class DockerSandboxes:
 
     def close(self) -> int:
         """Remove every container of this agent; give how many there were."""
+        try:
+            self.check()
+        except EngineUnavailableError:
+            self._engine.leave_removals()
+            raise
         self._engine.finish_removals()
         mine = self._engine.labelled(f"{AGENT_LABEL}={self._owner.agent}")
         for container, _ in mine:

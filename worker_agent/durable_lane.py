@@ -1,5 +1,6 @@
 """The durable lane, as the worker sees it: SQS; gives Deliveries, keeps them, and lets go of them last."""
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from shared_lua.contract import Invocation, encode
 from worker_agent import log
 from worker_agent.aws_errors import aws_call
 from worker_agent.errors import AwsUnavailableError
@@ -20,6 +22,8 @@ LEASE_AFTER_S = 6 * 3600
 #: How long a lease lasts that nobody renews: a dead worker's work waits as long, a beat that failed must not end it,
 #: and two hosts' clocks never differ by so much.
 LEASE_S = 300
+#: The longest SQS holds a message back.
+MAX_DELAY_S = 900
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,14 @@ class Delivery:
     receipt: str
     attempt: int  #: how often SQS has handed it out, this time included
     received_at_us: int
+
+
+@dataclass(frozen=True)
+class Postponement:
+    """An Invocation that is to come anew in `after_s` seconds, in the place of the Delivery that brought it."""
+
+    invocation: Invocation
+    after_s: int
 
 
 class DurableLane:
@@ -68,6 +80,19 @@ class DurableLane:
             self._sqs.change_message_visibility(
                 QueueUrl=self._queue_url, ReceiptHandle=delivery.receipt, VisibilityTimeout=after_s
             )
+
+    def postpone(self, delivery: Delivery, invocation: Invocation, after_s: int) -> None:
+        """Put the Invocation into the lane anew, to come in `after_s` seconds (at most 900) with all its attempts.
+
+        The new message is sent before the old one is let go of. A crash in between leaves both, which the ledger makes
+        harmless: one is settled, the other finds it settled or superseded.
+        """
+        anew = dataclasses.replace(invocation, hand_over=invocation.hand_over + 1)
+        with aws_call("SQS", "postpone a delivery"):
+            self._sqs.send_message(
+                QueueUrl=self._queue_url, MessageBody=encode(anew), DelaySeconds=min(after_s, MAX_DELAY_S)
+            )
+        self.acknowledge(delivery)
 
     def extend(self, deliveries: list[Delivery]) -> None:
         """Keep at most ten Deliveries for another visibility timeout from now."""

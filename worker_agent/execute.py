@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 
-from shared_lua.contract import Invocation, Settlement, Usage
+from shared_lua.contract import Invocation, Settlement, Usage, Version
 from worker_agent import outcomes, report
 from worker_agent.billing import Prices, charge
 from worker_agent.errors import SandboxGoneError
@@ -36,6 +36,10 @@ class Executor:
         except StartFailed as failed:
             ran, started, rest_us = failed.ran, failed.started, 0
         return self._settlement(invocation, ran, _usage(queue_us, ran, started, rest_us), attempt)
+
+    def can_start(self, version: Version) -> bool:
+        """Tell whether a run of this Version would need no engine now: a sandbox is warm for it, or a Stem ready."""
+        return self._pool.is_warm(version) or self._stems.has(version.runtime)
 
     def _run(self, invocation: Invocation, payload: bytes) -> _Run:
         """Give the run, what its sandbox's start took when there was one, and how long it took to freeze it, µs."""

@@ -94,6 +94,11 @@ class Pool:
             slot.uses += 1
             slot.value = self._floor + lease.sandbox.started.start_us * slot.uses / lease.sandbox.version.memory_mb
 
+    def is_warm(self, version: Version) -> bool:
+        """Tell whether a Lease of this Version would find a sandbox, if it came now."""
+        with self._lock:
+            return any(_key(slot.version) == _key(version) for slot in self._idle())
+
     def provision(self, version: Version, seats: int) -> None:
         """Keep up to `seats` sandboxes of a Version from being ended to make room; 0 ends that."""
         with self._lock:

@@ -51,15 +51,6 @@ class RedisGate:
         [_, text] = cast(list[bytes], popped)
         return decode(Settlement, text.decode())
 
-    def workers_are_unable(self) -> bool:
-        """Tell whether workers say that they cannot start functions and none says that it can; raise UnavailableError.
-
-        A fleet that says nothing is not unable: it may be scaled to nothing, and grow when work waits.
-        """
-        with _needing_redis():
-            able, unable = cast(list[bytes | None], self._quick.mget(keys.workers_able(), keys.workers_unable()))
-        return able is None and unable is not None
-
     def check(self) -> None:
         """Raise UnavailableError unless Redis answers."""
         with _needing_redis():

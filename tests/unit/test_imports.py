@@ -24,6 +24,7 @@ ONLY_IN: dict[str, set[str]] = {
     "docker": {"worker_agent.engine", "local.containers", "local.images"},
     "httptools": {"worker_agent.runtime_link"},
     "cryptography": {"chalicelib.seal"},
+    "prometheus_client": {"worker_agent.metrics"},
     "redis": {"worker_agent.redis_side", "chalicelib.redis_gate", "chalicelib.wiring", "local.redis_server"},
     "aws_xray_sdk": {"worker_agent.tracing", "chalicelib.xray"},
     "chalice": {
@@ -49,9 +50,9 @@ ONLY_IN: dict[str, set[str]] = {
 WORKER_LAYERS: list[set[str]] = [
     {"errors", "log", "log_buffer", "images", "lifecycle", "netns", "environment", "ownership", "runtime_link"},
     {"aws_errors", "runtime_api", "code_cache"},
-    {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane"},
+    {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane", "metrics"},
     {"sandbox", "config", "presence", "outage", "hold"},
-    {"outcomes", "report", "pool", "docker_sandbox", "stems"},
+    {"outcomes", "report", "pool", "docker_sandbox", "stems", "engine_watch"},
     {"execute"},
     {"handle"},
     {"agent"},

@@ -19,10 +19,12 @@ from worker_agent import durable_lane
 from worker_agent.agent import Agent
 from worker_agent.billing import Prices
 from worker_agent.durable_lane import Delivery, DurableLane, Keeper
+from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError
 from worker_agent.execute import Executor
 from worker_agent.handle import Handler
 from worker_agent.ledger import Ledger
+from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
 from worker_agent.redis_side import RedisSide
@@ -66,11 +68,23 @@ class World:
         store, redis_side = Store(self.aws("s3"), self.data["BucketName"]), RedisSide(self.redis)
         pool, stems = Pool(2, 10_000), Stems(sandboxes, {})
         executor = Executor(pool, stems, store.code, Prices(16_666_700, 200_000, 1000))
-        handler = Handler(self.ledger, store, redis_side, executor, NoTracer())
+        presence = Presence(redis_side, 2)
+        watch = EngineWatch(sandboxes, presence)
+        handler = Handler(
+            ledger=self.ledger,
+            store=store,
+            redis_side=redis_side,
+            executor=executor,
+            engine=watch,
+            metrics=Metrics(),
+            tracer=NoTracer(),
+        )
         agent = Agent(
             lane=lane,
             keeper=Keeper(lane, VISIBILITY_S, handler.hold),
-            presence=Presence(redis_side),
+            presence=presence,
+            engine=watch,
+            metrics=Metrics(),
             handler=handler,
             sandboxes=sandboxes,
             pool=pool,
@@ -189,7 +203,7 @@ def test_a_lease_in_force_refuses_a_newer_attempt_and_one_that_is_over_does_not(
     if not in_force:
         assert world.ledger.claim(one.invocation_id, 2) is None
         return
-    with pytest.raises(ClaimHeldError, match="attempt 1 is under way") as held:
+    with pytest.raises(ClaimHeldError, match="fence 1 is under way") as held:
         world.ledger.claim(one.invocation_id, 2)
     assert 59 <= (held.value.wait_s or 0) <= 60
 
