@@ -44,14 +44,9 @@ class Raw:
         return deflated(self.content) if self.method == DEFLATED else self.content
 
     def facts(self, lies: dict[str, int | bytes]) -> dict[str, int | bytes]:
-        return {
-            "name": self.name,
-            "flags": self.flags,
-            "method": self.method,
-            "crc": zlib.crc32(self.content),
-            "packed_bytes": len(self.stored()),
-            "size_bytes": len(self.content),
-        } | lies
+        truth: dict[str, int | bytes] = {"name": self.name, "flags": self.flags, "method": self.method}
+        sizes = {"crc": zlib.crc32(self.content), "packed_bytes": len(self.stored()), "size_bytes": len(self.content)}
+        return truth | sizes | lies
 
     def header(self) -> bytes:
         f = self.facts(self.local)
@@ -142,7 +137,7 @@ def streamed(descriptor: str, *, lie: int = 0, marked: bool = True, said: int = 
     """An entry whose sizes follow its bytes."""
     packed = deflated(HELLO_BYTES)
     sizes = struct.pack(descriptor, zlib.crc32(HELLO_BYTES), len(packed), len(HELLO_BYTES) + lie)
-    unknown = {"crc": 0, "packed_bytes": said, "size_bytes": said}
+    unknown: dict[str, int | bytes] = {"crc": 0, "packed_bytes": said, "size_bytes": said}
     mark = b"PK\x07\x08" if marked else b""
     return Raw(method=DEFLATED, flags=STREAMED, descriptor=mark + sizes, local=unknown)
 
