@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.zips import HELLO, zipped
 
@@ -35,18 +36,23 @@ class Raw:
     descriptor: bytes = b""
     packed: bytes | None = None
     #: Fields of either header that differ from the truth: name, flags, method, crc, packed_bytes, size_bytes, at.
-    local: dict[str, int | bytes] = field(default_factory=dict)
-    central: dict[str, int | bytes] = field(default_factory=dict)
+    local: dict[str, Any] = field(default_factory=dict)
+    central: dict[str, Any] = field(default_factory=dict)
 
     def stored(self) -> bytes:
         if self.packed is not None:
             return self.packed
         return deflated(self.content) if self.method == DEFLATED else self.content
 
-    def facts(self, lies: dict[str, int | bytes]) -> dict[str, int | bytes]:
-        truth: dict[str, int | bytes] = {"name": self.name, "flags": self.flags, "method": self.method}
-        sizes = {"crc": zlib.crc32(self.content), "packed_bytes": len(self.stored()), "size_bytes": len(self.content)}
-        return truth | sizes | lies
+    def facts(self, lies: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "flags": self.flags,
+            "method": self.method,
+            "crc": zlib.crc32(self.content),
+            "packed_bytes": len(self.stored()),
+            "size_bytes": len(self.content),
+        } | lies
 
     def header(self) -> bytes:
         f = self.facts(self.local)
@@ -137,7 +143,7 @@ def streamed(descriptor: str, *, lie: int = 0, marked: bool = True, said: int = 
     """An entry whose sizes follow its bytes."""
     packed = deflated(HELLO_BYTES)
     sizes = struct.pack(descriptor, zlib.crc32(HELLO_BYTES), len(packed), len(HELLO_BYTES) + lie)
-    unknown: dict[str, int | bytes] = {"crc": 0, "packed_bytes": said, "size_bytes": said}
+    unknown: dict[str, Any] = {"crc": 0, "packed_bytes": said, "size_bytes": said}
     mark = b"PK\x07\x08" if marked else b""
     return Raw(method=DEFLATED, flags=STREAMED, descriptor=mark + sizes, local=unknown)
 
@@ -173,7 +179,7 @@ def zeros(size: int, said: int | None = None) -> bytes:
         packed += packer.compress(chunk)
         crc = zlib.crc32(chunk, crc)
     packed += packer.flush()
-    facts: dict[str, int | bytes] = {"crc": crc, "size_bytes": size if said is None else said}
+    facts: dict[str, Any] = {"crc": crc, "size_bytes": size if said is None else said}
     bomb = Raw(b"zeros", b"", method=DEFLATED, packed=bytes(packed), local=facts, central=facts)
     return raw_zip(Raw(), bomb)
 
@@ -183,7 +189,7 @@ def ten_gigabytes() -> bytes:
     honest = zeros(64 * MIB)
     [_, entry] = zipfile.ZipFile(io.BytesIO(honest)).infolist()
     packed = honest[entry.header_offset + 30 + 5 :][: entry.compress_size]
-    lie: dict[str, int | bytes] = {"size_bytes": MARK, "packed_bytes": len(packed), "crc": entry.CRC}
+    lie: dict[str, Any] = {"size_bytes": MARK, "packed_bytes": len(packed), "crc": entry.CRC}
     wide = extra64(10 * 1024 * MIB)
     local = lie | {"packed_bytes": MARK}
     bomb = Raw(b"zeros", b"", 8, packed=packed, extra=wide, central=lie, local=local)
