@@ -76,9 +76,22 @@ class Handler:
 
     def _should_wait(self, invocation: Invocation, delivery: Delivery) -> bool:
         """Tell, before there is a claim, whether it cannot start here and it is better to let it come again."""
-        if _is_over(invocation, delivery) or not self._is_stuck(invocation):
+        if _is_over(invocation, delivery):
             return False
-        return invocation.mode is Mode.ASYNC or self._engine.others_answer()
+        if self._is_stuck(invocation):
+            return invocation.mode is Mode.ASYNC or self._engine.others_answer()
+        return not self._has_seat(invocation)
+
+    def _has_seat(self, invocation: Invocation) -> bool:
+        """Tell whether its tenant or function may run one more, and take that place.
+
+        Without Redis nobody can count: work that was accepted is better done than left.
+        """
+        try:
+            return invocation.seats is None or self._redis.take_seat(invocation)
+        except RedisUnavailableError as error:
+            log.warn("not_counted", str(error), invocation_id=invocation.invocation_id)
+            return True
 
     def _is_stuck(self, invocation: Invocation) -> bool:
         return self._engine.is_down and not self._executor.can_start(invocation.version)
@@ -137,7 +150,7 @@ class Handler:
         return self._ledger.standing(settlement.invocation_id) or settlement
 
     def _answer(self, invocation: Invocation, settlement: Settlement) -> None:
-        if invocation.mode is not Mode.SYNC:
+        if invocation.mode is not Mode.SYNC and invocation.seats is None:
             return
         try:
             self._redis.settle(invocation, settlement)

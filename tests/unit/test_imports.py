@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 #: outside library → the only modules that may import it: its adapter, and the wiring that makes its client.
 ONLY_IN: dict[str, set[str]] = {
-    "docker": {"worker_agent.engine", "local.containers", "local.images"},
+    "docker": {"worker_agent.engine", "local.containers", "local.images", "local.verify_images"},
     "httptools": {"worker_agent.runtime_link"},
     "cryptography": {"chalicelib.seal"},
     "prometheus_client": {"worker_agent.metrics"},

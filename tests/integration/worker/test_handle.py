@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Layer, Mode, Settlement, Status, decode, encode
+from shared_lua.contract import Invocation, Layer, Mode, Seats, Settlement, Status, decode, encode
 from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import RedisServer
 from tests.fakes import FakeSandboxes
@@ -101,6 +101,36 @@ def asked(**changed: Any) -> Invocation:
 
 def delivery(of: Invocation, attempt: int = 1, received_at_us: int | None = None) -> Delivery:
     return Delivery(encode(of), "receipt", attempt, received_at_us or of.admitted_at_us + 1500)
+
+
+def test_what_nobody_waits_for_runs_only_with_a_seat_and_gives_it_back(world: World) -> None:
+    seats = Seats(limit=1, reserved=False)
+    first, second = (asked(invocation_id=f"i-{n}", mode=Mode.ASYNC, seats=seats) for n in range(2))
+    for one in (first, second):
+        world.accept(one)
+    RedisSide(world.redis).take_seat(first)
+
+    put_off = world.handler.handle(delivery(second))
+
+    assert isinstance(put_off, Postponement)
+    assert put_off.after_s == FIRST_PAUSE_S
+    assert world.row(second)[0] == "queued"
+    world.handler.handle(delivery(first))
+    assert world.handler.handle(delivery(second)) is None
+    assert world.redis.zcard(keys.tenant_seats("t")) == 0
+
+
+def test_without_redis_what_was_accepted_runs_uncounted(world: World, redis_server: RedisServer) -> None:
+    one = asked(mode=Mode.ASYNC, seats=Seats(limit=1, reserved=True))
+    world.accept(one)
+
+    redis_server.stop()
+    try:
+        assert world.handler.handle(delivery(one)) is None
+    finally:
+        redis_server.start()
+
+    assert world.row(one)[0] == "succeeded"
 
 
 def test_a_delivery_ends_in_one_record_one_charge_and_one_answer(world: World) -> None:

@@ -20,8 +20,11 @@ from shared_lua.contract import (
     Status,
     Usage,
     Version,
+    attempt_of,
     decode,
     encode,
+    fence,
+    hand_over_of,
 )
 from tests.builders import invocation, version
 
@@ -168,3 +171,24 @@ def test_values_check_themselves_at_birth() -> None:
 def test_nothing_follows_a_terminal_status_and_every_other_can_end() -> None:
     assert {Status.SUCCEEDED, Status.FAILED, Status.EXPIRED, Status.ABANDONED} == TERMINAL
     assert all(following & TERMINAL for status, following in STEPS.items() if status not in TERMINAL)
+
+
+def test_a_fence_grows_with_every_attempt_and_every_hand_over_and_tells_both() -> None:
+    order = [(0, 1), (0, 2), (0, 6), (0, 999), (1, 1), (1, 6), (2, 1)]
+
+    fences = [fence(*told) for told in order]
+
+    assert fences == sorted(set(fences))
+    assert [(hand_over_of(number), attempt_of(number)) for number in fences] == order
+    assert (attempt_of(0), hand_over_of(0)) == (0, 0)
+
+
+def test_more_attempts_than_a_hand_over_has_room_for_do_not_pass_for_the_next_one() -> None:
+    assert fence(0, 1000) == fence(0, 999) < fence(1, 1)
+
+
+def test_an_invocation_from_before_there_were_hand_overs_is_at_its_first() -> None:
+    text = json.loads(encode(invocation()))
+    del text["hand_over"]
+
+    assert decode(Invocation, json.dumps(text)).hand_over == 0
