@@ -79,7 +79,7 @@ class Handler:
         if _is_over(invocation, delivery):
             return False
         if self._is_stuck(invocation):
-            return invocation.mode is Mode.ASYNC or self._engine.others_answer()
+            return not self._is_hopeless(invocation)
         return not self._has_seat(invocation)
 
     def _has_seat(self, invocation: Invocation) -> bool:
@@ -95,6 +95,10 @@ class Handler:
 
     def _is_stuck(self, invocation: Invocation) -> bool:
         return self._engine.is_down and not self._executor.can_start(invocation.version)
+
+    def _is_hopeless(self, invocation: Invocation) -> bool:
+        """Tell, of one that cannot start here, whether its caller would wait in vain: no other worker can start it."""
+        return invocation.mode is Mode.SYNC and not self._engine.others_answer()
 
     def _carry(self, invocation: Invocation, delivery: Delivery) -> None:
         """Claim it, bring it to its end, and tell who waits for it."""
@@ -113,12 +117,12 @@ class Handler:
             return _unexecuted(invocation, outcomes.abandoned(invocation, MAX_ATTEMPTS), delivery)
         if delivery.received_at_us > invocation.start_by_us:
             return _unexecuted(invocation, outcomes.expired(invocation, delivery.attempt), delivery)
-        if self._is_stuck(invocation):
+        if self._is_stuck(invocation) and self._is_hopeless(invocation):
             return _unexecuted(invocation, outcomes.unstartable(invocation), delivery)
         try:
             settlement = self._execute(invocation, delivery)
         except EngineUnavailableError:
-            if self._engine.look() or invocation.mode is Mode.ASYNC or self._engine.others_answer():
+            if self._engine.look() or not self._is_hopeless(invocation):
                 raise
             return _unexecuted(invocation, outcomes.unstartable(invocation), delivery)
         self._tracer.record(invocation, settlement)
@@ -146,6 +150,7 @@ class Handler:
         """Write the terminal record; give the one that stands, which may be another attempt's."""
         won = _patiently(lambda: self._ledger.settle(settlement))
         if won:
+            self._metrics.settled(settlement)
             return settlement
         return self._ledger.standing(settlement.invocation_id) or settlement
 
@@ -159,8 +164,6 @@ class Handler:
             log.warn("answer_not_given", str(error), invocation_id=invocation.invocation_id)
 
     def _note(self, invocation: Invocation, settlement: Settlement, *, repeated: bool) -> None:
-        if not repeated:
-            self._metrics.settled(settlement)
         log.note(
             "settled_before" if repeated else "settled",
             f"{invocation.version.function} {settlement.outcome.status}",

@@ -47,6 +47,7 @@ class World:
     sandboxes: FakeSandboxes
     stems: Stems
     watch: EngineWatch
+    metrics: Metrics
     dynamodb: Any
     s3: Any
     data: dict[str, str]
@@ -82,17 +83,17 @@ def world(aws: Any, data: dict[str, str], redis_client: redis.Redis) -> World:
     store = Store(s3, data["BucketName"])
     s3.put_object(Bucket=data["BucketName"], Key=keys.code(version(CODE).code_sha256), Body=CODE)
     stems, redis_side = Stems(sandboxes, {}), RedisSide(redis_client)
-    watch = EngineWatch(sandboxes, Presence(redis_side, 8))
+    watch, metrics = EngineWatch(sandboxes, Presence(redis_side, 8)), Metrics()
     handler = Handler(
         ledger=Ledger(dynamodb, data["InvocationsTable"]),
         store=store,
         redis_side=redis_side,
         executor=Executor(Pool(2, 10_000), stems, store.code, Prices(16_666_700, 200_000, 1000)),
         engine=watch,
-        metrics=Metrics(),
+        metrics=metrics,
         tracer=NoTracer(),
     )
-    return World(handler, sandboxes, stems, watch, dynamodb, s3, data, redis_client)
+    return World(handler, sandboxes, stems, watch, metrics, dynamodb, s3, data, redis_client)
 
 
 def asked(**changed: Any) -> Invocation:
@@ -306,6 +307,40 @@ def test_nothing_is_put_off_much_past_the_time_by_which_it_must_start(world: Wor
     assert put_off
     assert put_off.after_s in (2, 3)
     assert world.row(one)[0] == Status.EXPIRED
+
+
+def test_an_engine_that_dies_between_the_look_and_the_claim_costs_no_attempt_either(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = world.accept(asked(mode=Mode.ASYNC))
+    claim = Ledger.claim
+
+    def meanwhile(ledger: Ledger, invocation_id: str, fence: int) -> Settlement | None:
+        stop_engine(world)
+        return claim(ledger, invocation_id, fence)
+
+    monkeypatch.setattr(Ledger, "claim", meanwhile)
+
+    assert world.handler.handle(delivery(one)) == Postponement(one, FIRST_PAUSE_S)
+
+    assert world.row(one) == (Status.RUNNING, None)
+
+
+def test_only_the_settlement_that_stands_is_counted(world: World) -> None:
+    one = world.accept(asked())
+    runs = iter(["first", "second"])
+
+    def overtaken(*_: object) -> Any:
+        if next(runs) == "first":
+            world.handler.handle(delivery(one, attempt=2))
+        return ran()
+
+    world.sandboxes.behave = overtaken
+    world.handler.handle(delivery(one))
+    world.handler.handle(delivery(one, attempt=3))
+
+    assert 'outcomes_total{error_type="",status="succeeded"} 1.0' in world.metrics.text()
+    assert "billed_microseconds_total 2000.0" in world.metrics.text()
 
 
 @pytest.mark.parametrize("found_before", [True, False])
