@@ -205,7 +205,7 @@ def _take(url: str, key: str, rate: int, burst: int, processes: int) -> list[flo
     with redis.Redis.from_url(url) as client:
         admission = Admission(client, bucket=Bucket(key, rate, burst))
         client.incr("there")
-        while int(client.get("there") or 0) < processes:  # type: ignore[arg-type]
+        while int(client.get("there") or 0) < processes:
             time.sleep(0.001)
         had, until = [], time.time() + 1.5
         while time.time() < until:
