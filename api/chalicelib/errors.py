@@ -133,6 +133,16 @@ class TooManyRequestsError(HearthError):
         return {"Reason": "CallerRateLimitExceeded"}
 
 
+class NotOfferedError(HearthError):
+    """An operation of Lambda's that Hearth does not have."""
+
+    status = 501
+    error_type = "NotImplementedException"
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(f"Hearth does not offer {operation}. What it offers: GET /openapi.json, and the README.")
+
+
 class UnservedError(HearthError):
     """The platform could not do it now; nothing was billed."""
 

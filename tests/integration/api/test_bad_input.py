@@ -191,7 +191,7 @@ CREATIONS = {
     "a variable that is no text": (
         creation(Environment={"Variables": {"NAME": 1}}),
         "InvalidParameterValueException",
-        "texts",
+        "a text",
     ),
     "half a character": (creation(Description="\ud800"), "InvalidParameterValueException", "surrogate"),
     "half a character in a variable's name": (

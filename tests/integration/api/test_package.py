@@ -55,7 +55,7 @@ def test_the_package_holds_all_of_ours_and_nothing_stray(package: Path, tree: Pa
         packed = {name for name in archive.namelist() if name.startswith(OURS)}
 
     wanted = {"app.py"}
-    wanted |= {path.relative_to(tree / "api").as_posix() for path in (tree / "api" / "chalicelib").iterdir()}
+    wanted |= {path.relative_to(tree / "api").as_posix() for path in (tree / "api" / "chalicelib").rglob("*.py")}
     wanted |= {path.relative_to(tree).as_posix() for path in (tree / "shared_lua").iterdir()}
     assert packed == wanted
     assert {name for name in packed if name.endswith(".lua")} >= {"shared_lua/admit.lua", "shared_lua/settle.lua"}

@@ -1,0 +1,56 @@
+"""Lambda's ways of answering that are no operation's own: its error object, and refusing what is not offered."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from chalice.app import Response
+
+from chalicelib.errors import HearthError, InvalidParameterError
+
+#: Members that may be sent as long as they ask for what is so anyway.
+FIXED: Mapping[str, Any] = {
+    "PackageType": "Zip",
+    "Architectures": ["x86_64"],
+    "TracingConfig": {"Mode": "PassThrough"},
+    "EphemeralStorage": {"Size": 512},
+    "SnapStart": {"ApplyOn": "None"},
+    "LoggingConfig": {"LogFormat": "Text"},
+    "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": [], "Ipv6AllowedForDualStack": False},
+}
+
+#: As Lambda shows the same members.
+SHOWN: Mapping[str, Any] = {name: FIXED[name] for name in ("PackageType", "Architectures", "EphemeralStorage")} | {
+    "TracingConfig": FIXED["TracingConfig"],
+    "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+}
+
+
+def check_offered(asked: Mapping[str, Any], offered: frozenset[str]) -> None:
+    """Refuse by name what an operation of ours does not read, unless it asks for what is so anyway."""
+    for name, value in asked.items():
+        if name not in offered and not _asks_nothing(value, FIXED.get(name)):
+            raise InvalidParameterError(f"{name} is not offered here with this value; leave it out")
+
+
+def _asks_nothing(value: Any, fixed: Any) -> bool:
+    if isinstance(value, dict) and isinstance(fixed, dict):
+        return all(_asks_nothing(one, fixed.get(name)) for name, one in value.items())
+    return not value or value == fixed
+
+
+def error(refusal: HearthError, _request_id: str) -> Response:
+    """Answer with Lambda's error object."""
+    status = refusal.lambda_status or refusal.status
+    body = {"Type": "User" if status < 500 else "Service", "Message": str(refusal), **refusal.fields()}
+    return Response(
+        body=json.dumps(body, separators=(",", ":")),
+        status_code=status,
+        headers={"Content-Type": "application/json", "x-amzn-ErrorType": refusal.error_type, **refusal.headers()},
+    )
+
+
+def moment(at_us: int) -> str:
+    """Spell a moment as Lambda does where it is a text."""
+    return datetime.fromtimestamp(at_us / 1_000_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")

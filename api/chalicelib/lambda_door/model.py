@@ -1,0 +1,121 @@
+"""What each operation of Lambda's API takes and gives, read from botocore's own model; never knows what one does."""
+
+import functools
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+import botocore.session
+from chalice.app import Response
+
+from chalicelib.calls import Call
+from chalicelib.lambda_door.members import checked, from_text
+
+#: What the model calls a member that travels in the path, by where botocore says that it travels.
+_TEXTUAL = frozenset({"uri", "querystring", "header", "headers"})
+
+
+class Operation:
+    """One operation: where it is called, how its request is read and how its answer is written."""
+
+    def __init__(self, model: Any) -> None:
+        self.name: str = model.name
+        self.method: str = model.http["method"]
+        uri, _, query = model.http["requestUri"].partition("?")
+        self.path: str = uri.rstrip("/")
+        self.query = dict(parse_qsl(query))  #: what tells it from another operation at the same path
+        self._status: int = model.http.get("responseCode", 200)
+        self._input = model.input_shape
+        self._output = model.output_shape
+
+    def is_meant(self, call: Call) -> bool:
+        """Tell whether a call to its path and method is for it."""
+        return all(call.parameter(name) == value for name, value in self.query.items())
+
+    def parse(self, call: Call, names: Mapping[str, str]) -> dict[str, Any]:
+        """Give the members that a call names, each of the type the model says; raise what is wrong with the first."""
+        found = {
+            member: from_text(shape, text, member)
+            for member, shape in self._input.members.items()
+            if (text := _textual(shape, member, call, names)) is not None
+        }
+        if payload := self._input.serialization.get("payload"):
+            found[payload] = call.body
+        elif any(not _location(shape) for shape in self._input.members.values()):
+            found |= self._body(call)
+        members: dict[str, Any] = checked(self._input, found, "")
+        return members
+
+    def _body(self, call: Call) -> dict[str, Any]:
+        """Give the members of the JSON body under their names in the model; null counts as left out."""
+        body = call.json() if call.body else {}
+        return {name: value for name, value in body.items() if value is not None}
+
+    def render(self, members: Mapping[str, Any]) -> Response:
+        """Give the answer that carries these members."""
+        shapes = self._output.members if self._output else {}
+        headers, status = {}, self._status
+        for name in [name for name in members if _location(shapes[name])]:
+            location, value = _location(shapes[name]), members[name]
+            if location == "statusCode":
+                status = value
+            elif value is not None:
+                headers[shapes[name].serialization["name"]] = str(value)
+        payload = self._output.serialization.get("payload") if self._output else None
+        if payload:
+            return _text(members[payload], status, headers)
+        body = {name: _plain(shapes[name], value) for name, value in members.items() if not _location(shapes[name])}
+        return _text(json.dumps(body, separators=(",", ":")) if self._output else "", status, headers)
+
+
+def _location(shape: Any) -> str | None:
+    location: str | None = shape.serialization.get("location")
+    return location
+
+
+def _textual(shape: Any, member: str, call: Call, names: Mapping[str, str]) -> Any:
+    """Give a member's text from path, query or headers, None when it is not there or travels elsewhere."""
+    location = _location(shape)
+    if location not in _TEXTUAL:
+        return None
+    wire = shape.serialization.get("name", member)
+    if location == "uri":
+        return names.get(wire)
+    if location == "querystring":
+        every = [value for name, value in call.query if name == wire]
+        return every if shape.type_name == "list" and every else call.parameter(wire)
+    return call.header(wire.lower())
+
+
+def _plain(shape: Any, value: Any) -> Any:
+    """Give a value as JSON carries it."""
+    if value is None:
+        return None
+    if shape.type_name == "structure":
+        return {name: _plain(shape.members[name], one) for name, one in value.items()}
+    if shape.type_name == "list":
+        return [_plain(shape.member, one) for one in value]
+    if shape.type_name == "map":
+        return {name: _plain(shape.value, one) for name, one in value.items()}
+    if isinstance(value, datetime):
+        return value.isoformat() if shape.serialization.get("timestampFormat") == "iso8601" else _epoch(value)
+    return value
+
+
+def _epoch(moment: datetime) -> float:
+    seconds = moment.astimezone(UTC).timestamp()
+    return math.floor(seconds * 1000) / 1000
+
+
+def _text(body: str, status: int, headers: dict[str, str]) -> Response:
+    return Response(body=body, status_code=status, headers={"Content-Type": "application/json", **headers})
+
+
+@functools.cache
+def operations() -> dict[str, Operation]:
+    """Give every operation of the model by its name."""
+    model = botocore.session.get_session().get_service_model("lambda")
+    return {name: Operation(model.operation_model(name)) for name in model.operation_names}

@@ -1,0 +1,48 @@
+"""Door 1's table of contents: each operation that is offered, and the view that serves it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chalice.app import Response
+
+from chalicelib.calls import Call
+from chalicelib.errors import NotOfferedError
+from chalicelib.lambda_door import functions, invoke
+from chalicelib.lambda_door.invoke import Answer
+from chalicelib.lambda_door.model import Operation, operations
+from chalicelib.wiring import Controller
+
+View = Callable[[Controller, str, Mapping[str, Any]], "dict[str, Any] | Answer"]
+
+#: Operation → view. A view gets the controller, the tenant and the members that were sent, and gives the answer's.
+OFFERED: Mapping[str, View] = {
+    "CreateFunction": functions.create,
+    "GetFunction": functions.get,
+    "GetFunctionConfiguration": functions.get_configuration,
+    "ListFunctions": functions.list_all,
+    "UpdateFunctionCode": functions.update_code,
+    "DeleteFunction": functions.delete,
+    "Invoke": invoke.invoke,
+}
+
+
+def routes() -> dict[tuple[str, str], list[Operation]]:
+    """Give every operation of the model, offered or not, by path and method; the one with a query of its own first."""
+    found: dict[tuple[str, str], list[Operation]] = {}
+    for operation in sorted(operations().values(), key=lambda one: -len(one.query)):
+        found.setdefault((operation.path, operation.method), []).append(operation)
+    return found
+
+
+def serve(candidates: list[Operation], hearth: Controller, call: Call, tenant: str, names: dict[str, str]) -> Response:
+    """Serve whichever of the operations at one path the call is for; raise NotOfferedError for one that is not."""
+    operation = next((one for one in candidates if one.is_meant(call)), candidates[-1])
+    view = OFFERED.get(operation.name)
+    if view is None:
+        raise NotOfferedError(operation.name)
+    given = view(hearth, tenant, operation.parse(call, names))
+    if isinstance(given, Answer):
+        response = operation.render(given.members)
+        response.headers |= given.headers
+        return response
+    return operation.render(given)

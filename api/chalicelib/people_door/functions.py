@@ -1,0 +1,77 @@
+"""Door 2's routes on functions."""
+
+from typing import Any
+
+from chalice.app import Response
+
+from chalicelib.advice import MIN_RUNS
+from chalicelib.calls import Call
+from chalicelib.errors import InvalidParameterError
+from chalicelib.function import Function
+from chalicelib.people_door.answers import moment, nothing, number, page_asked, shown
+from chalicelib.wiring import Controller
+
+#: Query parameters of an upload: texts, then whole numbers.
+TEXTS = ("runtime", "handler")
+NUMBERS = ("memory_mb", "timeout_s")
+
+
+def list_all(hearth: Controller, call: Call, tenant: str) -> Response:
+    """List the tenant's functions by name."""
+    page = hearth.functions.page(tenant, *page_asked(call))
+    return shown({"functions": [_function(one) for one in page.functions], "next_after": page.next_after})
+
+
+def put(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+    """Make or replace a function of the zip that is the body."""
+    function, is_new = hearth.functions.put(tenant, name, _upload(call), call.body)
+    return shown(_function(function), 201 if is_new else 200)
+
+
+def show(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
+    """Show one function."""
+    return shown(_function(hearth.functions.get(tenant, name)))
+
+
+def delete(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
+    """Forget one function."""
+    hearth.functions.delete(tenant, name)
+    return nothing()
+
+
+def advice(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
+    """Say which memory size would have been enough for a function, or that it is too early to say."""
+    given = hearth.invocations.advice(tenant, name)
+    if given is None:
+        reason = f"fewer than {MIN_RUNS} recent runs at its memory size with a whole bill: run it some more"
+        return shown({"function": name, "advice": None, "reason": reason})
+    return shown({"function": name, "advice": vars(given)})
+
+
+def _upload(call: Call) -> dict[str, Any]:
+    """Give what an upload's query names; raise InvalidParameterError for a word that is not one of them."""
+    asked = dict(call.query)
+    unknown = sorted(set(asked) - {*TEXTS, *NUMBERS})
+    if unknown:
+        raise InvalidParameterError(f"Unknown parameter {unknown[0]!r}; known: {', '.join(TEXTS + NUMBERS)}")
+    texts = {name: asked[name] for name in TEXTS if name in asked}
+    return texts | {name: number(name, asked[name]) for name in NUMBERS if name in asked}
+
+
+def _function(function: Function) -> dict[str, Any]:
+    version = function.version
+    return {
+        "name": version.function,
+        "arn": version.arn,
+        "version_id": version.version_id,
+        "runtime": version.runtime,
+        "handler": version.handler,
+        "memory_mb": version.memory_mb,
+        "timeout_s": version.timeout_s,
+        "environment": dict(version.environment),
+        "description": function.description,
+        "code_sha256": version.code_sha256,
+        "code_bytes": version.code_bytes,
+        "unpacked_bytes": version.unpacked_bytes,
+        "modified": moment(function.modified_at_us),
+    }
