@@ -12,7 +12,9 @@ from infra.errors import DeployError
 
 def chalice(api: Path, arguments: list[str], environ: Mapping[str, str] | None = None) -> None:
     """Run `chalice` in `api` with the environment given added to our own; raise DeployError when it fails."""
-    done = subprocess.run([sys.executable, "-c", _CHALICE, *arguments], cwd=api, env=_environ(environ or {}), check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", _CHALICE, *arguments], cwd=api, env=_environ(environ or {}), check=False
+    )
     if done.returncode:
         raise DeployError(f"`chalice {arguments[0]}` failed; what it said is above")
 

@@ -8,8 +8,8 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Chalice has no filter, so this is one: caches, logs and editors' leavings stay behind.
 _SOURCES = frozenset({".py", ".lua", ".json", ".txt"})
 
-#: What Chalice keeps of former runs; the copy gets only what the caller puts there.
-_CHALICES_OWN = frozenset({"deployed", "deployments"})
+#: Bytecode, and what Chalice keeps of former runs; the copy gets only what the caller puts there.
+_LEFT_BEHIND = frozenset({"__pycache__", "deployed", "deployments"})
 
 
 def copy_to(target: Path) -> Path:
@@ -25,5 +25,5 @@ def _strays(folder: str, names: list[str]) -> set[str]:
 
 def _belongs(path: Path) -> bool:
     if path.is_dir():
-        return path.name != "__pycache__" and path.name not in _CHALICES_OWN
+        return path.name == ".chalice" or not (path.name in _LEFT_BEHIND or path.name.startswith("."))
     return path.suffix in _SOURCES

@@ -38,7 +38,9 @@ class DataStack:
         try:
             self._cloudformation.get_waiter(waiter).wait(StackName=self._name, WaiterConfig={"Delay": 5})
         except WaiterError as error:
-            raise DeployError(f"the stack {self._name} did not come to be; its events in CloudFormation say why") from error
+            raise DeployError(
+                f"the stack {self._name} did not come to be; its events in CloudFormation say why"
+            ) from error
 
     def names(self) -> dict[str, str]:
         """Give what references stand for: `Bucket`, `Bucket.Arn`, …, and the pseudo parameters."""

@@ -1,4 +1,4 @@
-"""Knows what `chalice deploy` has made, from the record it keeps in the tree: losing it means not finding them again."""
+"""Knows what `chalice deploy` has made, from the record it keeps in the tree: without it, it makes all anew."""
 
 import json
 import re
@@ -30,7 +30,11 @@ class Record:
         if not self._kept.exists():
             return {}
         rows = json.loads(self._kept.read_text())["resources"]
-        return {f"{logical(row['name'])}.Arn": row["lambda_arn"] for row in rows if row["resource_type"] == "lambda_function"}
+        return {
+            f"{logical(row['name'])}.Arn": row["lambda_arn"]
+            for row in rows
+            if row["resource_type"] == "lambda_function"
+        }
 
 
 def logical(handler: str) -> str:

@@ -57,10 +57,14 @@ def needs() -> set[Need]:
     """Give everything the controller's adapters may ask of AWS; fail on a call that cannot be attributed."""
     resources = _resources_by_class()
     found: set[Need] = set()
-    for path in sorted(SOURCES.glob("*.py")):
-        tree = ast.parse(path.read_text())
-        for node in tree.body:
-            found |= set(_of_definition(node, resources, f"{path.name}: {getattr(node, 'name', 'module')}"))
+    silent = _adapters()
+    for path in sorted(SOURCES.rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            name = getattr(node, "name", "module")
+            of_this = set(_of_definition(node, resources, f"{path.name}: {name}"))
+            found |= of_this
+            silent -= {name} if of_this else set()
+    assert not silent, f"{silent} got a client and called it by no name of {CLIENTS}: its calls would go unseen"
     return found
 
 
@@ -119,18 +123,15 @@ def _inside(action: str, call: ast.Call, method: ast.FunctionDef) -> str:
 def _example(scope: ast.AST) -> str:
     """Give a key as the first function of shared_lua.keys that is called here spells it; nothing when none is."""
     for one in ast.walk(scope):
-        if isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) and _is_key(one.func):
-            example: str = getattr(keys, one.func.attr)(*["x"] * len(one.args))
-            return example
+        match one:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="keys"), attr=name), args=given):
+                example: str = getattr(keys, name)(*["x"] * len(given))
+                return example
     return ""
 
 
 def _unknown(action: str, method: ast.FunctionDef) -> str:
     raise AssertionError(f"{method.name}: which object does its {action} touch? Let it call a function of keys")
-
-
-def _is_key(function: ast.expr) -> bool:
-    return isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "keys"
 
 
 def _resources_by_class() -> dict[str, str]:
@@ -140,11 +141,28 @@ def _resources_by_class() -> dict[str, str]:
     variables = controller["Globals"]["Function"]["Environment"]["Variables"]
     found: dict[str, str] = {}
     for call in _calls(wiring.__file__):
-        settings = [one.attr for one in (*call.args, *[word.value for word in call.keywords]) if _is_setting(one)]
+        given: list[Any] = [*call.args, *(word.value for word in call.keywords)]
+        settings = [one.attr for one in given if _is_setting(one)]
         if isinstance(call.func, ast.Name) and len(settings) == 1 and settings[0] in named:
             reference: dict[str, Any] = variables.get(named[settings[0]], {})
             found[call.func.id] = {"BucketName": "Bucket"}.get(reference.get("Ref", ""), reference.get("Ref", ""))
     return found
+
+
+def _adapters() -> set[str]:
+    """Give every class that the wiring hands a client."""
+    calls = [call for call in _calls(wiring.__file__) if isinstance(call.func, ast.Name)]
+    return {call.func.id for call in calls if isinstance(call.func, ast.Name) and any(map(_is_client, call.args))}
+
+
+def _is_client(node: ast.expr) -> bool:
+    match node:
+        case ast.Name(id=name):
+            return name in CLIENTS
+        case ast.Call(func=ast.Attribute(attr="create_client")):
+            return True
+        case _:
+            return False
 
 
 def _is_setting(node: Any) -> bool:

@@ -1,8 +1,7 @@
 """moto's server for deployments: the one-box stack's own, taught to import the REST API that Chalice describes."""
 
-import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from moto.apigateway.models import APIGatewayBackend
@@ -10,23 +9,25 @@ from moto.apigateway.models import APIGatewayBackend
 from local import aws_standin
 from local.serve import serve
 
-put_rest_api = APIGatewayBackend.put_rest_api
-import_rest_api = APIGatewayBackend.import_rest_api
-
 
 def application() -> Any:
     """Give the WSGI application."""
-    APIGatewayBackend.put_rest_api = functools.partialmethod(_taught, put_rest_api)
-    APIGatewayBackend.import_rest_api = functools.partialmethod(_taught_first, import_rest_api)
+    for name in ("import_rest_api", "put_rest_api"):
+        setattr(APIGatewayBackend, name, _taught(getattr(APIGatewayBackend, name)))
     return aws_standin.application()
 
 
-def _taught(backend: Any, original: Any, function_id: str, api_doc: dict[str, Any], **more: Any) -> Any:
-    return original(backend, function_id, _as_moto_wants(api_doc), **more)
+def _taught(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a method of moto's that takes a document as Chalice writes it, by whatever position or name."""
 
+    def taught(backend: APIGatewayBackend, *values: Any, **named: Any) -> Any:
+        return method(
+            backend,
+            *(_as_moto_wants(value) if isinstance(value, dict) else value for value in values),
+            **{name: _as_moto_wants(value) if name == "api_doc" else value for name, value in named.items()},
+        )
 
-def _taught_first(backend: Any, original: Any, api_doc: dict[str, Any], fail_on_warnings: bool) -> Any:
-    return original(backend, _as_moto_wants(api_doc), False)
+    return taught
 
 
 def _as_moto_wants(document: dict[str, Any]) -> dict[str, Any]:

@@ -130,7 +130,9 @@ def test_every_function_has_a_role_with_the_policy_that_the_tree_holds(deployed:
         document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
         document = json.loads(unquote(document)) if isinstance(document, str) else document
         by_sid = {one["Sid"]: one for one in document["Statement"]}
-        assert {sid: one["Action"] for sid, one in by_sid.items()} == {one["Sid"]: one["Action"] for one in held["Statement"]}
+        assert {sid: one["Action"] for sid, one in by_sid.items()} == {
+            one["Sid"]: one["Action"] for one in held["Statement"]
+        }
         assert by_sid["Code"]["Resource"] == f"arn:aws:s3:::{names['Bucket']}/code/*"
         assert by_sid["Ledger"]["Resource"] == f"arn:aws:dynamodb:{REGION}:{account}:table/{names['Invocations']}"
         assert "${" not in json.dumps(document)
@@ -193,7 +195,9 @@ def test_the_bucket_calls_every_function_that_the_template_says_and_may(deployed
     found = deployed.client("s3").get_bucket_notification_configuration(Bucket=bucket)["LambdaFunctionConfigurations"]
 
     called = [_handler(one["LambdaFunctionArn"].rpartition(":")[2]) for one in found]
-    assert [name.replace("_", "").lower() for name in called] == [one["Function"]["Fn::GetAtt"][0].lower() for one in declared]
+    assert [name.replace("_", "").lower() for name in called] == [
+        one["Function"]["Fn::GetAtt"][0].lower() for one in declared
+    ]
     assert [one["Events"] for one in found] == [[one["Event"]] for one in declared]
     for name in called:
         assert deployed.callers(name) == [("s3.amazonaws.com", f"arn:aws:s3:::{bucket}")]

@@ -89,7 +89,7 @@ def copy(root: Path) -> Tree:
 def add_handlers(tree: Tree) -> None:
     """Give the copy's app a handler for each kind of event source, and the bucket a word to call one of them."""
     with (tree.root / "api" / "app.py").open("a") as app:
-        app.write(HANDLERS.read_text())
+        app.write("\n\n" + HANDLERS.read_text())
     path = tree.root / "infra" / "controller.json"
     controller = json.loads(path.read_text())
     resources = controller["Resources"]
