@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PACKAGES := shared_lua worker_agent chalicelib infra local loadtest security_tests tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cgroup2 images check up down status bench-first bench-worker security package deploy undeploy clean
+.PHONY: help setup demo test test-cgroup2 images verify-images check up down status bench-first bench-worker security package deploy undeploy clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -27,6 +27,9 @@ test-cgroup2: setup ## runs the worker's tests on cgroup v2, in a small machine 
 
 images: setup ## builds the runtime images that are new
 	@$(ROOT) $(PYTHON) -m local engine -- true
+
+verify-images: setup ## builds every runtime image once more and compares the bytes
+	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m local.verify_images
 
 check: setup ## lint, format and types
 	@$(PYTHON) -m ruff check .

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from chalice.app import Response
 from chalicelib import wiring
 from chalicelib.calls import Call, from_event
+from chalicelib.entrance import Entrance, Visitor
 from chalicelib.errors import HearthError, UnavailableError
 from chalicelib.lambda_door import answers as lambda_answers
 from chalicelib.lambda_door import offered as lambda_door
@@ -57,13 +58,28 @@ def door(view: View, render_error: RenderError, serve: Serve) -> Callable[..., R
     return route
 
 
-def let_in(view: View, call: Call, names: dict[str, str]) -> Response:
+def let_in(
+    view: View, call: Call, names: dict[str, str], enter: Callable[[Entrance, Call], str] = Entrance.enter
+) -> Response:
     """Let the call in and give it to its view, under one trace."""
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-api", call.header("x-amzn-trace-id")):
         with hearth.tracing.subsegment("admission"):
-            tenant = hearth.entrance.enter(call)
+            tenant = enter(hearth.entrance, call)
+        # By place: a path may name a tenant too.
         return view(hearth, call, tenant, **names)
+
+
+def identify(view: View, call: Call, names: dict[str, str]) -> Response:
+    """Find out who it is and leave the admission to the view, which knows what is to be run."""
+    hearth = wiring.controller()
+    with hearth.tracing.segment("hearth-api", call.header("x-amzn-trace-id")):
+        return view(hearth, call, hearth.entrance.identify(call), **names)
+
+
+def let_admin_in(view: View, call: Call, names: dict[str, str]) -> Response:
+    """The same, for the admin key alone."""
+    return let_in(view, call, names, Entrance.enter_admin)
 
 
 def public(view: View, call: Call, names: dict[str, str]) -> Response:
@@ -85,6 +101,15 @@ def machines(candidates: list[Operation]) -> View:
     return view
 
 
+def machines_running(operation: Operation) -> View:
+    """Give the view of an operation of door 1 that runs a function."""
+
+    def view(hearth: Controller, call: Call, visitor: Visitor, **names: str) -> Response:
+        return lambda_door.run(operation, hearth, call, visitor, names)
+
+    return view
+
+
 def register(method: str, path: str, route: Callable[..., Response]) -> None:
     """Make Chalice serve a route."""
     app.route(path, methods=[method], content_types=ANY, name=f"{method} {path}")(route)
@@ -96,5 +121,14 @@ for method, path, view in people_door.PUBLIC:
 for method, path, view in people_door.OFFERED:
     register(method, path, door(view, people_answers.error, let_in))
 
+for method, path, view in people_door.RUNNING:
+    register(method, path, door(view, people_answers.error, identify))
+
+for method, path, view in people_door.ADMIN:
+    register(method, path, door(view, people_answers.error, let_admin_in))
+
 for (path, method), candidates in lambda_door.routes().items():
-    register(method, path, door(machines(candidates), lambda_answers.error, let_in))
+    if candidates[0].name in lambda_door.RUNNING:
+        register(method, path, door(machines_running(candidates[0]), lambda_answers.error, identify))
+    else:
+        register(method, path, door(machines(candidates), lambda_answers.error, let_in))

@@ -31,7 +31,7 @@ def up(options: Options, stop: StopSignal) -> int:
             stack = Stack(options, undo)
             undo.enter_context(_LogKeeper(state, stack))
             url = stack.start()
-            state.announce(url)
+            state.announce(url, stack.metrics_url)
             say(f"ready {url}")
             stack.supervisor.watch(lambda: stop.requested)
     except StopRequested:
@@ -102,6 +102,7 @@ def status(state: StateDir) -> int:
     say(f"ready {running.url} (pid {running.pid})")
     say(f"  keys       source {state.env_file}")
     say(f"  logs       {state.logs}")
+    say(f"  metrics    {running.metrics_url}")
     say(f"  health     {_health(running.url)}")
     found = containers.count(os.environ.get("DOCKER_HOST", containers.DEFAULT_ENGINE), state.stack)
     say(f"  sandboxes  {found}")

@@ -1,4 +1,4 @@
-"""Makes the first Tenant and prints its keys; it runs as a process of its own and never in the supervisor's."""
+"""Makes the first Tenant and the admin key and prints them; a process of its own, never in the supervisor's."""
 
 import dataclasses
 import json
@@ -10,9 +10,9 @@ from chalicelib.config import Settings
 
 
 def main(tenant: str) -> None:
-    """Make the Tenant and print what it was issued: the only time its keys can be seen."""
-    keys = wiring.build(Settings.from_env(os.environ)).tenants.create(tenant)
-    print(json.dumps(dataclasses.asdict(keys)))
+    """Make the Tenant and an admin key, and print what was issued: the only time these keys can be seen."""
+    tenants = wiring.build(Settings.from_env(os.environ)).tenants
+    print(json.dumps({**dataclasses.asdict(tenants.create(tenant)), "admin_key": tenants.new_admin_key().secret}))
 
 
 if __name__ == "__main__":

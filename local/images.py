@@ -1,6 +1,7 @@
 """Makes the runtime images the worker starts sandboxes from; what is already there is never built again."""
 
 import io
+import os
 import re
 import sys
 import tarfile
@@ -24,6 +25,8 @@ FROM = re.compile(rf"^FROM {BASE}:((\w+)-slim)\b", re.MULTILINE)
 PULL_TIMEOUT_S = 20
 BUILD_TIMEOUT_S = 600
 PLATFORM = "manylinux2014_x86_64"
+#: The time given to what has none of its own: packages bring theirs.
+EPOCH = {"SOURCE_DATE_EPOCH": "1"}
 #: Carried by the first stage of every build, so that exactly that can be thrown away afterwards.
 BUILD_LABEL = "hearth.build"
 
@@ -37,7 +40,7 @@ def ensure(engine: str, runtime: str, log: Path, note: Note) -> str:
         how = "already built"
         if not _has(docker_client, name):
             base = _ensure_base(engine, docker_client, runtime, log)
-            _build(docker_client, name, runtime, log)
+            build(docker_client, name, runtime, log)
             how = f"built on {base}"
         note(f"{how}, {docker_client.api.inspect_image(name)['Size'] / 1_000_000:.0f} MB")
     return name
@@ -53,14 +56,20 @@ def _has(docker_client: docker.DockerClient, name: str) -> bool:
 
 def _ensure_base(engine: str, docker_client: docker.DockerClient, runtime: str, log: Path) -> str:
     """See to it that a runtime's base image is there; give its name and a few words on where it came from."""
-    [dockerfile] = [path for path in images.context(runtime) if path.name == "Dockerfile"]
-    [(tag, release)] = FROM.findall(dockerfile.read_text())
+    tag, release = base_of(runtime)
     if _has(docker_client, f"{BASE}:{tag}"):
         return f"{BASE}:{tag}, which was here"
     if _pull_base(engine, tag, log):
         return f"{BASE}:{tag}, pulled"
     _make_base(docker_client, release, tag, log)
     return f"{BASE}:{tag}, made from Debian's packages as no registry answers"
+
+
+def base_of(runtime: str) -> tuple[str, str]:
+    """Give the tag of a runtime's base image, and Debian's release in it."""
+    [dockerfile] = [path for path in images.context(runtime) if path.name == "Dockerfile"]
+    [(tag, release)] = FROM.findall(dockerfile.read_text())
+    return tag, release
 
 
 def _pull_base(engine: str, tag: str, log: Path) -> bool:
@@ -79,12 +88,20 @@ def _make_base(docker_client: docker.DockerClient, release: str, tag: str, log: 
     """Make a base image from Debian's own packages, under the name a registry would have given it."""
     with tempfile.TemporaryDirectory(prefix="hearth-base-") as folder:
         archive = Path(folder) / "base.tar"
-        process.run(["mmdebstrap", "--variant=minbase", release, str(archive)], log)
+        make_root(release, archive, log)
         docker_client.api.import_image_from_file(str(archive), repository=BASE, tag=tag)
 
 
-def _build(docker_client: docker.DockerClient, name: str, runtime: str, log: Path) -> None:
-    """Build an image from its context and the wheels it pins; raise StackError with the build's last words."""
+def make_root(release: str, archive: Path, log: Path) -> None:
+    """Make a tar of a small Debian root: the same packages give the same bytes."""
+    process.run(["mmdebstrap", "--variant=minbase", release, str(archive)], log, {**os.environ, **EPOCH})
+
+
+def build(docker_client: docker.DockerClient, name: str, runtime: str, log: Path, *, anew: bool = False) -> None:
+    """Build an image from its context and the wheels it pins, `anew` without what earlier builds have left.
+
+    Raises StackError with the build's last words.
+    """
     with tempfile.TemporaryDirectory(prefix="hearth-wheels-") as folder:
         archive = _archive(images.context(runtime), _download_wheels(runtime, Path(folder), log))
     try:
@@ -96,6 +113,7 @@ def _build(docker_client: docker.DockerClient, name: str, runtime: str, log: Pat
             network_mode="host",
             rm=True,
             forcerm=True,
+            nocache=anew,
         )
     except BuildError as error:
         _write(log, error.build_log)

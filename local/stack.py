@@ -48,6 +48,7 @@ class Stack:
         self._undo = undo
         self._environ = own_environ(os.environ)
         self.supervisor = Supervisor(say)
+        self.metrics_url: str | None = None
 
     def start(self) -> str:
         """Start everything and give the address; raise StackError at the first part that does not start."""
@@ -110,6 +111,7 @@ class Stack:
             "HEARTH_API_KEY": issued["api_key"],
             "HEARTH_ACCESS_KEY_ID": issued["access_key_id"],
             "HEARTH_SECRET_ACCESS_KEY": issued["secret_access_key"],
+            "HEARTH_ADMIN_KEY": issued["admin_key"],
         }
 
     def _gateway(self) -> str:
@@ -123,7 +125,10 @@ class Stack:
 
     def _agent(self) -> None:
         with step("worker", "starting the worker agent"):
+            metrics_port = self._environ.get("HEARTH_METRICS_PORT") or str(ports.free_port())
+            self.metrics_url = f"http://127.0.0.1:{metrics_port}/metrics"
             self._environ |= {
+                "HEARTH_METRICS_PORT": metrics_port,
                 "HEARTH_STACK": self._state.stack,
                 "HEARTH_VISIBILITY_S": str(data.VISIBILITY_S),
                 "HEARTH_POLL_S": str(POLL_S),

@@ -18,10 +18,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Running:
-    """Who runs the stack: its process, and its address once it is ready."""
+    """Who runs the stack: its process, and once it is ready its address and where the worker's figures are."""
 
     pid: int
     url: str | None = None
+    metrics_url: str | None = None
 
 
 class StateDir:
@@ -78,10 +79,10 @@ class StateDir:
         finally:
             os.close(directory)
 
-    def announce(self, url: str | None) -> None:
-        """Record that this process runs the stack, and where it answers."""
+    def announce(self, url: str | None, metrics_url: str | None = None) -> None:
+        """Record that this process runs the stack, and where it and its worker's figures are."""
         draft = self._record.with_suffix(".tmp")
-        draft.write_text(json.dumps(asdict(Running(os.getpid(), url))))
+        draft.write_text(json.dumps(asdict(Running(os.getpid(), url, metrics_url))))
         draft.replace(self._record)
 
     def clear(self) -> None:

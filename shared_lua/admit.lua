@@ -1,50 +1,132 @@
--- Takes one token from every named bucket, or from none of them.
+-- Decides in one round trip whether a call may go: rate tokens, whether what the caller's side remembers is still so,
+-- and for an Invocation that somebody waits for a concurrency seat.
 --
--- KEYS[i]            hash of bucket i: `tokens` (a decimal number) and `at_us` (Redis's clock when it was counted)
--- ARGV[2i-1]         rate of bucket i, tokens per second
--- ARGV[2i]           burst of bucket i, the most it holds
--- answer             {refusing, wait_ms, remaining, limit, reset_ms}
---   refusing         0 = admitted, else the number of the first bucket that had no token
---   wait_ms          how long until that bucket has one (0 when admitted)
---   remaining        whole tokens left in the tightest bucket
---   limit            the burst of that bucket
---   reset_ms         how long until that bucket is full again
+-- KEYS[1]    bucket of the caller's address      KEYS[2]  bucket of the tenant
+-- KEYS[3]    generation of the tenant's keys and limits
+--            and for an Invocation:
+-- KEYS[4]    generation of the function          KEYS[5]  seats of the function    KEYS[6]  seats of the tenant
+-- KEYS[7]    seats of the fleet                  KEYS[8]  workers, `<id>|<how many at once>` by when they expire, ms
+-- ARGV[1,2]  rate per second and burst of the address; rate 0 = take nothing
+-- ARGV[3,4]  the same of the tenant
+-- ARGV[5]    generation of the keys as the caller's side remembers it; * = it does not matter
+--            and for an Invocation:
+-- ARGV[6]    generation of the function as remembered
+-- ARGV[7]    the Invocation's id                 ARGV[8]  how long its seat lasts at most, ms; 0 = it needs none
+-- ARGV[9]    seats reserved for the function; -1 = none, it shares the tenant's
+-- ARGV[10]   seats of the tenant for functions without reserved ones
+-- ARGV[11]   seats beyond what the fleet's workers run at once: a short wait behind them
+-- answer     {word, wait_ms, remaining, limit, reset_ms, generation of the keys, generation of the function}
+--   word     go
+--            address, tenant                     no rate token: nothing was taken
+--            function, concurrency, fleet        no seat: its tokens are gone, as an attempt counts
+--            credentials, record                 what is remembered is stale: look again, with the generation given
+--   others   wait_ms until it may go (0 when it may), and the tightest limit: what remains, of how many, full when
 --
--- Time is Redis's own, so callers with wrong clocks cannot mint tokens. A bucket at rest is a full one, so its key
--- may expire as soon as it would be full: idle callers cost no memory.
+-- A bucket is one number, the moment at which it would be full again (GCRA, which is a token bucket): one read, one
+-- write, and the key expires when the bucket is full, so idle callers cost no memory. A seat has a deadline, so a lost
+-- one comes back by itself. Time is Redis's own. A generation that Redis has lost is made anew from the clock, so that
+-- it differs from every one that was remembered.
 
-local now = redis.call('TIME')
-local now_us = tonumber(now[1]) * 1000000 + tonumber(now[2])
+local clock = redis.call('TIME')
+local now_us = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
+local now_ms = math.floor(now_us / 1000)
+local DAY_MS = 86400000
 
-local function counted(key, rate, burst)
-  local kept = redis.call('HMGET', key, 'tokens', 'at_us')
-  local tokens, at_us = tonumber(kept[1]), tonumber(kept[2])
-  if not tokens or not at_us then
-    return burst
+local function generation(key)
+  local kept = redis.call('GET', key)
+  if not kept then
+    kept = string.format('%.0f', now_us)
+    redis.call('SET', key, kept, 'PX', DAY_MS)
   end
-  local elapsed_us = math.max(0, now_us - at_us)
-  return math.min(burst, tokens + elapsed_us * rate / 1000000)
+  return kept
 end
 
-local tokens, tightest = {}, 1
-for i, key in ipairs(KEYS) do
+local keys_generation = generation(KEYS[3])
+if ARGV[5] ~= '*' and ARGV[5] ~= keys_generation then
+  return {'credentials', 0, 0, 0, 0, keys_generation, ''}
+end
+
+-- What a bucket holds is told by how long it would take to be full: one token for each `step`.
+local function look(word, key, rate, burst)
+  local step_us = 1000000 / rate
+  local missing_us = math.max(0, (tonumber(redis.call('GET', key)) or 0) - now_us)
+  local tokens = burst - missing_us / step_us + 0.000001
+  return {word = word, key = key, burst = burst, step_us = step_us, missing_us = missing_us, tokens = tokens}
+end
+
+local buckets, tightest = {}, nil
+for i, word in ipairs({'address', 'tenant'}) do
   local rate, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
-  tokens[i] = counted(key, rate, burst)
-  if tokens[i] < 1 then
-    local wait_ms = math.ceil((1 - tokens[i]) * 1000 / rate)
-    return {i, wait_ms, 0, burst, math.ceil((burst - tokens[i]) * 1000 / rate)}
-  end
-  if tokens[i] < tokens[tightest] then
-    tightest = i
+  if rate > 0 then
+    local bucket = look(word, KEYS[i], rate, burst)
+    if bucket.tokens < 1 then
+      local wait_ms = math.ceil((1 - bucket.tokens) * bucket.step_us / 1000)
+      return {word, math.max(1, wait_ms), 0, burst, math.ceil(bucket.missing_us / 1000), keys_generation, ''}
+    end
+    if not tightest or bucket.tokens < tightest.tokens then
+      tightest = bucket
+    end
+    table.insert(buckets, bucket)
   end
 end
-
-for i, key in ipairs(KEYS) do
-  local rate, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
-  tokens[i] = tokens[i] - 1
-  redis.call('HSET', key, 'tokens', string.format('%.6f', tokens[i]), 'at_us', string.format('%.0f', now_us))
-  redis.call('PEXPIRE', key, math.ceil((burst - tokens[i]) * 1000 / rate) + 1000)
+for _, bucket in ipairs(buckets) do
+  bucket.missing_us = bucket.missing_us + bucket.step_us
+  local full_us = string.format('%.0f', now_us + bucket.missing_us)
+  redis.call('SET', bucket.key, full_us, 'PX', math.ceil(bucket.missing_us / 1000) + 1)
 end
 
-local rate, burst = tonumber(ARGV[2 * tightest - 1]), tonumber(ARGV[2 * tightest])
-return {0, 0, math.floor(tokens[tightest]), burst, math.ceil((burst - tokens[tightest]) * 1000 / rate)}
+local function answer(word, wait_ms, limit, function_generation)
+  if limit then
+    return {word, wait_ms, 0, limit, wait_ms, keys_generation, function_generation}
+  end
+  if not tightest then
+    return {word, 0, 0, 0, 0, keys_generation, function_generation}
+  end
+  local reset_ms = math.ceil(tightest.missing_us / 1000)
+  return {word, 0, math.floor(tightest.tokens - 1), tightest.burst, reset_ms, keys_generation, function_generation}
+end
+
+if #KEYS == 3 then
+  return answer('go', 0, nil, '')
+end
+
+local function_generation = generation(KEYS[4])
+if function_generation ~= ARGV[6] then
+  return answer('record', 0, nil, function_generation)
+end
+local seat_ms = tonumber(ARGV[8])
+if seat_ms == 0 then
+  return answer('go', 0, nil, function_generation)
+end
+
+-- Nobody knows when a seat will be given back; a second is what a caller may well wait before it asks again.
+local RETRY_MS = 1000
+local function taken(key)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now_ms)
+  return redis.call('ZCARD', key)
+end
+local function capacity()
+  local seats = tonumber(ARGV[11])
+  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[8], now_ms, '+inf')) do
+    seats = seats + tonumber(string.match(worker, '|(%d+)$'))
+  end
+  return seats
+end
+
+local reserved = tonumber(ARGV[9])
+local word, shared, limit = 'function', KEYS[5], reserved
+if reserved < 0 then
+  word, shared, limit = 'concurrency', KEYS[6], tonumber(ARGV[10])
+end
+if taken(shared) >= limit then
+  return answer(word, RETRY_MS, limit, function_generation)
+end
+local fleet = capacity()
+if taken(KEYS[7]) >= fleet then
+  return answer('fleet', RETRY_MS, fleet, function_generation)
+end
+for _, seats in ipairs({shared, KEYS[7]}) do
+  redis.call('ZADD', seats, now_ms + seat_ms, ARGV[7])
+  redis.call('PEXPIRE', seats, DAY_MS)
+end
+return answer('go', 0, nil, function_generation)

@@ -21,6 +21,9 @@ SCHEMA = 1
 #: Unix epoch (`_at_us`) or as a span; other sizes are bytes.
 MIB = 1024 * 1024
 
+#: The number of a function's unpublished version.
+LATEST = "$LATEST"
+
 T = TypeVar("T")
 
 
@@ -68,6 +71,21 @@ class PeakScope(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One immutable zip that several functions may share; it is unpacked beside the function's own code."""
+
+    arn: str  #: with the layer's version
+    code_sha256: str  #: hex; names the zip in S3
+    code_bytes: int  #: size of the zip
+    unpacked_bytes: int  #: memory that the unpacked files take in the sandbox's own mount
+
+    def __post_init__(self) -> None:
+        _require(bool(self.arn and self.code_sha256), "a layer names its ARN and its zip")
+        _require(self.code_bytes >= 0, "code_bytes must not be negative")
+        _require(self.unpacked_bytes >= 0, "unpacked_bytes must not be negative")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Version:
     """One immutable zip and configuration of a function: all that a worker must know to run it."""
 
@@ -83,6 +101,13 @@ class Version:
     code_bytes: int  #: size of the zip
     unpacked_bytes: int  #: memory that the unpacked files take in the sandbox's own mount
     environment: Mapping[str, str] = field(default_factory=dict)
+    layers: tuple[Layer, ...] = ()  #: in the order they are unpacked: a later one's files stand over an earlier one's
+    number: str = LATEST  #: what it was published as, `1` and so on
+
+    @property
+    def total_unpacked_bytes(self) -> int:
+        """Memory that all its unpacked files take, layers' and its own: what counts beside its own memory."""
+        return self.unpacked_bytes + sum(layer.unpacked_bytes for layer in self.layers)
 
     def __post_init__(self) -> None:
         _require(self.memory_mb > 0, "memory_mb must be positive")
@@ -102,11 +127,32 @@ class Invocation:
     payload: str | None = None  #: the event as JSON text; None when it waits in S3 under `keys.payload`
     trace_header: str | None = None  #: X-Ray's, as in `X-Amzn-Trace-Id`
     client_context: str | None = None  #: JSON text, decoded from the caller's base64
+    function_arn: str | None = None  #: as the caller named it, with its qualifier; None for the version's own
+    hand_over: int = 0  #: how often it was put into the lane anew
 
     @property
     def start_by_us(self) -> int:
         """The last moment at which a run still has its whole timeout."""
         return self.deadline_us - self.version.timeout_s * 1_000_000
+
+
+#: The ledger's fence is one number: hand-overs, times this, and the attempts at the latest of them.
+_ATTEMPTS = 1000
+
+
+def fence(hand_over: int, attempt: int) -> int:
+    """Give the ordinal of a Delivery: higher for a later hand-over, and within one for a later attempt (from 1)."""
+    return hand_over * _ATTEMPTS + min(attempt, _ATTEMPTS - 1)
+
+
+def attempt_of(fence: int) -> int:
+    """Give the attempt that a fence stands for, 0 before the first: what people are shown."""
+    return fence % _ATTEMPTS
+
+
+def hand_over_of(fence: int) -> int:
+    """Give the hand-over that a fence stands for."""
+    return fence // _ATTEMPTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +239,8 @@ def _build(kind: Any, data: Any, where: str) -> Any:
         return None if data is None else _build(inner, data, where)
     if origin is Mapping:
         return _build_mapping(data, where)
+    if origin is tuple:
+        return _build_tuple(typing.get_args(kind)[0], data, where)
     if dataclasses.is_dataclass(kind):
         return _build_dataclass(kind, data, where)
     if issubclass(kind, StrEnum) and data in list(kind):
@@ -206,6 +254,12 @@ def _build_mapping(data: Any, where: str) -> dict[str, str]:
     if not isinstance(data, dict) or not all(isinstance(x, str) for pair in data.items() for x in pair):
         raise ContractError(f"{where}: expected an object of strings")
     return data
+
+
+def _build_tuple(kind: Any, data: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(data, list):
+        raise ContractError(f"{where}: expected a list, got {type(data).__name__}")
+    return tuple(_build(kind, item, f"{where}[{n}]") for n, item in enumerate(data))
 
 
 def _build_dataclass(kind: Any, data: Any, where: str) -> Any:

@@ -3,34 +3,61 @@
 #: DynamoDB attribute values and Redis keys are plain strings here; the adapters dress them.
 
 
+# One hash tag for all of Redis: a script takes keys of tenants, functions, workers and answers together. One Redis does
+# more admissions than a fleet of this size has calls; a second one is a second Hearth.
+
+
 def answer(invocation_id: str) -> str:
     """Redis list on which a synchronous caller waits for its one answer."""
-    return f"hearth:answer:{{{invocation_id}}}"
+    return f"{{hearth}}:answer:{invocation_id}"
 
 
 def answered(invocation_id: str) -> str:
-    """Redis marker: the answer of this Invocation has been given; in the same cluster slot as the answer."""
-    return f"hearth:answered:{{{invocation_id}}}"
+    """Redis marker: the answer of this Invocation has been given."""
+    return f"{{hearth}}:answered:{invocation_id}"
 
 
 def tenant_bucket(tenant: str) -> str:
-    """Redis hash of a tenant's token bucket."""
-    return f"hearth:{{rate}}:tenant:{tenant}"
+    """Redis number of a tenant's token bucket."""
+    return f"{{hearth}}:rate:tenant:{tenant}"
 
 
 def address_bucket(source_ip: str) -> str:
-    """Redis hash of a caller address's token bucket; one cluster slot with the tenants': a script takes both."""
-    return f"hearth:{{rate}}:address:{source_ip}"
+    """Redis number of a caller address's token bucket."""
+    return f"{{hearth}}:rate:address:{source_ip}"
 
 
-def workers_able() -> str:
-    """Redis flag, short-lived: some worker can start functions."""
-    return "hearth:{workers}:able"
+def tenant_generation(tenant: str) -> str:
+    """Redis text: the generation of a tenant's keys and limits."""
+    return f"{{hearth}}:generation:tenant:{tenant}"
 
 
-def workers_unable() -> str:
-    """Redis flag, short-lived: some worker is there and cannot start functions."""
-    return "hearth:{workers}:unable"
+def function_generation(tenant: str, function: str) -> str:
+    """Redis text: the generation of what an Invocation of this function gets; neither name has a slash."""
+    return f"{{hearth}}:generation:function:{tenant}/{function}"
+
+
+def function_seats(tenant: str, function: str) -> str:
+    """Redis sorted set of the Invocations that hold a seat reserved for this function, by deadline in ms."""
+    return f"{{hearth}}:seats:function:{tenant}/{function}"
+
+
+def tenant_seats(tenant: str) -> str:
+    """Redis sorted set of the Invocations that hold a seat which the tenant's functions share, by deadline in ms."""
+    return f"{{hearth}}:seats:tenant:{tenant}"
+
+
+def fleet_seats() -> str:
+    """Redis sorted set of the Invocations that somebody waits for, by deadline in ms."""
+    return "{hearth}:seats:fleet"
+
+
+def workers() -> str:
+    """Redis sorted set of the workers that can start functions, by when their word expires on Redis's clock, ms.
+
+    A member is `<id>|<how many it runs at once>`.
+    """
+    return "{hearth}:workers"
 
 
 def code(sha256: str) -> str:
@@ -58,9 +85,38 @@ def part_row(owner: str, part: str) -> dict[str, str]:
     return {"owner": owner, "part": part}
 
 
+def code_count() -> str:
+    """The one part of `code_parts`: how many versions name the zip."""
+    return "refs"
+
+
+def code_parts(sha256: str) -> str:
+    """Owner of what is known of a zip among the parts, by the hex digest of its bytes."""
+    return f"code/{sha256}"
+
+
+def unnamed_codes() -> str:
+    """Owner of the zips that may be named by no version any more, among the parts."""
+    return "trash"
+
+
+def unnamed_code(since_s: int, sha256: str) -> str:
+    """Part of such a zip: the oldest come first."""
+    return f"{since_s:012}/{sha256}"
+
+
 def function_parts(tenant: str, name: str) -> str:
     """Owner of a function's versions, aliases and configurations among the parts; no tenant's name has a slash."""
     return f"{tenant}/function/{name}"
+
+
+#: Owner of all tenants' rows among the parts; no tenant's name has a slash.
+TENANTS = "/tenants"
+
+
+def tenant_keys(tenant: str) -> str:
+    """Owner of a tenant's keys, as they are listed, among the parts."""
+    return f"{tenant}/keys"
 
 
 def invocation_row(invocation_id: str) -> dict[str, str]:

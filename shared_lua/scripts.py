@@ -1,7 +1,7 @@
 """Loads each `.lua` file once; one typed function per script, and each the only caller of its script."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib import resources
 from typing import Any, Protocol
 
@@ -15,6 +15,23 @@ class RedisClient(Protocol):
         """Give a callable that runs `script` by its digest and loads it where it is missing."""
 
 
+#: What is asked does not depend on what is remembered of a tenant.
+ANY_GENERATION = "*"
+
+
+class Word(StrEnum):
+    """What the admission says."""
+
+    GO = "go"
+    ADDRESS = "address"  #: refused: the caller's address has no rate token
+    TENANT = "tenant"  #: refused: the tenant has no rate token
+    FUNCTION = "function"  #: refused: every seat reserved for the function is taken
+    CONCURRENCY = "concurrency"  #: refused: every seat that the tenant's functions share is taken
+    FLEET = "fleet"  #: refused: as many wait behind the workers as may
+    CREDENTIALS = "credentials"  #: what is remembered of the tenant's keys is stale
+    RECORD = "record"  #: what is remembered of the function is stale
+
+
 @dataclass(frozen=True)
 class Bucket:
     """One token bucket to take from: its Redis key, its rate in tokens a second and the most it holds."""
@@ -23,16 +40,46 @@ class Bucket:
     rate_per_s: int
     burst: int
 
+    @property
+    def place(self) -> str:
+        """The key for this rate. A bucket is kept as a moment, which would mean other tokens at another rate."""
+        return f"{self.key}:{self.rate_per_s}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What a call asks of the admission whatever it is for: tokens of these buckets, None where one is not due."""
+
+    tenant: str
+    address: Bucket | None
+    bucket: Bucket | None  #: the tenant's
+    generation: str  #: of the tenant's keys and limits; empty when nothing is remembered, ANY_GENERATION not to compare
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """An Invocation that asks for admission."""
+
+    invocation_id: str
+    function: str
+    generation: str  #: of the function, as remembered; empty when nothing is
+    seat_ms: int = 0  #: how long its seat lasts at most; 0 when it takes none now
+    reserved: int | None = None  #: seats reserved for the function
+    shared: int = 0  #: seats that the tenant's other functions share
+    waiting: int = 0  #: how many may wait behind what the fleet runs at once
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """The admission's answer. `refused_by` is the bucket without a token, None when the request may go."""
+    """The admission's answer. Limit, remaining and reset are of the tightest limit; `wait_ms` until it may go."""
 
-    refused_by: Bucket | None
-    wait_ms: int
-    remaining: int
-    limit: int
-    reset_ms: int
+    word: Word
+    wait_ms: int = 0
+    remaining: int = 0
+    limit: int = 0
+    reset_ms: int = 0
+    keys_generation: str = ""
+    generation: str = ""
 
 
 def source(name: str) -> str:
@@ -46,15 +93,46 @@ class Scripts:
     def __init__(self, client: RedisClient) -> None:
         self._admit = client.register_script(source("admit"))
         self._settle = client.register_script(source("settle"))
+        self._seat = client.register_script(source("seat"))
+        self._renew = client.register_script(source("renew"))
 
-    def admit(self, buckets: Sequence[Bucket]) -> Verdict:
-        """Take one token from every bucket, or from none when one of them is empty."""
-        limits = [number for bucket in buckets for number in (bucket.rate_per_s, bucket.burst)]
-        refusing, wait_ms, remaining, limit, reset_ms = self._admit(keys=[b.key for b in buckets], args=limits)
-        refused_by = buckets[refusing - 1] if refusing else None
-        return Verdict(refused_by, wait_ms, remaining, limit, reset_ms)
+    def admit(self, ask: Ask, run: Run | None = None) -> Verdict:
+        """Let a call go, or say why not: rate tokens first, then for an Invocation a seat."""
+        address, bucket = ask.address, ask.bucket
+        where = [
+            address.place if address else keys.address_bucket(""),
+            bucket.place if bucket else keys.tenant_bucket(ask.tenant),
+            keys.tenant_generation(ask.tenant),
+        ]
+        asked = [*_limits(address), *_limits(bucket), ask.generation]
+        if run:
+            where += [keys.function_generation(ask.tenant, run.function), *_seats(ask.tenant, run.function)]
+            where += [keys.workers()]
+            reserved = -1 if run.reserved is None else run.reserved
+            asked += [run.generation, run.invocation_id, run.seat_ms, reserved, run.shared, run.waiting]
+        word, wait_ms, remaining, limit, reset_ms, *generations = self._admit(keys=where, args=asked)
+        return Verdict(Word(word.decode()), wait_ms, remaining, limit, reset_ms, *(g.decode() for g in generations))
 
-    def settle(self, invocation_id: str, settlement: str, keep_ms: int) -> bool:
-        """Give the waiting caller its answer; False when it had been given before."""
-        where = [keys.answer(invocation_id), keys.answered(invocation_id)]
-        return bool(self._settle(keys=where, args=[settlement, keep_ms]))
+    def settle(self, invocation_id: str, tenant: str, function: str, settlement: str, keep_ms: int) -> bool:
+        """Free the Invocation's seats and give whoever waits its answer (empty when nobody does).
+
+        False when nobody waits, or the answer had been given before.
+        """
+        where = [keys.answer(invocation_id), keys.answered(invocation_id), *_seats(tenant, function)]
+        return bool(self._settle(keys=where, args=[invocation_id, settlement, keep_ms]))
+
+    def seat(self, invocation_id: str, seats: str, limit: int, seat_ms: int) -> bool:
+        """Take one of `limit` seats, `seats` being their key; False when all are taken."""
+        return bool(self._seat(keys=[seats], args=[invocation_id, limit, seat_ms]))
+
+    def renew(self, generation: str) -> None:
+        """Make the generation under this key new."""
+        self._renew(keys=[generation])
+
+
+def _limits(bucket: Bucket | None) -> list[int]:
+    return [bucket.rate_per_s, bucket.burst] if bucket else [0, 0]
+
+
+def _seats(tenant: str, function: str) -> list[str]:
+    return [keys.function_seats(tenant, function), keys.tenant_seats(tenant), keys.fleet_seats()]

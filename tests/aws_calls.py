@@ -21,6 +21,12 @@ SOURCES = ROOT / "api" / "chalicelib"
 #: What adapters call their client, with or without an underscore.
 CLIENTS = ("dynamodb", "s3", "sqs")
 
+#: What works on a resource that the wiring does not give it: a helper of adapters, or a guest at another's table.
+GUESTS = {"CodeRefs": "Parts", "open_object": "Bucket", "_Ranges": "Bucket"}
+
+#: An object whose key comes from outside the adapter, so that no function of shared_lua.keys spells it there.
+UPLOADED = "uploads/x"
+
 #: Operations whose IAM action has another name, or that need more than one.
 ACTIONS = {
     "HeadBucket": ["ListBucket"],
@@ -28,19 +34,22 @@ ACTIONS = {
     "ListObjectsV2": ["ListBucket"],
     "ListObjects": ["ListBucket"],
     "DeleteObjects": ["DeleteObject"],
-    "CopyObject": ["GetObject", "PutObject"],
     "CreateMultipartUpload": ["PutObject"],
     "UploadPart": ["PutObject"],
     "CompleteMultipartUpload": ["PutObject"],
     "SendMessageBatch": ["SendMessage"],
     "DeleteMessageBatch": ["DeleteMessage"],
     "TransactGetItems": ["GetItem"],
+    "TransactWriteItems": [],  # what its entries need is seen where they are written
 }
 
 #: What a transaction's entries need, each its own action.
 ENTRIES = {"Put": "PutItem", "Delete": "DeleteItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem"}
 
-#: These act on the bucket, all else of S3 on an object.
+#: These take the operation's name as an argument.
+BY_NAME = ("get_paginator", "generate_presigned_url", "get_waiter")
+
+#: This acts on the bucket, all else of S3 on an object.
 ON_THE_BUCKET = {"s3:ListBucket"}
 
 
@@ -55,69 +64,67 @@ class Need:
 
 def needs() -> set[Need]:
     """Give everything the controller's adapters may ask of AWS; fail on a call that cannot be attributed."""
-    resources = _resources_by_class()
-    found: set[Need] = set()
+    resources = GUESTS | _resources_by_class()
     silent = _adapters()
+    found: set[Need] = set()
     for path in sorted(SOURCES.rglob("*.py")):
         for node in ast.parse(path.read_text()).body:
-            name = getattr(node, "name", "module")
-            of_this = set(_of_definition(node, resources, f"{path.name}: {name}"))
-            found |= of_this
-            silent -= {name} if of_this else set()
+            asked = [*_operations(node), *_entries(node)]
+            name = getattr(node, "name", path.stem)
+            assert not asked or name in resources, f"{path.name}: on which resource does {name} work? Say so in GUESTS"
+            found |= {Need(action, resources[name], inside) for action, inside in asked}
+            silent -= {name} if asked else set()
     assert not silent, f"{silent} got a client and called it by no name of {CLIENTS}: its calls would go unseen"
     return found
 
 
-def _of_definition(node: ast.stmt, resources: dict[str, str], where: str) -> Iterator[Need]:
-    for method in [one for one in ast.walk(node) if isinstance(one, ast.FunctionDef)]:
-        for call in [one for one in ast.walk(method) if isinstance(one, ast.Call)]:
-            service = _service(call.func)
-            if service is None:
-                continue
-            assert isinstance(node, ast.ClassDef), f"{where}: AWS is called outside an adapter's class"
-            assert node.name in resources, f"{where}: the wiring does not say on which resource it works"
-            for action in _actions(service, call, node):
-                yield Need(action, resources[node.name], _inside(action, call, method))
+def _operations(definition: ast.stmt) -> Iterator[tuple[str, str]]:
+    """Give action, and index or key, of every operation of a client that is called or handed on in a definition."""
+    for method in [one for one in ast.walk(definition) if isinstance(one, ast.FunctionDef)]:
+        calls = {call.func: call for call in ast.walk(method) if isinstance(call, ast.Call)}
+        for node in ast.walk(method):
+            service = _service(node)
+            if service and isinstance(node, ast.Attribute):
+                yield from _asked(service, node.attr, calls.get(node), method)
 
 
-def _service(function: ast.expr) -> str | None:
-    """Give the service whose client is called, None when none is."""
-    if not isinstance(function, ast.Attribute):
-        return None
-    receiver = function.value
-    name = receiver.attr if isinstance(receiver, ast.Attribute) else getattr(receiver, "id", "")
-    return name.removeprefix("_") if name.removeprefix("_") in CLIENTS else None
+def _service(node: ast.AST) -> str | None:
+    """Give the service whose client's attribute this is, None when it is none's."""
+    match node:
+        case ast.Attribute(value=ast.Attribute(attr=name)) | ast.Attribute(value=ast.Name(id=name)):
+            return name.removeprefix("_") if name.removeprefix("_") in CLIENTS else None
+        case _:
+            return None
 
 
-def _actions(service: str, call: ast.Call, scope: ast.ClassDef) -> list[str]:
-    assert isinstance(call.func, ast.Attribute)
-    method = call.func.attr
-    if method in ("get_paginator", "generate_presigned_url", "get_waiter"):
-        method = ast.literal_eval(call.args[0])
-    if method == "generate_presigned_post":
-        method = "put_object"
-    if method == "transact_write_items":
-        return [f"dynamodb:{action}" for action in _entries(scope)]
+def _asked(service: str, name: str, call: ast.Call | None, method: ast.FunctionDef) -> Iterator[tuple[str, str]]:
+    if name in BY_NAME:
+        assert call, f"{method.name}: {name} must be called where it is named"
+        name = ast.literal_eval(call.args[0])
+    if name == "generate_presigned_post":
+        name = "put_object"
+    if name == "copy_object":
+        yield "s3:GetObject", UPLOADED
+        name = "put_object"
     operations = boto3.client(service, region_name="us-east-1").meta.method_to_api_mapping
-    assert method in operations, f"{scope.name}: {service} has no {method}"
-    operation = operations[method]
-    return [f"{service}:{action}" for action in ACTIONS.get(operation, [operation])]
+    assert name in operations, f"{method.name}: {service} has no {name}"
+    for action in ACTIONS.get(operations[name], [operations[name]]):
+        yield f"{service}:{action}", _inside(f"{service}:{action}", call, method)
 
 
-def _entries(scope: ast.ClassDef) -> list[str]:
-    dicts = [one for one in ast.walk(scope) if isinstance(one, ast.Dict)]
-    used = {key.value for one in dicts for key in one.keys if isinstance(key, ast.Constant)}
-    found = [action for entry, action in ENTRIES.items() if entry in used]
-    assert found, f"{scope.name}: what does its transaction do?"
-    return found
+def _entries(definition: ast.stmt) -> Iterator[tuple[str, str]]:
+    """Give the actions of all entries of transactions that are written down in a definition."""
+    for node in [one for one in ast.walk(definition) if isinstance(one, ast.Dict)]:
+        names = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+        yield from ((f"dynamodb:{ENTRIES[name]}", "") for name in names if name in ENTRIES)
 
 
-def _inside(action: str, call: ast.Call, method: ast.FunctionDef) -> str:
+def _inside(action: str, call: ast.Call | None, method: ast.FunctionDef) -> str:
     """Give the index that a query goes through, or an example of the key of the object that is touched."""
     if action.startswith("s3:") and action not in ON_THE_BUCKET:
-        return _example(call) or _example(method) or _unknown(action, method)
-    indexes = [one.value for one in ast.walk(call) if isinstance(one, ast.keyword) and one.arg == "IndexName"]
-    return f"index/{ast.literal_eval(indexes[0])}" if indexes else ""
+        return (call and _example(call)) or _example(method) or UPLOADED
+    words = [one for one in ast.walk(call or method) if isinstance(one, ast.keyword) and one.arg == "IndexName"]
+    return f"index/{ast.literal_eval(words[0].value)}" if words else ""
 
 
 def _example(scope: ast.AST) -> str:
@@ -128,10 +135,6 @@ def _example(scope: ast.AST) -> str:
                 example: str = getattr(keys, name)(*["x"] * len(given))
                 return example
     return ""
-
-
-def _unknown(action: str, method: ast.FunctionDef) -> str:
-    raise AssertionError(f"{method.name}: which object does its {action} touch? Let it call a function of keys")
 
 
 def _resources_by_class() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Stand-ins with a memory, for tests whose subject is not a container."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from shared_lua.contract import Invocation, Version
@@ -55,7 +55,8 @@ class FakeStem:
     def alive(self) -> bool:
         return self.living
 
-    def become(self, version: Version, code: bytes) -> FakeSandbox:
+    def become(self, version: Version, code: bytes, layers: Sequence[bytes] = ()) -> FakeSandbox:
+        self.sandboxes.unpacked.append((*layers, code))
         behave = self.sandboxes.behave
         sandbox = FakeSandbox(version, behave=behave)
         self.sandboxes.made.append(sandbox)
@@ -72,6 +73,7 @@ class FakeSandboxes:
         self.behave = behave or (lambda _invocation, _payload: ran())
         self.stems: list[FakeStem] = []
         self.made: list[FakeSandbox] = []
+        self.unpacked: list[tuple[bytes, ...]] = []
         self.down = threading.Event()
 
     def make_stem(self, runtime: str) -> FakeStem:

@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from shared_lua.contract import ContractError
 from worker_agent import log
-from worker_agent.durable_lane import BATCH, Delivery, DurableLane, Keeper
+from worker_agent.durable_lane import BATCH, Delivery, DurableLane, Keeper, Postponement
+from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import ClaimHeldError, EngineUnavailableError, PlatformError
 from worker_agent.handle import DrainedError, Handler
+from worker_agent.metrics import Metrics
 from worker_agent.outage import Outage
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
@@ -35,7 +37,9 @@ class Agent:
         lane: DurableLane,
         keeper: Keeper,
         presence: Presence,
+        engine: EngineWatch,
         handler: Handler,
+        metrics: Metrics,
         sandboxes: Sandboxes,
         pool: Pool,
         stems: Stems,
@@ -45,7 +49,9 @@ class Agent:
         self._lane = lane
         self._keeper = keeper
         self._presence = presence
+        self._engine = engine
         self._handler = handler
+        self._metrics = metrics
         self._sandboxes = sandboxes
         self._pool = pool
         self._stems = stems
@@ -55,8 +61,6 @@ class Agent:
         self._running: set[str] = set()
         self._idle = threading.Condition()
         self._stopping = threading.Event()
-        self._engine_in_doubt = threading.Event()
-        self._engine_outage = Outage("engine", "no work is taken until it answers")
         self._queue_outage = Outage("queue", "no work can be had")
 
     def stop(self) -> None:
@@ -68,20 +72,19 @@ class Agent:
         self._keeper.start()
         self._presence.start()
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="run") as threads:
-            if self._await_engine():
-                self._stems.start()
-                log.note("agent_ready", f"ready to run {self._concurrency} at once, {self._pool.size} slots")
+            self._engine.start()
+            self._stems.start()
+            log.note("agent_ready", f"ready to run {self._concurrency} at once, {self._pool.size} slots")
             while not self._stopping.is_set():
                 self._turn(threads)
             self._drain()
         self._presence.stop()
         self._keeper.stop()
+        self._metrics.close()
         log.note("agent_stopped", "stopped", stems_missed=self._stems.missed)
 
     def _turn(self, threads: ThreadPoolExecutor) -> None:
         """Take permits, then as many Deliveries as there are, and hand each to a thread."""
-        if self._engine_in_doubt.is_set() and not self._await_engine():
-            return
         permits = self._take_permits()
         # A stop may have come while it waited for the permit: then what is free stays free.
         deliveries = self._receive(permits) if permits and not self._stopping.is_set() else []
@@ -112,11 +115,11 @@ class Agent:
             return []
 
     def _work(self, delivery: Delivery) -> None:
-        """Handle one Delivery and let go of it: for good when it is recorded, else for another attempt."""
+        """Handle one Delivery and let go of it; what failed is given back for another attempt."""
         try:
             with self._keeper.keep(delivery):
-                self._handler.handle(delivery)
-            self._lane.acknowledge(delivery)
+                postponement = self._handler.handle(delivery)
+            self._let_go(delivery, postponement)
         except Exception as error:  # noqa: BLE001  (the one place: whatever failed, the Delivery must go back)
             self._return(delivery, error)
         finally:
@@ -125,10 +128,16 @@ class Agent:
                 self._running.discard(delivery.receipt)
                 self._idle.notify_all()
 
+    def _let_go(self, delivery: Delivery, postponement: Postponement | None) -> None:
+        """Let go of a Delivery that needs no attempt more: it is recorded, or comes anew."""
+        if postponement:
+            self._lane.postpone(delivery, postponement.invocation, postponement.after_s)
+            self._metrics.postponed()
+        else:
+            self._lane.acknowledge(delivery)
+
     def _return(self, delivery: Delivery, error: Exception) -> None:
         """Give a Delivery back with its reason. One that can never be read ends in the dead-letter queue this way."""
-        if isinstance(error, EngineUnavailableError):
-            self._engine_in_doubt.set()
         expected = isinstance(error, PlatformError | ContractError)
         log.warn(
             "poisonous" if isinstance(error, ContractError) else "given_back",
@@ -136,26 +145,11 @@ class Agent:
             unexpected=None if expected else error,
             error_type=type(error).__name__,
         )
+        self._metrics.given_back()
         try:
             self._lane.give_back(delivery, _retry_after_s(error))
         except PlatformError as failed:
             log.warn("give_back_failed", f"it comes back when its visibility ends: {failed}")
-
-    def _await_engine(self) -> bool:
-        """Wait until sandboxes can be made; False when asked to stop meanwhile."""
-        while not self._stopping.is_set():
-            try:
-                self._sandboxes.check()
-                self._sandboxes.sweep()
-                self._engine_in_doubt.clear()
-                self._engine_outage.over()
-                self._presence.set_able(True)
-                return True
-            except EngineUnavailableError as error:
-                self._engine_outage.met(error)
-                self._presence.set_able(False)
-                self._stopping.wait(OUTAGE_PAUSE_S)
-        return False
 
     def _drain(self) -> None:
         """Let running work finish while it is still kept; end and give back what is not done in time."""
@@ -163,6 +157,7 @@ class Agent:
             finished = self._idle.wait_for(lambda: not self._running, timeout=self._drain_s)
         if not finished:
             self._handler.cancelled.set()
+        self._engine.stop()
         self._pool.close()
         self._stems.stop()
         try:
@@ -174,4 +169,6 @@ class Agent:
 def _retry_after_s(error: Exception) -> int:
     if isinstance(error, DrainedError):
         return 0
-    return 10 if isinstance(error, ClaimHeldError) else RETRY_AFTER_S
+    if isinstance(error, ClaimHeldError):
+        return error.wait_s or 10
+    return RETRY_AFTER_S

@@ -77,6 +77,9 @@ class Cgroup(Protocol):
     def thaw(self) -> None:
         """Let everything in it run again; fine when it is not frozen."""
 
+    def kill(self) -> bool:
+        """Kill every process in it, frozen or not, in one step; False where the kernel cannot."""
+
     def close(self) -> None:
         """Let the descriptors go."""
 
@@ -189,6 +192,10 @@ class V1Cgroup:
         """Let everything in it run again; fine when it is not frozen."""
         os.pwrite(self._state, b"THAWED", 0)
 
+    def kill(self) -> bool:
+        """Do nothing: v1 has no such step."""
+        return False
+
     def close(self) -> None:
         """Let the descriptors go."""
         self._opened.close()
@@ -205,6 +212,7 @@ class V2Cgroup:
             self._memory_events = _open(opened, cgroup / "memory.events")
             self._io = _open(opened, cgroup / "io.stat")
             self._freeze = _open(opened, cgroup / "cgroup.freeze", os.O_RDWR)
+            self._kill = _open(opened, cgroup / "cgroup.kill", os.O_WRONLY)
             self._events = _open(opened, cgroup / "cgroup.events")
             self._opened = opened.pop_all()
         self.peak_scope = PeakScope.INVOCATION if self._can_reset() else PeakScope.SANDBOX
@@ -245,6 +253,11 @@ class V2Cgroup:
     def thaw(self) -> None:
         """Let everything in it run again; fine when it is not frozen."""
         os.pwrite(self._freeze, b"0", 0)
+
+    def kill(self) -> bool:
+        """Kill every process in it, frozen or not, in one step."""
+        os.pwrite(self._kill, b"1", 0)
+        return True
 
     def close(self) -> None:
         """Let the descriptors go."""

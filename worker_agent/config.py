@@ -25,10 +25,12 @@ class Settings:
     concurrency: int  #: Invocations that run at once
     slots: int  #: sandboxes kept warm, those that run included
     pool_memory_mb: int  #: what those sandboxes' Versions ask for together, as long as enough of them are idle
+    code_cache_mb: int  #: zips kept in memory, so that not every cold start asks S3
     stems: int  #: Stems kept ready, of each runtime
     visibility_s: int
     poll_s: int
     drain_s: int
+    metrics_port: int | None  #: of loopback; None when nobody wants them
     prices: Prices
 
     @classmethod
@@ -45,10 +47,12 @@ class Settings:
             concurrency=reader.number("HEARTH_CONCURRENCY", 8),
             slots=reader.number("HEARTH_SLOTS", 64),
             pool_memory_mb=reader.number("HEARTH_POOL_MEMORY_MB", _half_of_the_host_mb()),
+            code_cache_mb=reader.number("HEARTH_CODE_CACHE_MB", 64),
             stems=reader.number("HEARTH_STEMS", 2),
             visibility_s=reader.number("HEARTH_VISIBILITY_S", 30),
             poll_s=reader.number("HEARTH_POLL_S", 20),
             drain_s=reader.number("HEARTH_DRAIN_S", 30),
+            metrics_port=reader.port("HEARTH_METRICS_PORT"),
             # Lambda's own prices on x86-64, until the operator sets theirs: picodollars a GiB-second and a request.
             prices=Prices(
                 gb_s_pico_usd=reader.number("HEARTH_PRICE_GB_S_PICO_USD", 16_666_700),
@@ -84,6 +88,12 @@ class _Reader:
             self.wrong.append(f"{name} must be a whole number above zero, not {value!r}")
             return default
         return int(value)
+
+    def port(self, name: str) -> int | None:
+        number = self.number(name, 1) if self._environ.get(name) else None
+        if number and number > 65_535:
+            self.wrong.append(f"{name} must be a port, at most 65535, not {number}")
+        return number
 
     def flag(self, name: str) -> bool:
         value = self._environ.get(name, "no")

@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared_lua.contract import MIB, Invocation, Version
@@ -34,6 +35,7 @@ class Limits:
     open_files: int = 1024
     tmp_bytes: int = 512 * MIB
     code_bytes: int = 256 * MIB
+    layer_bytes: int = 256 * MIB
     stem_timeout_s: float = 30.0
     start_timeout_s: float = 10.0
 
@@ -53,6 +55,7 @@ class DockerSandboxes:
 
     def make_stem(self, runtime: str) -> "DockerStem":
         """Make a Stem; raise EngineUnavailableError or ImageMissingError and leave nothing behind."""
+        self.check()
         hold = Hold.of_new(self._engine, self._layout, self._spec(runtime))
         try:
             link = hold.first_process(time.monotonic() + self._limits.stem_timeout_s)
@@ -70,6 +73,11 @@ class DockerSandboxes:
 
     def close(self) -> int:
         """Remove every container of this agent; give how many there were."""
+        try:
+            self.check()
+        except EngineUnavailableError:
+            self._engine.leave_removals()
+            raise
         self._engine.finish_removals()
         mine = self._engine.labelled(f"{AGENT_LABEL}={self._owner.agent}")
         for container, _ in mine:
@@ -84,6 +92,7 @@ class DockerSandboxes:
             open_files=self._limits.open_files,
             tmp_bytes=self._limits.tmp_bytes,
             code_bytes=self._limits.code_bytes,
+            layer_bytes=self._limits.layer_bytes,
             labels=self._owner.labels(),
         )
 
@@ -101,12 +110,15 @@ class DockerStem:
         """Tell whether it can still become something."""
         return self._hold.is_alive()
 
-    def become(self, version: Version, code: bytes) -> "DockerSandbox":
-        """Become a Version, ready for work; raise StartFailed when the function cannot start. Only once."""
+    def become(self, version: Version, code: bytes, layers: Sequence[bytes] = ()) -> "DockerSandbox":
+        """Become a Version, ready for work; raise StartFailed when the function cannot start. Only once.
+
+        `layers` are the zips of the Version's layers, in their order.
+        """
         began, before = time.monotonic(), self._hold.read() or NOTHING
         deadline = began + self._start_timeout_s
         try:
-            self._assign(version, code, deadline)
+            self._assign(version, [*layers, code], deadline)
             sandbox = DockerSandbox(self._hold, version)
             sandbox.await_ready(deadline, began, before)
         except BaseException:
@@ -122,18 +134,43 @@ class DockerStem:
         self._link.close()
         self._hold.end()
 
-    def _assign(self, version: Version, code: bytes, deadline: float) -> None:
-        """Limit it, then tell the first process what it is: four bytes of length, a JSON object, the zip."""
-        assignment = {"environment": environment(version), "handler": version.handler, "code_bytes": len(code)}
-        head = json.dumps(assignment).encode()
+    def _assign(self, version: Version, zips: Sequence[bytes], deadline: float) -> None:
+        """Limit it, then tell the first process what it is: four bytes of length, a JSON object, the zips."""
+        head = json.dumps(_assignment(version, [len(data) for data in zips])).encode()
         try:
             # The code lies in the sandbox's memory; it must not eat into what the function was promised.
-            self._hold.cgroup.limit_memory(version.memory_mb * MIB + version.unpacked_bytes)
-            self._link.settimeout(max(0.001, deadline - time.monotonic()))
-            self._link.sendall(len(head).to_bytes(4, "big") + head)
-            self._link.sendall(code)
+            self._hold.cgroup.limit_memory(version.memory_mb * MIB + version.total_unpacked_bytes)
+            self._send(len(head).to_bytes(4, "big") + head, deadline)
         except OSError as error:  # no user code has run yet: the image or the host is at fault
             raise EngineUnavailableError(f"a stem did not take its assignment: {error}") from error
+        self._send_zips(zips, deadline)
+
+    def _send_zips(self, zips: Sequence[bytes], deadline: float) -> None:
+        """Send what is unpacked as it comes. Who ran out of memory or time over it did so as in any other start."""
+        try:
+            for data in zips:
+                self._send(data, deadline)
+        except TimeoutError:
+            return
+        except OSError as error:
+            if not self._hold.ending(0).was_killed_for_memory:
+                raise EngineUnavailableError(f"a stem did not take its code: {error}") from error
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        self._link.settimeout(max(0.001, deadline - time.monotonic()))
+        self._link.sendall(data)
+
+
+def _assignment(version: Version, sizes: Sequence[int]) -> dict[str, object]:
+    """Give the head of an assignment to a Version whose layers' zips and own zip have these sizes, in this order."""
+    *layer_bytes, code_bytes = sizes
+    return {
+        "environment": environment(version),
+        "handler": version.handler,
+        "layer_arns": [layer.arn for layer in version.layers],
+        "layer_bytes": layer_bytes,
+        "code_bytes": code_bytes,
+    }
 
 
 class DockerSandbox:
@@ -233,7 +270,7 @@ class DockerSandbox:
             thaw_us=thaw_us,
             cpu_us=last.cpu_us - first.cpu_us,
             cpu_system_us=last.cpu_system_us - first.cpu_system_us,
-            peak_memory_bytes=max(0, last.peak_memory_bytes - self.version.unpacked_bytes),
+            peak_memory_bytes=max(0, last.peak_memory_bytes - self.version.total_unpacked_bytes),
             peak_scope=self._hold.cgroup.peak_scope,
             io_read_bytes=last.io_read_bytes - first.io_read_bytes,
             io_write_bytes=last.io_write_bytes - first.io_write_bytes,
@@ -249,7 +286,7 @@ def _event(invocation: Invocation, payload: bytes) -> Event:
         request_id=invocation.invocation_id,
         payload=payload,
         deadline_ms=int(time.time() * 1000) + version.timeout_s * 1000,
-        function_arn=version.arn,
+        function_arn=invocation.function_arn or version.arn,
         trace_header=invocation.trace_header,
         client_context=invocation.client_context,
     )

@@ -16,6 +16,8 @@ from worker_agent.errors import EngineUnavailableError, ImageMissingError
 
 #: A hung engine must not hang the agent: every call gives up after this.
 CALL_TIMEOUT_S = 30
+#: Whether it answers at all is asked before anything that takes longer, so that a hung one is found out soon.
+PING_TIMEOUT_S = 2
 #: Core time a sandbox may use while it starts, before its share is set: start-up at 7 % of a core would take seconds.
 START_CORES = 1
 
@@ -30,6 +32,7 @@ class ContainerSpec:
     open_files: int
     tmp_bytes: int
     code_bytes: int
+    layer_bytes: int
     labels: dict[str, str]
 
 
@@ -42,10 +45,11 @@ class Ending:
 
 
 class Engine:
-    """The Docker Engine, as far as sandboxes need it."""
+    """The Docker Engine, as far as sandboxes need it. `impatient` is a client with less time, to ask if it answers."""
 
-    def __init__(self, client: "docker.APIClient") -> None:
+    def __init__(self, client: "docker.APIClient", impatient: "docker.APIClient | None" = None) -> None:
         self._client = client
+        self._impatient = impatient or client
         self._lock = threading.Lock()
         self._removing = ThreadPoolExecutor(1, thread_name_prefix="remove")
         self._removals: set[Future[None]] = set()
@@ -54,7 +58,7 @@ class Engine:
     def ping(self) -> None:
         """Raise EngineUnavailableError when the engine does not answer."""
         with self._call("ping"):
-            self._client.ping()
+            self._impatient.ping()
 
     def create(self, spec: ContainerSpec) -> str:
         """Create a locked-down container and give its id."""
@@ -99,13 +103,20 @@ class Engine:
 
     def remove_soon(self, container: str) -> None:
         """Remove a container in the background: it takes the engine a while, and its killer has better to do."""
-        removal = self._removing.submit(self._try_to_remove, container)
+        try:
+            removal = self._removing.submit(self._try_to_remove, container)
+        except RuntimeError:  # removals were left: the next agent of this host sweeps it up
+            return
         self._removals.add(removal)
         removal.add_done_callback(self._removals.discard)
 
     def finish_removals(self) -> None:
         """Wait until every container that was to be removed soon is gone, or its removal has failed."""
         wait(self._removals.copy())
+
+    def leave_removals(self) -> None:
+        """Begin no more removals: whoever ends should not wait for an engine that does not answer."""
+        self._removing.shutdown(wait=False, cancel_futures=True)
 
     def _try_to_remove(self, container: str) -> None:
         try:
@@ -169,6 +180,7 @@ def hardening(spec: ContainerSpec) -> dict[str, Any]:
         "tmpfs": {
             "/tmp": _tmpfs(spec.tmp_bytes, 0o1777),  # noqa: S108  (the sandbox's own mount)
             "/var/task": _tmpfs(spec.code_bytes, 0o755),
+            "/opt": _tmpfs(spec.layer_bytes, 0o755),
         },
         "ulimits": [
             docker.types.Ulimit(name="nofile", soft=spec.open_files, hard=spec.open_files),

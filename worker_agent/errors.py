@@ -30,4 +30,8 @@ class RedisUnavailableError(PlatformError):
 
 
 class ClaimHeldError(PlatformError):
-    """Another attempt at this Invocation, as new or newer than this Delivery, is under way."""
+    """Another attempt at this Invocation, as new or newer than this Delivery or with a lease in force, is under way."""
+
+    def __init__(self, message: str, wait_s: int | None = None) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s  #: until the lease ends, unless it is renewed; None without one

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 
-from shared_lua.contract import Invocation, Settlement, Usage
+from shared_lua.contract import Invocation, Settlement, Usage, Version
 from worker_agent import outcomes, report
 from worker_agent.billing import Prices, charge
 from worker_agent.errors import SandboxGoneError
@@ -37,6 +37,10 @@ class Executor:
             ran, started, rest_us = failed.ran, failed.started, 0
         return self._settlement(invocation, ran, _usage(queue_us, ran, started, rest_us), attempt)
 
+    def can_start(self, version: Version) -> bool:
+        """Tell whether a run of this Version would need no engine now: a sandbox is warm for it, or a Stem ready."""
+        return self._pool.is_warm(version) or self._stems.has(version.runtime)
+
     def _run(self, invocation: Invocation, payload: bytes) -> _Run:
         """Give the run, what its sandbox's start took when there was one, and how long it took to freeze it, µs."""
         for _ in range(LEASES - 1):
@@ -52,8 +56,9 @@ class Executor:
         return ran, lease.sandbox.started if lease.cold else None, lease.rest_us
 
     def _start(self, invocation: Invocation) -> Sandbox:
-        code = self._code(invocation.version.code_sha256)
-        return self._stems.take(invocation.version.runtime).become(invocation.version, code)
+        version = invocation.version
+        code, layers = self._code(version.code_sha256), [self._code(layer.code_sha256) for layer in version.layers]
+        return self._stems.take(version.runtime).become(version, code, layers)
 
     def _settlement(self, invocation: Invocation, ran: Ran, usage: Usage, attempt: int) -> Settlement:
         bill = charge(usage.run_us, invocation.version.memory_mb, self._prices, usage.start_us)

@@ -5,12 +5,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from shared_lua.contract import Invocation, Mode, Outcome, Settlement, decode
+from shared_lua.contract import Invocation, Mode, Outcome, Settlement, decode, fence
 from worker_agent import log, outcomes
-from worker_agent.durable_lane import Delivery
-from worker_agent.errors import AwsUnavailableError, PlatformError, RedisUnavailableError
+from worker_agent.durable_lane import Delivery, Postponement
+from worker_agent.engine_watch import EngineWatch
+from worker_agent.errors import AwsUnavailableError, EngineUnavailableError, PlatformError, RedisUnavailableError
 from worker_agent.execute import Executor
-from worker_agent.ledger import Ledger, UnknownInvocationError
+from worker_agent.ledger import Ledger, SupersededError, UnknownInvocationError
+from worker_agent.metrics import Metrics
 from worker_agent.redis_side import RedisSide
 from worker_agent.store import Store
 from worker_agent.tracing import Tracer
@@ -21,6 +23,11 @@ MAX_ATTEMPTS = 5
 MAX_LEDGER_ANSWER_BYTES = 200_000
 #: Pauses before the terminal record is tried again: running user code twice costs more than some waiting.
 SETTLE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+#: What waits for the engine comes back after the first of these, then twice that, up to the second; what a caller waits
+#: for comes back after the third, for another worker to take.
+FIRST_PAUSE_S = 2
+LONGEST_PAUSE_S = 60
+SYNC_PAUSE_S = 1
 
 
 class DrainedError(PlatformError):
@@ -30,33 +37,77 @@ class DrainedError(PlatformError):
 class Handler:
     """Handles Deliveries. `cancelled` is set when the agent is about to end runs itself."""
 
-    def __init__(self, ledger: Ledger, store: Store, redis_side: RedisSide, executor: Executor, tracer: Tracer) -> None:
+    def __init__(  # noqa: PLR0913  (one Delivery's way passes all of them)
+        self,
+        *,
+        ledger: Ledger,
+        store: Store,
+        redis_side: RedisSide,
+        executor: Executor,
+        engine: EngineWatch,
+        metrics: Metrics,
+        tracer: Tracer,
+    ) -> None:
         self._ledger = ledger
         self._store = store
         self._redis = redis_side
         self._executor = executor
+        self._engine = engine
+        self._metrics = metrics
         self._tracer = tracer
         self.cancelled = threading.Event()
 
-    def handle(self, delivery: Delivery) -> None:
-        """Run and settle it, or find it settled; raise when the Delivery must not be acknowledged."""
+    def handle(self, delivery: Delivery) -> Postponement | None:
+        """Run and settle it, or find it settled; give a Postponement when it must come again, with all its attempts.
+
+        What is raised means that the Delivery is to be given back, which costs it an attempt.
+        """
         invocation = decode(Invocation, delivery.body)
+        if self._should_wait(invocation, delivery):
+            return Postponement(invocation, _pause_s(invocation))
         try:
-            settled = self._ledger.claim(invocation.invocation_id, delivery.attempt)
-        except UnknownInvocationError as error:
-            log.warn("not_accepted", f"dropped: {error}", invocation_id=invocation.invocation_id)
-            return
+            self._carry(invocation, delivery)
+        except (UnknownInvocationError, SupersededError) as error:
+            log.warn("dropped", f"not run: {error}", invocation_id=invocation.invocation_id)
+        except EngineUnavailableError as error:
+            log.warn("postponed", str(error), invocation_id=invocation.invocation_id)
+            return Postponement(invocation, _pause_s(invocation))
+        return None
+
+    def _should_wait(self, invocation: Invocation, delivery: Delivery) -> bool:
+        """Tell, before there is a claim, whether it cannot start here and it is better to let it come again."""
+        if _is_over(invocation, delivery) or not self._is_stuck(invocation):
+            return False
+        return invocation.mode is Mode.ASYNC or self._engine.others_answer()
+
+    def _is_stuck(self, invocation: Invocation) -> bool:
+        return self._engine.is_down and not self._executor.can_start(invocation.version)
+
+    def _carry(self, invocation: Invocation, delivery: Delivery) -> None:
+        """Claim it, bring it to its end, and tell who waits for it."""
+        settled = self._ledger.claim(invocation.invocation_id, fence(invocation.hand_over, delivery.attempt))
         settlement = settled or self._settle(self._conclude(invocation, delivery))
         self._answer(invocation, settlement)
         self._note(invocation, settlement, repeated=settled is not None)
 
+    def hold(self, delivery: Delivery, until_us: int) -> None:
+        """Keep a Delivery's Invocation from every other attempt until then, whatever its lane does."""
+        self._ledger.hold(decode(Invocation, delivery.body).invocation_id, until_us)
+
     def _conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
-        """Run it, unless its time has passed or its attempts are used up."""
+        """Run it, unless its time has passed, its attempts are used up, or nobody can run it while its caller waits."""
         if delivery.attempt > MAX_ATTEMPTS:
             return _unexecuted(invocation, outcomes.abandoned(invocation, MAX_ATTEMPTS), delivery)
         if delivery.received_at_us > invocation.start_by_us:
             return _unexecuted(invocation, outcomes.expired(invocation, delivery.attempt), delivery)
-        settlement = self._execute(invocation, delivery)
+        if self._is_stuck(invocation):
+            return _unexecuted(invocation, outcomes.unstartable(invocation), delivery)
+        try:
+            settlement = self._execute(invocation, delivery)
+        except EngineUnavailableError:
+            if self._engine.look() or invocation.mode is Mode.ASYNC or self._engine.others_answer():
+                raise
+            return _unexecuted(invocation, outcomes.unstartable(invocation), delivery)
         self._tracer.record(invocation, settlement)
         return self._fit(settlement)
 
@@ -83,19 +134,20 @@ class Handler:
         won = _patiently(lambda: self._ledger.settle(settlement))
         if won:
             return settlement
-        standing = self._ledger.claim(settlement.invocation_id, settlement.attempt)
-        return standing or settlement
+        return self._ledger.standing(settlement.invocation_id) or settlement
 
     def _answer(self, invocation: Invocation, settlement: Settlement) -> None:
         if invocation.mode is not Mode.SYNC:
             return
         try:
-            self._redis.give_answer(settlement)
+            self._redis.settle(invocation, settlement)
         except RedisUnavailableError as error:
             # The record stands, and the caller was given its address when Redis failed on that side as well.
             log.warn("answer_not_given", str(error), invocation_id=invocation.invocation_id)
 
     def _note(self, invocation: Invocation, settlement: Settlement, *, repeated: bool) -> None:
+        if not repeated:
+            self._metrics.settled(settlement)
         log.note(
             "settled_before" if repeated else "settled",
             f"{invocation.version.function} {settlement.outcome.status}",
@@ -104,6 +156,19 @@ class Handler:
             attempt=settlement.attempt,
             run_us=settlement.usage.run_us if settlement.usage else None,
         )
+
+
+def _is_over(invocation: Invocation, delivery: Delivery) -> bool:
+    """Tell whether it is only to be settled, and not to be run."""
+    return delivery.attempt > MAX_ATTEMPTS or delivery.received_at_us > invocation.start_by_us
+
+
+def _pause_s(invocation: Invocation) -> int:
+    """Give how long it waits until it comes again: not much longer than it may wait at all."""
+    if invocation.mode is Mode.SYNC:
+        return SYNC_PAUSE_S
+    left_s = max(0, invocation.start_by_us - time.time_ns() // 1000) // 1_000_000 + 1
+    return min(FIRST_PAUSE_S << min(invocation.hand_over, 10), LONGEST_PAUSE_S, left_s)
 
 
 def _unexecuted(invocation: Invocation, outcome: Outcome, delivery: Delivery) -> Settlement:

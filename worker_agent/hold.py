@@ -93,6 +93,9 @@ class Hold:
             return None
 
     def _kill(self) -> None:
+        with contextlib.suppress(OSError):  # gone with all that was in it, or cgroup v1
+            if self.cgroup.kill():
+                return
         # The first process of a process namespace takes all others with it: one signal, and no race with forks. What
         # is frozen on cgroup v1 dies when it is thawed, and nothing of it runs before.
         with contextlib.suppress(ProcessLookupError):

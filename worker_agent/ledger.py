@@ -1,9 +1,10 @@
 """The ledger, as the worker sees it: DynamoDB; takes a claim, writes the one terminal record, never overwrites one."""
 
+import time
 from typing import Any
 
 from shared_lua import keys
-from shared_lua.contract import TERMINAL, Settlement, Status, decode, encode
+from shared_lua.contract import TERMINAL, Settlement, Status, decode, encode, hand_over_of
 from worker_agent.aws_errors import aws_call
 from worker_agent.errors import ClaimHeldError
 
@@ -11,9 +12,15 @@ _NAMES = {"#status": "status"}
 _OPEN = {":" + status: {"S": status} for status in sorted(set(Status) - TERMINAL)}
 _IS_OPEN = f"#status IN ({', '.join(_OPEN)})"
 
+_IS_FREE = "(attribute_not_exists(held_until_us) OR held_until_us <= :now)"
+
 
 class UnknownInvocationError(Exception):
     """There is no such row: the caller was told that its request was not accepted, so it must not run."""
+
+
+class SupersededError(Exception):
+    """The Invocation was put into the lane anew and that message is being worked on: this one is of no more use."""
 
 
 class Ledger:
@@ -23,24 +30,39 @@ class Ledger:
         self._dynamodb = dynamodb
         self._table = table
 
-    def claim(self, invocation_id: str, attempt: int) -> Settlement | None:
-        """Take the row for this attempt; give its Settlement when it is settled already, None when it may run.
+    def claim(self, invocation_id: str, fence: int) -> Settlement | None:
+        """Take the row for the Delivery of this fence; give its Settlement when it is settled, None when it may run.
 
-        The attempt is the fence: one as new or newer means that another worker has it (ClaimHeldError).
+        A row whose fence is as high or higher is another worker's (ClaimHeldError), and so is one with a lease in
+        force, whatever its fence; if it is of a later hand-over, this Delivery will never be wanted again
+        (SupersededError).
         """
-        values = {":running": {"S": Status.RUNNING}, ":attempt": {"N": str(attempt)}, **_OPEN}
+        now = {"N": str(time.time_ns() // 1000)}
+        values = {":running": {"S": Status.RUNNING}, ":attempt": {"N": str(fence)}, ":now": now, **_OPEN}
         won = self._update(
             invocation_id,
             "SET #status = :running, attempt = :attempt",
-            f"{_IS_OPEN} AND attempt < :attempt",
+            f"{_IS_OPEN} AND attempt < :attempt AND {_IS_FREE}",
             values,
         )
         if won:
             return None
         row = self._read(invocation_id)
-        if "settlement" in row:
-            return decode(Settlement, row["settlement"]["S"])
-        raise ClaimHeldError(f"attempt {row['attempt']['N']} is under way")
+        if settled := _settlement(row):
+            return settled
+        held = int(row["attempt"]["N"])
+        if hand_over_of(held) > hand_over_of(fence):
+            raise SupersededError(f"hand-over {hand_over_of(held)} of {invocation_id} is under way")
+        raise ClaimHeldError(f"a delivery with fence {held} is under way", _wait_s(row))
+
+    def hold(self, invocation_id: str, until_us: int) -> None:
+        """Keep an open row from every other attempt until then, by this host's clock, whatever its Delivery does."""
+        values = {":until": {"N": str(until_us)}, **_OPEN}
+        self._update(invocation_id, "SET held_until_us = :until", _IS_OPEN, values)
+
+    def standing(self, invocation_id: str) -> Settlement | None:
+        """Give the Settlement of a row, None while there is none; raise UnknownInvocationError without a row."""
+        return _settlement(self._read(invocation_id))
 
     def settle(self, settlement: Settlement) -> bool:
         """Write the terminal record; False when there is one already, which then stands."""
@@ -70,6 +92,16 @@ class Ledger:
             raise UnknownInvocationError(f"the ledger has no row of {invocation_id}")
         row: dict[str, Any] = answer["Item"]
         return row
+
+
+def _wait_s(row: dict[str, Any]) -> int | None:
+    """Give the whole seconds, rounded up, until a row's lease ends; None when none is in force."""
+    left_us = int(row["held_until_us"]["N"]) - time.time_ns() // 1000 if "held_until_us" in row else 0
+    return -(-left_us // 1_000_000) if left_us > 0 else None
+
+
+def _settlement(row: dict[str, Any]) -> Settlement | None:
+    return decode(Settlement, row["settlement"]["S"]) if "settlement" in row else None
 
 
 def _key(invocation_id: str) -> dict[str, dict[str, str]]:

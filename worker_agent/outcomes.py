@@ -37,6 +37,12 @@ def abandoned(invocation: Invocation, attempts: int) -> Outcome:
     return _unexecuted(Status.ABANDONED, "Hearth.PlatformError", invocation, message)
 
 
+def unstartable(invocation: Invocation) -> Outcome:
+    """Give the Outcome of an Invocation that somebody waits for and no worker can start a sandbox for."""
+    message = "no worker can start functions now, as the Docker Engine does not answer; nothing is charged"
+    return _unexecuted(Status.ABANDONED, "Hearth.EngineUnavailable", invocation, message)
+
+
 def _unexecuted(status: Status, error_type: str, invocation: Invocation, message: str) -> Outcome:
     payload = json.dumps({"errorType": error_type, "errorMessage": _sentence(invocation, message)})
     return Outcome(status=status, payload=payload, error_type=error_type, executed=False)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from shared_lua.contract import Version
+from shared_lua.contract import LATEST, Version
 from worker_agent.lifecycle import SlotEvent, SlotState, step
 from worker_agent.sandbox import Sandbox
 
@@ -93,6 +93,11 @@ class Pool:
             slot.move(SlotEvent.RETURN)
             slot.uses += 1
             slot.value = self._floor + lease.sandbox.started.start_us * slot.uses / lease.sandbox.version.memory_mb
+
+    def is_warm(self, version: Version) -> bool:
+        """Tell whether a Lease of this Version would find a sandbox, if it came now."""
+        with self._lock:
+            return any(_key(slot.version) == _key(version) for slot in self._idle())
 
     def provision(self, version: Version, seats: int) -> None:
         """Keep up to `seats` sandboxes of a Version from being ended to make room; 0 ends that."""
@@ -205,6 +210,10 @@ def _key(version: Version | None) -> Key | None:
 
 
 def _is_superseded(old: Version | None, new: Version) -> bool:
-    """Tell whether `new` took the place of `old`: of a function's unpublished code there is only the latest."""
-    same = old is not None and (old.tenant, old.function) == (new.tenant, new.function)
-    return same and _key(old) != _key(new)
+    """Tell whether `new` took the place of `old`: of a function's unpublished code there is only the latest.
+
+    Published versions stand beside each other, as an alias may send its calls to two of them.
+    """
+    if old is None or (old.tenant, old.function) != (new.tenant, new.function):
+        return False
+    return old.number == new.number == LATEST and _key(old) != _key(new)

@@ -1,10 +1,11 @@
-"""Tells controllers that this worker is there and whether it can start functions; never what it runs.
+"""Tells the other workers whether this one can start functions, and hears it of them; never what it runs.
 
-A caller who waits should hear at once that no worker can help it, instead of waiting in vain. The word expires by
-itself, so a worker that dies is forgotten; and a fleet scaled to nothing says nothing, which is not being unable.
+A worker that cannot start a function leaves it to one that can; where none can, the caller should hear so at once,
+instead of waiting in vain. The word expires by itself, so a worker that dies is forgotten.
 """
 
 import contextlib
+import secrets
 import threading
 
 from worker_agent.errors import RedisUnavailableError
@@ -16,10 +17,14 @@ FOR_MS = 6_000
 
 
 class Presence:
-    """The word of one worker, repeated while it lives. Until it is told otherwise it is able."""
+    """The word of one worker that runs `concurrency` Invocations at once, repeated while it lives.
 
-    def __init__(self, redis_side: RedisSide) -> None:
+    Until it is told otherwise it is able. The admission lets no more callers wait than such workers can serve soon.
+    """
+
+    def __init__(self, redis_side: RedisSide, concurrency: int) -> None:
         self._redis = redis_side
+        self._worker = f"{secrets.token_hex(8)}|{concurrency}"
         self._able = True
         self._changed = threading.Event()
         self._stopping = False
@@ -30,10 +35,12 @@ class Presence:
         self._thread.start()
 
     def stop(self) -> None:
-        """Tell nothing more; the last word expires."""
+        """Take the word back, and tell nothing more."""
         self._stopping = True
         self._changed.set()
         self._thread.join()
+        self._able = False
+        self._tell()
 
     def set_able(self, able: bool) -> None:
         """Change the word, and tell it at once."""
@@ -41,9 +48,16 @@ class Presence:
             self._able = able
             self._changed.set()
 
+    def others_are_able(self) -> bool:
+        """Tell whether another worker says that it can start functions; raise RedisUnavailableError."""
+        return bool(self._redis.able() - {self._worker})
+
     def _repeat(self) -> None:
         while not self._stopping:
             self._changed.clear()
-            with contextlib.suppress(RedisUnavailableError):  # controllers miss it too, and refuse for that reason
-                self._redis.announce(able=self._able, for_ms=FOR_MS)
+            self._tell()
             self._changed.wait(EVERY_S)
+
+    def _tell(self) -> None:
+        with contextlib.suppress(RedisUnavailableError):  # without Redis nobody can hear it either
+            self._redis.announce(self._worker, able=self._able, for_ms=FOR_MS)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Settlement, encode
+from shared_lua.contract import Invocation, Mode, Settlement, encode
 from shared_lua.scripts import Scripts
 from worker_agent.errors import RedisUnavailableError
 
@@ -21,15 +22,36 @@ class RedisSide:
         self._client = client
         self._scripts = Scripts(client)
 
-    def give_answer(self, settlement: Settlement) -> None:
-        """Give the answer to whoever waits for it, once; raise RedisUnavailableError."""
+    def settle(self, invocation: Invocation, settlement: Settlement) -> None:
+        """Free the Invocation's seats and give whoever waits its answer, once; raise RedisUnavailableError."""
+        answer = encode(settlement) if invocation.mode is Mode.SYNC else ""
+        version = invocation.version
         with _our_errors():
-            self._scripts.settle(settlement.invocation_id, encode(settlement), KEEP_MS)
+            self._scripts.settle(invocation.invocation_id, version.tenant, version.function, answer, KEEP_MS)
 
-    def announce(self, *, able: bool, for_ms: int) -> None:
-        """Tell controllers, for a while, whether this worker can start functions; raise RedisUnavailableError."""
+    def announce(self, worker: str, *, able: bool, for_ms: int) -> None:
+        """Tell for a while that this worker can start functions, or take that back; raise RedisUnavailableError."""
         with _our_errors():
-            self._client.set(keys.workers_able() if able else keys.workers_unable(), "1", px=for_ms)
+            if not able:
+                self._client.zrem(keys.workers(), worker)
+                return
+            now_ms = self._now_ms()
+            with self._client.pipeline() as together:
+                together.zadd(keys.workers(), {worker: now_ms + for_ms})
+                together.zremrangebyscore(keys.workers(), "-inf", now_ms)
+                together.pexpire(keys.workers(), for_ms)
+                together.execute()
+
+    def able(self) -> set[str]:
+        """Give the workers that say that they can start functions; raise RedisUnavailableError."""
+        with _our_errors():
+            found = cast(list[bytes], self._client.zrangebyscore(keys.workers(), self._now_ms(), "+inf"))
+        return {worker.decode() for worker in found}
+
+    def _now_ms(self) -> int:
+        """Give Redis's own time: workers' clocks differ."""
+        seconds, micros = self._client.time()
+        return seconds * 1000 + micros // 1000
 
 
 @contextmanager

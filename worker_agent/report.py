@@ -11,7 +11,7 @@ def framed(log: str, invocation: Invocation, usage: Usage, charge: Charge) -> st
     name = f"RequestId: {invocation.invocation_id}"
     body = log if not log or log.endswith("\n") else log + "\n"
     return (
-        f"START {name} Version: $LATEST\n{body}END {name}\n"
+        f"START {name} Version: {invocation.version.number}\n{body}END {name}\n"
         f"{report_line(invocation, usage, charge)}\n{figures_line(invocation, usage, charge)}\n"
     )
 

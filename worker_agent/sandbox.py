@@ -1,5 +1,6 @@
 """What a sandbox is to the worker, whatever makes it; never how it is made."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,8 +67,11 @@ class Stem(Protocol):
     def alive(self) -> bool:
         """Tell whether it can still become something."""
 
-    def become(self, version: Version, code: bytes) -> Sandbox:
-        """Become a Version, ready for work; StartFailed when the function cannot start. Only once."""
+    def become(self, version: Version, code: bytes, layers: Sequence[bytes] = ()) -> Sandbox:
+        """Become a Version, ready for work; StartFailed when the function cannot start. Only once.
+
+        `layers` are the zips of the Version's layers, in their order.
+        """
 
     def destroy(self, reason: str) -> None:
         """End and remove it; never raises."""

@@ -5,7 +5,7 @@ background, one at a time: a start costs some 0.1 s of a core, which running fun
 """
 
 import threading
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 
 from worker_agent.errors import PlatformError
@@ -20,9 +20,9 @@ class Stems:
     """Ready Stems by runtime. `wanted` says how many of each to keep."""
 
     def __init__(self, sandboxes: Sandboxes, wanted: Mapping[str, int]) -> None:
-        self.missed = 0  #: takers that found none ready
         self._sandboxes = sandboxes
         self._wanted = wanted
+        self._given: Counter[tuple[str, bool]] = Counter()
         self._ready: defaultdict[str, deque[Stem]] = defaultdict(deque)
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -38,16 +38,29 @@ class Stems:
         """Give a Stem that is the taker's from now on; raise PlatformError when none is ready and none can be made."""
         stem = self._take_ready(runtime)
         self._wake.set()
-        if stem is None:
-            with self._lock:
-                self.missed += 1
-            stem = self._sandboxes.make_stem(runtime)
-        return stem
+        with self._lock:
+            self._given[runtime, stem is not None] += 1
+        return stem or self._sandboxes.make_stem(runtime)
+
+    @property
+    def missed(self) -> int:
+        """How many takers found none ready."""
+        return sum(count for (_, was_ready), count in self.takers().items() if not was_ready)
+
+    def takers(self) -> dict[tuple[str, bool], int]:
+        """Give how many takers there were, by runtime and by whether one was ready."""
+        with self._lock:
+            return dict(self._given)
 
     def count(self) -> dict[str, int]:
         """Give how many are ready, by runtime."""
         with self._lock:
             return {runtime: len(ready) for runtime, ready in self._ready.items()}
+
+    def has(self, runtime: str) -> bool:
+        """Tell whether one is ready."""
+        with self._lock:
+            return bool(self._ready[runtime])
 
     def stop(self) -> None:
         """Keep none any more: end those that are ready."""

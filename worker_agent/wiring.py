@@ -7,16 +7,21 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from shared_lua.contract import MIB
 from worker_agent import engine, redis_side, tracing
 from worker_agent.agent import Agent
 from worker_agent.cgroup import find_layout
+from worker_agent.code_cache import CodeCache
 from worker_agent.config import Settings
 from worker_agent.docker_sandbox import DockerSandboxes, Limits
 from worker_agent.durable_lane import DurableLane, Keeper
+from worker_agent.engine_watch import EngineWatch
 from worker_agent.execute import Executor
 from worker_agent.handle import Handler
 from worker_agent.images import offered
 from worker_agent.ledger import Ledger
+from worker_agent.lifecycle import SlotState
+from worker_agent.metrics import Metrics, Sources
 from worker_agent.ownership import Owner
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
@@ -27,31 +32,46 @@ from worker_agent.store import Store
 def build(environ: Mapping[str, str]) -> Agent:
     """Give an agent that is ready to run; raise ConfigError or UnknownLayoutError when it never could."""
     settings = Settings.from_env(environ)
-    sandboxes = build_sandboxes(engine.Engine(engine.connect()), settings.stack)
+    docker = engine.Engine(engine.connect(), engine.connect(engine.PING_TIMEOUT_S))
+    sandboxes = build_sandboxes(docker, settings.stack)
     aws = _aws_clients(settings)
     lane = DurableLane(aws("sqs"), settings.queue_url, settings.visibility_s, settings.poll_s)
     redis = redis_side.RedisSide(redis_side.connect(settings.redis_url))
     store = Store(aws("s3"), settings.bucket)
+    cache = CodeCache(store.code, settings.code_cache_mb * MIB)
     pool = Pool(settings.slots, settings.pool_memory_mb)
     stems = Stems(sandboxes, dict.fromkeys(offered(), settings.stems))
+    metrics = Metrics(Sources(stems.count, stems.takers, lambda: _by_name(pool.count()), lambda: docker.calls))
+    if settings.metrics_port:
+        metrics.serve(settings.metrics_port)
+    presence = Presence(redis, settings.concurrency)
+    watch = EngineWatch(sandboxes, presence)
     handler = Handler(
         ledger=Ledger(aws("dynamodb"), settings.invocations_table),
         store=store,
         redis_side=redis,
-        executor=Executor(pool, stems, store.code, settings.prices),
+        executor=Executor(pool, stems, cache.code, settings.prices),
+        engine=watch,
+        metrics=metrics,
         tracer=tracing.build(environ),
     )
     return Agent(
         lane=lane,
-        keeper=Keeper(lane, settings.visibility_s),
-        presence=Presence(redis),
+        keeper=Keeper(lane, settings.visibility_s, handler.hold),
+        presence=presence,
+        engine=watch,
         handler=handler,
+        metrics=metrics,
         sandboxes=sandboxes,
         pool=pool,
         stems=stems,
         concurrency=settings.concurrency,
         drain_s=settings.drain_s,
     )
+
+
+def _by_name(count: Mapping[SlotState, int]) -> dict[str, int]:
+    return {state.value: number for state, number in count.items()}
 
 
 def build_sandboxes(on: engine.Engine, stack: str) -> DockerSandboxes:

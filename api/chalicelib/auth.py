@@ -1,67 +1,129 @@
 """Answers who is calling, from an API key or a signature; never what the caller may do."""
 
 import hmac
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 from chalicelib import keyring, sigv4
+from chalicelib.callers import Caller
 from chalicelib.calls import Call
+from chalicelib.credentials import Kind
 from chalicelib.errors import (
     IncompleteSignatureError,
     InvalidSignatureError,
     MissingCredentialsError,
+    SessionTokenError,
     UnknownAccessKeyError,
     WrongApiKeyError,
 )
-
-API_KEY = "api_key"
-ACCESS_KEY = "access_key"
+from chalicelib.seal import BrokenSealError, Seal
 
 #: How far a signature's date may be from now. A captured request is of use for no longer than this.
 MAX_SKEW_S = 300
 
+logger = logging.getLogger("hearth")
 
-class Credentials(Protocol):
-    """Where credentials are looked up."""
 
-    def tenant_of(self, credential_id: str, kind: str) -> str | None:
-        """Give the tenant that a credential of this kind belongs to, None when there is none."""
+class Callers(Protocol):
+    """Where callers are remembered and looked up."""
+
+    def remembered(self, credential_id: str, kind: str) -> Caller | None:
+        """Give the caller if it is remembered; asks nobody."""
+
+    def look_up(self, credential_id: str, kind: str) -> Caller | None:
+        """Give the caller from the tables, None when there is none; raise UnavailableError."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who a call says it is from. Nothing of it is proven yet."""
+
+    credential_id: str
+    kind: Kind
+    signed: sigv4.Signed | None = None
+
+
+def claim_of(call: Call) -> Claim:
+    """Give what the call claims; raise MissingCredentialsError, IncompleteSignatureError or SessionTokenError."""
+    if api_key := call.header("x-api-key"):
+        kind = Kind.ADMIN_KEY if api_key.startswith(keyring.ADMIN_PREFIX) else Kind.API_KEY
+        return Claim(keyring.hash_of(api_key), kind)
+    if authorization := call.header("authorization"):
+        if "x-amz-security-token" in call.headers:
+            raise SessionTokenError
+        signed = sigv4.parse(call, authorization)
+        return Claim(signed.access_key_id, Kind.ACCESS_KEY, signed)
+    if sigv4.is_presigned(call):
+        raise IncompleteSignatureError("A signature in the query is not taken: sign in the Authorization header")
+    raise MissingCredentialsError
 
 
 class Authenticator:
-    """Knows tenants by their keys. `now_s` gives seconds since the Unix epoch."""
+    """Knows callers by their keys. `now_s` gives seconds since the Unix epoch.
 
-    def __init__(self, credentials: Credentials, seed: str, region: str, now_s: Callable[[], float]) -> None:
-        self._credentials = credentials
-        self._seed = seed
+    The steps can be taken one by one: `claim` and `remembered` and `verify` ask nobody, `look_up` reads the tables.
+    """
+
+    def __init__(self, callers: Callers, seal: Seal, region: str, now_s: Callable[[], float]) -> None:
+        self._callers = callers
+        self._seal = seal
         self._region = region
         self._now_s = now_s
 
-    def tenant_of(self, call: Call) -> str:
-        """Give the tenant that this call proves to be from; raise one of the UnauthenticatedError errors."""
-        if api_key := call.header("x-api-key"):
-            return self._by_api_key(api_key)
-        if authorization := call.header("authorization"):
-            return self._by_signature(call, authorization)
-        raise MissingCredentialsError
+    def caller_of(self, call: Call) -> Caller:
+        """Give who this call proves to be from; raise an UnauthenticatedError error or UnavailableError."""
+        claim = self.claim(call)
+        caller = self.remembered(claim) or self.look_up(claim)
+        self.verify(call, claim, caller)
+        return caller
 
-    def _by_api_key(self, api_key: str) -> str:
-        tenant = self._credentials.tenant_of(keyring.hash_of(api_key), API_KEY)
-        if tenant is None:
-            raise WrongApiKeyError
-        return tenant
+    def claim(self, call: Call) -> Claim:
+        """Give who the call says it is from; raise an UnauthenticatedError error when it cannot be true anyhow."""
+        claim = claim_of(call)
+        if claim.signed:
+            self._check_scope(claim.signed)
+        return claim
 
-    def _by_signature(self, call: Call, authorization: str) -> str:
-        signed = sigv4.parse(call, authorization)
-        self._check_scope(signed)
-        tenant = self._credentials.tenant_of(signed.access_key_id, ACCESS_KEY)
-        if tenant is None:
-            raise UnknownAccessKeyError
-        expected = sigv4.signature(call, signed, keyring.secret_of(self._seed, signed.access_key_id))
-        if not sigv4.body_is_as_declared(call) or not hmac.compare_digest(expected, signed.signature):
+    def remembered(self, claim: Claim) -> Caller | None:
+        """Give the caller if it is remembered."""
+        return self._callers.remembered(claim.credential_id, claim.kind)
+
+    def look_up(self, claim: Claim) -> Caller:
+        """Give the caller from the tables; raise WrongApiKeyError, UnknownAccessKeyError or UnavailableError."""
+        caller = self._callers.look_up(claim.credential_id, claim.kind)
+        if caller is None:
+            raise UnknownAccessKeyError if claim.signed else WrongApiKeyError
+        return caller
+
+    def verify(self, call: Call, claim: Claim, caller: Caller) -> None:
+        """Raise an UnauthenticatedError error unless the call is signed by the caller. An API key proves itself."""
+        if claim.signed is None:
+            return
+        if not sigv4.body_is_as_declared(call):
+            raise InvalidSignatureError(
+                "x-amz-content-sha256 is not the SHA-256 of the body: UNSIGNED-PAYLOAD and streams are not taken"
+            )
+        if not _is_one_of(claim.signed.signature, sigv4.signatures(call, claim.signed, self._secret(caller))):
             raise InvalidSignatureError
-        return tenant
+
+    def _secret(self, caller: Caller) -> str:
+        credential = caller.credential
+        try:
+            return self._seal.open(credential.sealed, credential.tenant, credential.credential_id)
+        except BrokenSealError:
+            logger.error(  # noqa: TRY400  the seal is broken whatever the stack
+                "The stored secret of an access key does not decrypt: another HEARTH_SECRET_SEED sealed it, or its row"
+                " was changed. The key is refused until it is revoked and made anew",
+                extra={
+                    "action": "broken_seal",
+                    "access_key_id": credential.credential_id,
+                    "tenant": credential.tenant,
+                },
+            )
+            raise UnknownAccessKeyError from None
 
     def _check_scope(self, signed: sigv4.Signed) -> None:
         if (signed.region, signed.service) != (self._region, sigv4.SERVICE):
@@ -74,3 +136,8 @@ class Authenticator:
             raise InvalidSignatureError(
                 f"Signature expired: {signed.timestamp} is more than {MAX_SKEW_S} seconds off. Set your clock."
             )
+
+
+def _is_one_of(given: str, expected: list[str]) -> bool:
+    """Compare with each in constant time, and with all of them."""
+    return sum(hmac.compare_digest(given, one) for one in expected) > 0

@@ -48,8 +48,14 @@ def from_event(event: Mapping[str, Any], body: bytes) -> Call:
         method=context["httpMethod"],
         path=context["path"],
         query=tuple((name, value) for name, values in query.items() for value in values),
-        headers={name.lower(): value for name, value in (event["headers"] or {}).items()},
+        headers={name.lower(): ",".join(values) for name, values in _headers(event).items()},
         body=body,
         source_ip=context["identity"]["sourceIp"],
         request_id=context.get("requestId") or str(uuid.uuid4()),
     )
+
+
+def _headers(event: Mapping[str, Any]) -> Mapping[str, list[str]]:
+    """Give every value of each header: one sent twice is signed twice, and counts as both here too."""
+    single = {name: [value] for name, value in (event["headers"] or {}).items()}
+    return single | (event.get("multiValueHeaders") or {})

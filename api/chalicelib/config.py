@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: A shorter seed could be searched for; every access key's secret hangs on it.
+#: HEARTH_SECRET_SEED is the master secret: from it comes the key that encrypts the secrets of access keys where they
+#: are stored. A shorter one could be searched for by who has read the table; another one makes them all unreadable.
 MIN_SEED_CHARS = 32
 
 REQUIRED = (
@@ -25,6 +26,10 @@ NUMBERS = {
     "HEARTH_TENANT_BURST": 1000,
     "HEARTH_ADDRESS_RATE_PER_S": 500,
     "HEARTH_ADDRESS_BURST": 1000,
+    "HEARTH_TENANT_CONCURRENCY": 100,
+    "HEARTH_WAITING": 16,
+    "HEARTH_OUTAGE_RATE_PER_S": 5,
+    "HEARTH_OUTAGE_BURST": 20,
     "HEARTH_SYNC_WAIT_S": 25,
     "HEARTH_SYNC_QUEUE_S": 60,
     "HEARTH_ASYNC_QUEUE_S": 21_600,
@@ -52,6 +57,11 @@ class Settings:
     tenant_burst: int
     address_rate_per_s: int
     address_burst: int
+    tenant_concurrency: int  #: Invocations of one tenant that somebody waits for, and that run, at once
+    waiting: int  #: Invocations that may wait behind those that the fleet runs at once, while somebody waits
+    outage_rate_per_s: int  #: what one process of the controller accepts without Redis, of what nobody waits for
+    outage_burst: int
+    accepts_without_redis: bool
     sync_wait_s: int  #: how long a synchronous call is held before it turns into a 202
     sync_queue_s: int  #: how long a synchronous Invocation may wait for its start
     async_queue_s: int  #: the same for an asynchronous one
@@ -67,7 +77,11 @@ class Settings:
             raise SettingsError(f"HEARTH_SECRET_SEED must have {MIN_SEED_CHARS} characters or more")
         values: dict[str, Any] = {_field(name): environ[name] for name in REQUIRED}
         values |= {_field(name): _number(environ, name, default) for name, default in NUMBERS.items()}
-        return cls(**values, xray_address=environ.get("AWS_XRAY_DAEMON_ADDRESS") or None)
+        return cls(
+            **values,
+            accepts_without_redis=_flag(environ, "HEARTH_ACCEPT_WITHOUT_REDIS", "yes"),
+            xray_address=environ.get("AWS_XRAY_DAEMON_ADDRESS") or None,
+        )
 
 
 def _field(name: str) -> str:
@@ -79,3 +93,10 @@ def _number(environ: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise SettingsError(f"{name} must be a whole number of 1 or more, not {text!r}")
     return int(text)
+
+
+def _flag(environ: Mapping[str, str], name: str, default: str) -> bool:
+    text = environ.get(name) or default
+    if text not in ("yes", "no"):
+        raise SettingsError(f"{name} must be yes or no, not {text!r}")
+    return text == "yes"

@@ -1,68 +1,103 @@
-"""The Credentials table in DynamoDB, with a short memory; never sees a secret."""
+"""The Credentials table in DynamoDB: whose a key is, by its id; never sees a secret that is not hashed or sealed."""
 
-from collections.abc import Callable, Mapping
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from chalicelib.aws_errors import needing
+from chalicelib.parts import Act
 from shared_lua import keys
 
 PART = "The table of credentials (DynamoDB)"
 
-#: How long a credential is believed without looking again, hence how long a revoked one may still work.
-REMEMBER_S = 30.0
 
-#: Beyond this many the memory starts afresh: it is there for the busy few.
-MAX_REMEMBERED = 10_000
+class Kind(StrEnum):
+    """What a credential is."""
+
+    API_KEY = "api_key"
+    ACCESS_KEY = "access_key"
+    ADMIN_KEY = "admin_key"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Credential:
+    """One key as it is stored."""
+
+    credential_id: str  #: of an API key and an admin key its hash, of an access key its id
+    kind: Kind
+    tenant: str
+    sealed: bytes = b""  #: of an access key its secret, encrypted
+    ends_s: int | None = None  #: Unix seconds from which it counts no more; None = never
+
+
+@dataclass(frozen=True)
 class CredentialTable:
-    """Credentials by their id. Only what was found is remembered: a key just made must work at once."""
+    """Credentials by their id. Writes are acts for one transaction, which lists a key and stores it, or neither."""
 
-    def __init__(self, dynamodb: Any, table: str, monotonic_s: Callable[[], float]) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
-        self._monotonic_s = monotonic_s
-        self._remembered: dict[tuple[str, str], tuple[str, float]] = {}
+    dynamodb: Any
+    table: str
 
-    def tenant_of(self, credential_id: str, kind: str) -> str | None:
-        """Give the tenant that a credential of this kind belongs to, None without one; raise UnavailableError."""
-        tenant, until_s = self._remembered.get((credential_id, kind), ("", 0.0))
-        if self._monotonic_s() < until_s:
-            return tenant
-        found = self._look_up(credential_id, kind)
-        if found is not None:
-            if len(self._remembered) >= MAX_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[credential_id, kind] = (found, self._monotonic_s() + REMEMBER_S)
-        return found
-
-    def add(self, tenant: str, kinds: Mapping[str, str], created_s: int) -> None:
-        """Store credentials, id to kind, all of them or none; raise UnavailableError."""
-        puts = [
-            {"Put": {"TableName": self._table, "Item": _item(tenant, credential_id, kind, created_s)}}
-            for credential_id, kind in kinds.items()
-        ]
+    def find(self, credential_id: str) -> Credential | None:
+        """Give the credential, None when there is none; raise UnavailableError."""
         with needing(PART):
-            self._dynamodb.transact_write_items(TransactItems=puts)
+            answer = self.dynamodb.get_item(TableName=self.table, Key=_key(credential_id), ConsistentRead=True)
+        return _credential(answer["Item"]) if "Item" in answer else None
+
+    def adding(self, credential: Credential) -> Act:
+        """Give the act of storing a credential that must not exist yet."""
+        condition = "attribute_not_exists(credential_id)"
+        return {"Put": {"TableName": self.table, "Item": _item(credential), "ConditionExpression": condition}}
+
+    def ending(self, credential_id: str, ends_s: int) -> Act:
+        """Give the act of setting the end of a credential that must be there and have none yet."""
+        return {
+            "Update": {
+                "TableName": self.table,
+                "Key": _key(credential_id),
+                "UpdateExpression": "SET expires_s = :ends",
+                "ConditionExpression": "attribute_exists(credential_id) AND attribute_not_exists(expires_s)",
+                "ExpressionAttributeValues": {":ends": {"N": str(ends_s)}},
+            }
+        }
+
+    def removing(self, credential_id: str) -> Act:
+        """Give the act of forgetting a credential, if it is there."""
+        return {"Delete": {"TableName": self.table, "Key": _key(credential_id)}}
 
     def check(self) -> None:
         """Raise UnavailableError unless the table answers."""
-        self._look_up("-", "-")
-
-    def _look_up(self, credential_id: str, kind: str) -> str | None:
-        key = {"credential_id": {"S": keys.credential_row(credential_id)["credential_id"]}}
-        with needing(PART):
-            item = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        if item is None or item["kind"]["S"] != kind:
-            return None
-        tenant: str = item["tenant"]["S"]
-        return tenant
+        self.find("-")
 
 
-def _item(tenant: str, credential_id: str, kind: str, created_s: int) -> dict[str, dict[str, str]]:
+def _key(credential_id: str) -> dict[str, dict[str, str]]:
+    return {name: {"S": value} for name, value in keys.credential_row(credential_id).items()}
+
+
+def _item(credential: Credential) -> dict[str, dict[str, str]]:
     return {
-        **{name: {"S": value} for name, value in keys.credential_row(credential_id).items()},
-        "tenant": {"S": tenant},
-        "kind": {"S": kind},
-        "created_s": {"N": str(created_s)},
+        **_key(credential.credential_id),
+        "tenant": {"S": credential.tenant},
+        "kind": {"S": credential.kind.value},
+        "sealed": {"S": base64.b64encode(credential.sealed).decode()},
+        **({"expires_s": {"N": str(credential.ends_s)}} if credential.ends_s is not None else {}),
     }
+
+
+def _credential(item: Mapping[str, dict[str, str]]) -> Credential:
+    return Credential(
+        credential_id=item["credential_id"]["S"],
+        kind=Kind(item["kind"]["S"]),
+        tenant=item["tenant"]["S"],
+        sealed=_bytes(item.get("sealed", {"S": ""})["S"]),
+        ends_s=int(item["expires_s"]["N"]) if "expires_s" in item else None,
+    )
+
+
+def _bytes(text: str) -> bytes:
+    """What is no base64 any more is no sealed secret either: nothing, then, and the seal says so."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""

@@ -2,7 +2,16 @@
 
 from typing import ClassVar
 
-from shared_lua.scripts import Verdict
+from shared_lua.scripts import Verdict, Word
+
+#: Lambda's name for each kind of refusal.
+REASONS = {
+    Word.ADDRESS: "CallerRateLimitExceeded",
+    Word.TENANT: "CallerRateLimitExceeded",
+    Word.FUNCTION: "ReservedFunctionConcurrentInvocationLimitExceeded",
+    Word.CONCURRENCY: "ConcurrentInvocationLimitExceeded",
+    Word.FLEET: "ConcurrentInvocationLimitExceeded",
+}
 
 
 class HearthError(Exception):
@@ -109,6 +118,24 @@ class InvalidSignatureError(UnauthenticatedError):
     error_type = "InvalidSignatureException"
 
 
+class SessionTokenError(UnauthenticatedError):
+    """The security token included in the request is invalid: Hearth gives none. Send no X-Amz-Security-Token."""
+
+    error_type = "UnrecognizedClientException"
+
+
+class NotAdminError(UnauthenticatedError):
+    """Only the admin key may do this."""
+
+    error_type = "AccessDeniedException"
+
+
+class AdminOnlyError(UnauthenticatedError):
+    """The admin key manages tenants and has no functions: use a tenant's own key here."""
+
+    error_type = "AccessDeniedException"
+
+
 class TooManyRequestsError(HearthError):
     """Too Many Requests"""
 
@@ -130,7 +157,7 @@ class TooManyRequestsError(HearthError):
 
     def fields(self) -> dict[str, str]:
         """Lambda's name for this kind of refusal."""
-        return {"Reason": "CallerRateLimitExceeded"}
+        return {"Reason": REASONS[self._verdict.word]}
 
 
 class NotOfferedError(HearthError):

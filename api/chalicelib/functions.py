@@ -3,7 +3,8 @@
 import dataclasses
 import hashlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from chalicelib import limits, zip_gate
@@ -17,10 +18,18 @@ from chalicelib.registry import Page, Registry
 class Functions:
     """The use-cases. A refused one leaves nothing behind: all checks come before the first write."""
 
-    def __init__(self, registry: Registry, code_store: CodeStore, home: Home, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        code_store: CodeStore,
+        home: Home,
+        changed: Callable[[str, str], None],
+        now_us: Callable[[], int],
+    ) -> None:
         self._registry = registry
         self._code_store = code_store
         self._home = home
+        self._changed = changed
         self._now_us = now_us
 
     def create(self, tenant: str, configuration: Configuration, data: bytes) -> Function:
@@ -30,7 +39,8 @@ class Functions:
             raise ConflictError(f"Function already exist: {configuration.name}")
         function = self._function(tenant, configuration, code)
         self._code_store.put(code.sha256, data)
-        self._registry.add(function)
+        with self._changing(tenant, configuration.name):
+            self._registry.add(function)
         return function
 
     def put(self, tenant: str, name: str, named: Mapping[str, Any], data: bytes) -> tuple[Function, bool]:
@@ -66,8 +76,9 @@ class Functions:
 
     def delete(self, tenant: str, name: str) -> None:
         """Forget a function; raise NotFoundError. Its zip stays: others may have the same, and work may wait."""
-        if not self._registry.remove(tenant, name):
-            raise self._not_found(tenant, name)
+        with self._changing(tenant, name):
+            if not self._registry.remove(tenant, name):
+                raise self._not_found(tenant, name)
 
     def code_link(self, function: Function) -> str:
         """Give an address from which the function's zip can be fetched for a while."""
@@ -77,8 +88,20 @@ class Functions:
         code = _checked_code(data, configuration.handler, configuration.runtime)
         function = self._function(current.version.tenant, configuration, code)
         self._code_store.put(code.sha256, data)
-        self._registry.replace(function, current.revision)
+        with self._changing(current.version.tenant, configuration.name):
+            self._registry.replace(function, current.revision)
         return function
+
+    @contextmanager
+    def _changing(self, tenant: str, name: str) -> Iterator[None]:
+        """Have nobody go on what is remembered of a function.
+
+        Told before the write, so that nothing is written when it cannot be told; and after it, so that what was read
+        meanwhile does not count either.
+        """
+        self._changed(tenant, name)
+        yield
+        self._changed(tenant, name)
 
     def _function(self, tenant: str, configuration: Configuration, code: Code) -> Function:
         return Function(

@@ -1,21 +1,22 @@
 """From a call to an Invocation on a lane, and back from its answer; never runs user code."""
 
 import json
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib import limits
+from chalicelib.admission import Admission, Admitted, Wanted
 from chalicelib.advice import Advice, Run, advise
 from chalicelib.config import Settings
 from chalicelib.durable_lane import DurableLane
+from chalicelib.entrance import Visitor
 from chalicelib.errors import NotFoundError, UnavailableError, UnservedError
 from chalicelib.functions import Functions
 from chalicelib.ledger import Ledger, Row
 from chalicelib.payload_store import PayloadStore
 from chalicelib.redis_gate import RedisGate
 from chalicelib.tracing import Tracing
-from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status, Version
+from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status
 
 #: An event that takes more than this in its message, where quotes are escaped, goes through S3 instead.
 MAX_QUEUED_BYTES = 128 * 1024
@@ -30,6 +31,7 @@ class Wish:
     function: str
     event: bytes
     mode: Mode
+    qualifier: str | None = None
     client_context: str | None = None
 
 
@@ -46,6 +48,7 @@ class Invocations:
     """The use-cases. Nothing is stored nor queued for a wish that is refused."""
 
     functions: Functions
+    admission: Admission
     ledger: Ledger
     payloads: PayloadStore
     lane: DurableLane
@@ -54,21 +57,19 @@ class Invocations:
     settings: Settings
     now_us: Callable[[], int]
 
-    def check(self, tenant: str, wish: Wish) -> None:
+    def check(self, visitor: Visitor, wish: Wish) -> None:
         """Raise what `invoke` would raise, and run nothing."""
         limits.event_text(wish.event)
-        self.functions.get(tenant, wish.function)
+        self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, Mode.ASYNC))
 
-    def invoke(self, tenant: str, wish: Wish) -> Reply:
+    def invoke(self, visitor: Visitor, wish: Wish) -> Reply:
         """Hand the wish to a worker and, when synchronous, wait for its outcome.
 
         Raises what is wrong with the wish, UnavailableError, and UnservedError when the platform gave it up.
         """
         event = limits.event_text(wish.event)
-        version = self.functions.get(tenant, wish.function).version
-        if wish.mode is Mode.SYNC and self.answers.workers_are_unable():
-            raise UnservedError("No worker can start functions now: their Docker Engine does not answer")
-        invocation = self._mint(version, wish, event)
+        admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, wish.mode))
+        invocation = self._mint(admitted, wish, event)
         with self.tracing.subsegment("queue"):
             self._send(invocation, event)
         outcome = self._wait(invocation.invocation_id) if wish.mode is Mode.SYNC else None
@@ -95,12 +96,13 @@ class Invocations:
         outcome = settlement.outcome
         return outcome.payload if outcome.payload is not None else self.payloads.result(settlement.invocation_id)
 
-    def _mint(self, version: Version, wish: Wish, event: str) -> Invocation:
+    def _mint(self, admitted: Admitted, wish: Wish, event: str) -> Invocation:
+        version = admitted.function.version
         now_us = self.now_us()
         queue_s = self.settings.sync_queue_s if wish.mode is Mode.SYNC else self.settings.async_queue_s
         small = len(json.dumps(event, ensure_ascii=False).encode()) <= MAX_QUEUED_BYTES
         return Invocation(
-            invocation_id=str(uuid.uuid4()),
+            invocation_id=admitted.invocation_id,
             version=version,
             mode=wish.mode,
             admitted_at_us=now_us,
@@ -122,6 +124,7 @@ class Invocations:
             self.ledger.forget(invocation.invocation_id)
             if invocation.payload is None:
                 self.payloads.forget(invocation.invocation_id)
+            self.answers.give_back(invocation.invocation_id, invocation.version.tenant, invocation.version.function)
             raise
 
     def _wait(self, invocation_id: str) -> Outcome | None:

@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.aws_errors import needing
 from chalicelib.errors import UnavailableError
 from shared_lua import keys
-from shared_lua.contract import Invocation, Settlement, Status, decode
+from shared_lua.contract import Invocation, Settlement, Status, attempt_of, decode
 
 PART = "The ledger of invocations (DynamoDB)"
 
@@ -90,7 +90,7 @@ def _row(item: dict[str, dict[str, str]]) -> Row:
         tenant=item["tenant"]["S"],
         function=item["function"]["S"],
         status=Status(item["status"]["S"]),
-        attempt=int(item["attempt"]["N"]),
+        attempt=attempt_of(int(item["attempt"]["N"])),
         created_at_us=int(item["created_us"]["N"]),
         settlement=decode(Settlement, item["settlement"]["S"]) if "settlement" in item else None,
     )

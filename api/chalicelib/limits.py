@@ -19,9 +19,16 @@ MAX_ENVIRONMENT_BYTES = 4096
 MAX_ZIP_BYTES = 50 * MIB
 MAX_UNPACKED_BYTES = 250 * MIB
 MAX_ZIP_ENTRIES = 20_000
+MAX_ZIP_DIRECTORY_BYTES = 4 * MIB  #: of a zip's central directory: some 200 bytes for each entry it may have
+MAX_ZIP_NAME_BYTES = 1024
+MAX_ZIP_PART_BYTES = 255  #: of a file's or folder's own name, as Linux allows
+MAX_ZIP_DEPTH = 64  #: folders within each other
 MAX_PAYLOAD_BYTES = 6 * MIB
 MAX_CLIENT_CONTEXT_CHARS = 3583  #: of base64, as Lambda counts it
 MAX_PAGE = 50  #: functions on one page of a listing
+MAX_KEYS = 50  #: of one tenant, of all kinds; a rotated one counts until its end
+MAX_KEY_OVERLAP_S = 7 * 24 * 3600  #: how long a rotated key may go on working
+TENANT_LIMIT = range(1, 1_000_000 + 1)  #: requests a second, requests at once, and runs at once
 
 ENVIRONMENT_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 
@@ -100,6 +107,19 @@ def check_text(what: str, text: str, most_chars: int) -> None:
         raise InvalidParameterError(f"{what} holds half of a surrogate pair, which is no character")
     if len(text) > most_chars:
         raise InvalidParameterError(f"{what} has {len(text)} characters; {most_chars} are allowed")
+
+
+def check_tenant_limit(what: str, value: object) -> None:
+    """Raise InvalidParameterError unless this may be a limit of a tenant. `True` is a number to Python, not to us."""
+    if type(value) is not int or value not in TENANT_LIMIT:
+        raise InvalidParameterError(
+            f"{what} must be a whole number from {TENANT_LIMIT.start} to {TENANT_LIMIT.stop - 1}, not {value!r}"
+        )
+
+
+def check_overlap(overlap_s: int) -> None:
+    """Raise InvalidParameterError when a rotated key would go on working for too long."""
+    _check_range("overlap_s", overlap_s, range(MAX_KEY_OVERLAP_S + 1), "seconds")
 
 
 def check_zip_size(zip_bytes: int) -> None:

@@ -59,3 +59,12 @@ def checked_name(name: str) -> str:
             f"{name!r} is no function name: use 1 to {MAX_NAME_CHARS} letters, digits, hyphens and underscores"
         )
     return name
+
+
+def checked_tenant(name: str) -> str:
+    """Give `name` back when it may be a tenant's; raise InvalidParameterError when it may not."""
+    if not NAME.fullmatch(name):
+        raise InvalidParameterError(
+            f"{name!r} is no tenant's name: use 1 to {MAX_NAME_CHARS} letters, digits, hyphens and underscores"
+        )
+    return name

@@ -116,6 +116,12 @@ class Parts:
         """Give the act of forgetting a part, if it is there."""
         return {"Delete": {"TableName": self.table, "Key": _key(owner, part)}}
 
+    def requiring(self, owner: str, part: str, revision: str) -> Act:
+        """Give the act that changes nothing, and fails unless a part is stored in the revision that was read."""
+        expected = {":expected": {"S": revision}}
+        condition = {"ConditionExpression": "revision = :expected", "ExpressionAttributeValues": expected}
+        return {"ConditionCheck": {"TableName": self.table, "Key": _key(owner, part), **condition}}
+
     def check(self) -> None:
         """Raise UnavailableError unless the table answers."""
         self.find("-", "-")

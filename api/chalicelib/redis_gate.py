@@ -1,5 +1,7 @@
 """The controller's side of Redis: tokens and answers; the only file that knows the client, never a key of its own."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import cast
 
 import redis
@@ -7,7 +9,7 @@ import redis
 from chalicelib.errors import UnavailableError
 from shared_lua import keys
 from shared_lua.contract import Settlement, decode
-from shared_lua.scripts import Bucket, Scripts, Verdict
+from shared_lua.scripts import Ask, Run, Scripts, Verdict
 
 PART = "Redis"
 
@@ -20,38 +22,44 @@ class RedisGate:
         self._patient = patient
         self._scripts = Scripts(quick)
 
-    def admit(self, buckets: list[Bucket]) -> Verdict:
-        """Take one token from every bucket, or from none of them; raise UnavailableError."""
-        try:
-            return self._scripts.admit(buckets)
-        except redis.RedisError as error:
-            raise UnavailableError(PART) from error
+    def admit(self, ask: Ask, run: Run | None = None) -> Verdict:
+        """Let a call go, or say why not; raise UnavailableError."""
+        with _needing_redis():
+            return self._scripts.admit(ask, run)
+
+    def give_back(self, invocation_id: str, tenant: str, function: str) -> None:
+        """Free the seats of an Invocation that no lane took, if Redis can be reached; if not, their deadline does."""
+        with suppress(UnavailableError), _needing_redis():
+            self._scripts.settle(invocation_id, tenant, function, "", 0)
+
+    def tenant_changed(self, tenant: str) -> None:
+        """Let nobody go on what is remembered of a tenant's keys and limits; raise UnavailableError."""
+        with _needing_redis():
+            self._scripts.renew(keys.tenant_generation(tenant))
+
+    def function_changed(self, tenant: str, function: str) -> None:
+        """Let nobody go on what is remembered of a function; raise UnavailableError."""
+        with _needing_redis():
+            self._scripts.renew(keys.function_generation(tenant, function))
 
     def wait_answer(self, invocation_id: str, wait_s: float) -> Settlement | None:
         """Give the answer as soon as it is there, None when `wait_s` seconds bring none; raise UnavailableError."""
-        try:
+        with _needing_redis():
             popped = self._patient.blpop([keys.answer(invocation_id)], timeout=wait_s)
-        except redis.RedisError as error:
-            raise UnavailableError(PART) from error
         if popped is None:
             return None
         [_, text] = cast(list[bytes], popped)
         return decode(Settlement, text.decode())
 
-    def workers_are_unable(self) -> bool:
-        """Tell whether workers say that they cannot start functions and none says that it can; raise UnavailableError.
-
-        A fleet that says nothing is not unable: it may be scaled to nothing, and grow when work waits.
-        """
-        try:
-            able, unable = cast(list[bytes | None], self._quick.mget(keys.workers_able(), keys.workers_unable()))
-        except redis.RedisError as error:
-            raise UnavailableError(PART) from error
-        return able is None and unable is not None
-
     def check(self) -> None:
         """Raise UnavailableError unless Redis answers."""
-        try:
+        with _needing_redis():
             self._quick.ping()
-        except redis.RedisError as error:
-            raise UnavailableError(PART) from error
+
+
+@contextmanager
+def _needing_redis() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        raise UnavailableError(PART) from error

@@ -3,11 +3,12 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.utils import normalize_url_path
 
 from chalicelib.calls import Call
 from chalicelib.errors import IncompleteSignatureError
@@ -16,6 +17,14 @@ SERVICE = "lambda"
 
 #: Without these two a signature could be carried to another host or another day.
 MUST_SIGN = frozenset({"host", "x-amz-date"})
+
+#: Whoever has captured a call may not change these either: they say how it is run and what comes back.
+MUST_SIGN_PREFIX = "x-amz-"
+#: What others write on the way (CloudFront its id), and what is checked against the body instead.
+MAY_BE_UNSIGNED = frozenset({"x-amz-cf-id", "x-amz-content-sha256"})
+
+#: What a path may hold on the wire. In a decoded one, `?` and `#` would end it for the signer.
+SENT_PATH = re.compile(r"[\w/.~:@!$&'()*+,;=%-]+", re.ASCII)
 
 AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 +Credential=(?P<key>\w+)/(?P<day>\d{8})/(?P<region>[\w-]+)/(?P<service>[\w-]+)/aws4_request, *"
@@ -43,7 +52,7 @@ def parse(call: Call, authorization: str) -> Signed:
     if not match or not re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", timestamp) or match["day"] != timestamp[:8]:
         raise IncompleteSignatureError
     headers = tuple(match["headers"].split(";"))
-    if not MUST_SIGN.issubset(headers) or any(name not in call.headers for name in headers):
+    if not _must_be_signed(call).issubset(headers) or any(name not in call.headers for name in headers):
         raise IncompleteSignatureError
     return Signed(
         access_key_id=match["key"],
@@ -55,11 +64,37 @@ def parse(call: Call, authorization: str) -> Signed:
     )
 
 
-def signature(call: Call, signed: Signed, secret: str) -> str:
-    """Give the signature that this call must carry, over exactly the headers it says it signs."""
+def _must_be_signed(call: Call) -> frozenset[str]:
+    named = {name for name in call.headers if name.startswith(MUST_SIGN_PREFIX)}
+    return MUST_SIGN | (named - MAY_BE_UNSIGNED)
+
+
+def signatures(call: Call, signed: Signed, secret: str) -> list[str]:
+    """Give the signatures of which this call must carry one, over exactly the headers it says it signs; [] for none."""
+    if not call.method.isupper():  # the signer would raise it itself, and one signature would do for two methods
+        return []
+    try:
+        "".join(call.headers[name] for name in signed.headers).encode()
+        return [_signature(call, signed, secret, path) for path in _paths(call.path)]
+    except UnicodeError:  # half of a surrogate pair: nobody can have signed that
+        return []
+
+
+def is_presigned(call: Call) -> bool:
+    """Tell whether the call carries its signature in the query, as a presigned URL does."""
+    return any(name.lower() in ("x-amz-signature", "x-amz-algorithm") for name, _ in call.query)
+
+
+def body_is_as_declared(call: Call) -> bool:
+    """Tell whether the body is the one whose digest the caller names, when it names one: `UNSIGNED-PAYLOAD` is none."""
+    declared = call.header("x-amz-content-sha256")
+    return declared is None or declared == hashlib.sha256(call.body).hexdigest()
+
+
+def _signature(call: Call, signed: Signed, secret: str, path: str) -> str:
     request = AWSRequest(
         method=call.method,
-        url=f"http://signed{_path(call.path)}",
+        url=f"http://signed{path}",
         data=call.body,
         params=list(call.query),
         headers={name: call.headers[name] for name in signed.headers},
@@ -71,12 +106,15 @@ def signature(call: Call, signed: Signed, secret: str) -> str:
     return computed
 
 
-def body_is_as_declared(call: Call) -> bool:
-    """Tell whether the body is the one whose digest the caller names, when it names one: `UNSIGNED-PAYLOAD` is none."""
-    declared = call.header("x-amz-content-sha256")
-    return declared is None or declared == hashlib.sha256(call.body).hexdigest()
+def _paths(path: str) -> list[str]:
+    """Give the path as the client may have sent it: gateways differ in whether they hand it on decoded.
 
-
-def _path(path: str) -> str:
-    """Give the path as AWS's clients send it: gateways differ in whether they hand it on decoded."""
-    return quote(unquote(path), safe="/-_.~")
+    A path that has a percent sign was not decoded (no name of ours has one), and counts byte for byte: were it decoded
+    here, `a/b` and `a%2Fb` would have one signature. One that the signer would shorten first has none, for the same
+    reason.
+    """
+    if normalize_url_path(path) != path or not path.startswith("/"):
+        return []
+    as_sent = [path] if SENT_PATH.fullmatch(path) else []
+    encoded = quote(path, safe="/-_.~", errors="replace")
+    return as_sent if "%" in path or encoded == path else [*as_sent, encoded]

@@ -12,7 +12,10 @@ from botocore.session import Session
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from chalicelib.admission import Admission
 from chalicelib.auth import Authenticator
+from chalicelib.callers import Callers
+from chalicelib.code_refs import CodeRefs
 from chalicelib.code_store import CodeStore
 from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
@@ -22,11 +25,16 @@ from chalicelib.functions import Functions
 from chalicelib.health import Health
 from chalicelib.invocations import Invocations
 from chalicelib.ledger import Ledger
+from chalicelib.local_bucket import LocalBucket
 from chalicelib.naming import Home
 from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
 from chalicelib.redis_gate import RedisGate
 from chalicelib.registry import Registry
+from chalicelib.seal import Seal
+from chalicelib.targets import Targets
+from chalicelib.tenant import TenantRows
+from chalicelib.tenant_keys import TenantKeys
 from chalicelib.tenants import Tenants
 from chalicelib.tracing import NoTracing, Tracing
 
@@ -52,6 +60,7 @@ class Controller:
     home: Home
     functions: Functions
     invocations: Invocations
+    tenant_keys: TenantKeys
     tenants: Tenants
     health: Health
     tracing: Tracing
@@ -70,23 +79,38 @@ def build(settings: Settings) -> Controller:
     dynamodb = session.create_client("dynamodb", config=CLIENT)
     s3 = session.create_client("s3", config=S3_CLIENT)
     lane = DurableLane(session.create_client("sqs", config=CLIENT), settings.queue_url)
-    credentials = CredentialTable(dynamodb, settings.credentials_table, time.monotonic)
+    credentials = CredentialTable(dynamodb, settings.credentials_table)
     registry = Registry(dynamodb, settings.functions_table)
     parts = Parts(dynamodb, settings.parts_table)
     ledger = Ledger(dynamodb, settings.invocations_table)
-    code_store = CodeStore(s3, settings.bucket)
+    code_store = CodeStore(s3, settings.bucket, CodeRefs(parts), _now_s)
     gate = _gate(settings)
     tracing = _tracing(settings.xray_address)
     home = Home(settings.region)
-    functions = Functions(registry, code_store, home, _now_us)
+    functions = Functions(registry, code_store, home, gate.function_changed, _now_us)
     payloads = PayloadStore(s3, settings.bucket)
-    authenticator = Authenticator(credentials, settings.secret_seed, settings.region, time.time)
+    seal = Seal(settings.secret_seed)
+    tenant_rows = TenantRows(parts)
+    callers = Callers(credentials, tenant_rows, time.monotonic, time.time)
+    authenticator = Authenticator(callers, seal, settings.region, time.time)
+    tenant_keys = TenantKeys(
+        credentials=credentials,
+        parts=parts,
+        tenants=tenant_rows,
+        seal=seal,
+        changed=gate.tenant_changed,
+        now_s=time.time,
+    )
+    outage = LocalBucket(settings.outage_rate_per_s, settings.outage_burst, time.monotonic)
+    entrance = Entrance(authenticator, callers, gate, outage, settings)
+    targets = Targets(lambda tenant, name, _: functions.get(tenant, name), time.monotonic)
     return Controller(
-        entrance=Entrance(authenticator, gate, settings),
+        entrance=entrance,
         home=home,
         functions=functions,
         invocations=Invocations(
             functions=functions,
+            admission=Admission(entrance, targets, outage, settings),
             ledger=ledger,
             payloads=payloads,
             lane=lane,
@@ -95,7 +119,15 @@ def build(settings: Settings) -> Controller:
             settings=settings,
             now_us=_now_us,
         ),
-        tenants=Tenants(credentials, settings.secret_seed, time.time),
+        tenant_keys=tenant_keys,
+        tenants=Tenants(
+            rows=tenant_rows,
+            parts=parts,
+            tenant_keys=tenant_keys,
+            functions=functions,
+            changed=gate.tenant_changed,
+            now_s=time.time,
+        ),
         health=Health(
             {
                 "redis": (gate.check,),
@@ -133,6 +165,10 @@ def _redis(settings: Settings, timeout_s: int, retries: int) -> Any:
         socket_timeout=timeout_s,
         retry=Retry(NoBackoff(), retries),
     )
+
+
+def _now_s() -> int:
+    return int(time.time())
 
 
 def _now_us() -> int:

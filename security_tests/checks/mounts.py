@@ -9,7 +9,7 @@ from security_tests.checks.observed import Observed, section
 from security_tests.finding import Finding, finding
 
 #: Where a function may write: its own memory, within the limits of its sandbox.
-DECLARED = ("/tmp", "/var/task", "/dev/shm", "/dev/mqueue")  # noqa: S108  (the sandbox's, not this machine's)
+DECLARED = ("/tmp", "/var/task", "/opt", "/dev/shm", "/dev/mqueue")  # noqa: S108  (the sandbox's, not this machine's)
 #: /dev/shm and message queues are in no Function's configuration, so they are there only if small.
 SMALL_BYTES = 16 * 2**20
 #: mount point → the file systems it may have, and whether it must be read-only.
@@ -22,6 +22,7 @@ EXPECTED: dict[str, tuple[frozenset[str], bool]] = {
     "/dev/shm": (frozenset({"tmpfs"}), False),  # noqa: S108
     "/tmp": (frozenset({"tmpfs"}), False),  # noqa: S108
     "/var/task": (frozenset({"tmpfs"}), False),
+    "/opt": (frozenset({"tmpfs"}), False),
     "/sys": (frozenset({"sysfs"}), True),
 }
 #: A read-only part of one of these, under it, is the engine's way to close it.

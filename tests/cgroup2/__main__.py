@@ -19,10 +19,13 @@ from tests.cgroup2 import base, machine, payload
 WORK = Path("/var/lib/hearth/cgroup2")
 TESTS = [
     "tests/unit/worker/test_cgroup.py",
-    *(f"tests/integration/worker/test_{name}.py" for name in ("docker_sandbox", "sandbox_ends", "sandbox_limits")),
+    *(
+        f"tests/integration/worker/test_{name}.py"
+        for name in ("docker_sandbox", "sandbox_ends", "sandbox_limits", "runtimes")
+    ),
 ]
 SHOWN = ["-v", "--tb=short", "--durations=5"]
-TIMEOUT_S = 1200
+TIMEOUT_S = 1800
 
 
 class TookTooLong(StopRequested):
@@ -72,7 +75,7 @@ def run(tests: Sequence[str]) -> int:
     with run_folder() as folder:
         log = folder / "build.log"
         booted = base.ensure(WORK, folder, log)
-        with step("payload", "tracked files and the runtime image"):
+        with step("payload", "tracked files and the runtime images"):
             disk = payload.make(folder, tests, log)
         say("  machine    boots without KVM: some minutes ...")
         return machine.run_tests(booted, disk, folder)

@@ -14,6 +14,7 @@ SUITE = "bookworm"
 PACKAGES = (
     *("linux-image-cloud-amd64", "systemd-sysv", "udev", "dbus", "kmod", "procps"),
     *("docker.io", "apparmor", "redis-server", "python3"),  # the kernel has AppArmor, so the engine wants its tools
+    *("gcc", "libc6-dev"),  # a `bootstrap` in C is one of the tests
 )
 #: The suite's own Python is 3.11, and its C library takes wheels of all of these.
 WHEELS = (

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs inside the machine: proves that this is cgroup v2 under systemd, loads the runtime image, runs the tests.
+# Runs inside the machine: proves that this is cgroup v2 under systemd, loads the runtime images, runs the tests.
 set -eu
 
 layout=$(docker info --format 'cgroup version {{.CgroupVersion}}, driver {{.CgroupDriver}}')
@@ -8,7 +8,7 @@ if [ "$layout" != 'cgroup version 2, driver systemd' ]; then
     echo "machine: what runs here would prove nothing about cgroup v2 under systemd" >&2
     exit 1
 fi
-docker load --quiet --input /mnt/image.tar
+for image in /mnt/images/*.tar; do docker load --quiet --input "$image"; done
 echo "machine: ready $(cut -d ' ' -f 1 /proc/uptime) s after its start"
 
 export PYTHONPATH=/opt/hearth PYTHONDONTWRITEBYTECODE=1 NO_COLOR=1

@@ -1,4 +1,4 @@
-"""Makes the disk with what is to be tested: the tracked files, the runtime image, the command; never boots it."""
+"""Makes the disk with what is to be tested: the tracked files, the runtime images, the command; never boots it."""
 
 import os
 import shlex
@@ -11,17 +11,18 @@ from docker.errors import ImageNotFound
 from local import containers, process
 from local.errors import StackError
 from tests.cgroup2.base import ROOT, make_disk
-from worker_agent.images import image_name
+from worker_agent.images import image_name, offered
 
-RUNTIME = "python3.11"
 SAVE_TIMEOUT_S = 300
 
 
 def make(run: Path, tests: Sequence[str], log: Path) -> Path:
-    """Give a disk that makes the machine run pytest with the arguments `tests`; raise StackError without the image."""
+    """Give a disk that makes the machine run pytest with the arguments `tests`; raise StackError without the images."""
     folder = run / "payload"
     copy_tracked(folder / "repo")
-    _save_image(folder / "image.tar")
+    (folder / "images").mkdir()
+    for runtime in offered():
+        _save_image(runtime, folder / "images" / f"{runtime}.tar")
     (folder / "command").write_text(f"exec python3 -m pytest {shlex.join(tests)}\n")
     disk = run / "payload.img"
     make_disk(folder, disk, log)
@@ -38,8 +39,8 @@ def copy_tracked(target: Path) -> None:
             shutil.copy2(source, target / name, follow_symlinks=False)
 
 
-def _save_image(target: Path) -> None:
-    name = image_name(RUNTIME)
+def _save_image(runtime: str, target: Path) -> None:
+    name = image_name(runtime)
     with containers.client(os.environ.get("DOCKER_HOST", containers.DEFAULT_ENGINE), SAVE_TIMEOUT_S) as engine:
         try:
             image = engine.images.get(name)

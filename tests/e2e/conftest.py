@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,13 @@ class Stack:
 
         return eventually(settled)
 
+    def metric(self, name: str) -> float:
+        """Give one of the worker's figures, by its name and labels as they are served; 0 when it is not there."""
+        url = json.loads((self.state / "stack.json").read_text())["metrics_url"]
+        with urllib.request.urlopen(url, timeout=10) as reply:
+            lines = dict(line.rsplit(" ", 1) for line in reply.read().decode().splitlines() if line[0] != "#")
+        return float(lines.get(name, 0))
+
     def boto3(self) -> Any:
         return boto3.client(
             "lambda",
@@ -129,14 +137,13 @@ def xray() -> Iterator[socket.socket]:
         yield listener
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, xray: socket.socket) -> Iterator[Stack]:
-    state = tmp_path_factory.mktemp("stack") / "state"
-    host, port = xray.getsockname()
+@contextmanager
+def running_stack(state: Path, **environ: str) -> Iterator[Stack]:
+    """Give a stack of its own, as `make up --isolated` starts it, with `environ` beside this process's."""
     process = subprocess.Popen(
         [sys.executable, "-m", "local", "up", "--isolated", "--state-dir", str(state)],
         cwd=ROOT,
-        env={**os.environ, "AWS_XRAY_DAEMON_ADDRESS": f"{host}:{port}"},
+        env={**os.environ, **environ},
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -150,9 +157,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory, xray: socket.socket) -> Iter
             break
     else:
         pytest.fail("the stack did not start:\n" + "".join(said))
-    yield Stack(process, parse_env((state / "env").read_text()), state)
-    process.send_signal(signal.SIGTERM)
-    rest, _ = process.communicate(timeout=120)
+    try:
+        yield Stack(process, parse_env((state / "env").read_text()), state)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=120)
     assert process.returncode == 0, rest
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, xray: socket.socket) -> Iterator[Stack]:
+    state = tmp_path_factory.mktemp("stack") / "state"
+    host, port = xray.getsockname()
+    with running_stack(state, AWS_XRAY_DAEMON_ADDRESS=f"{host}:{port}") as running:
+        yield running
     # Tests have killed parts of it, so it keeps the logs for whoever wants to know why; and nothing else.
     assert [path.name for path in state.glob("*")] in ([], ["logs"])

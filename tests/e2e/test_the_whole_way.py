@@ -66,6 +66,27 @@ def test_a_synchronous_call_answers_with_its_bill_and_the_next_is_warm(stack: St
         assert charge["total_pico_usd"] == charge["duration_pico_usd"] + 200_000
 
 
+def test_the_workers_figures_grow_with_what_it_does_and_the_stacks_status_says_where_they_are(stack: Stack) -> None:
+    stack.deploy("counted", ECHO)
+    names = [
+        'hearth_worker_outcomes_total{error_type="",status="succeeded"}',
+        "hearth_worker_billed_microseconds_total",
+    ]
+    before = [stack.metric(name) for name in names]
+
+    stack.invoke("counted", {"n": 1})
+
+    assert eventually(lambda: stack.metric(names[0]) > before[0])
+    assert stack.metric(names[1]) > before[1]
+    assert stack.metric('hearth_worker_phase_seconds_bucket{le="+Inf",phase="run"}') >= 1
+    assert stack.metric("hearth_worker_engine_calls_total") > 0
+    told = subprocess.run(
+        [sys.executable, "-m", "local", "status", "--state-dir", str(stack.state)],
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert re.search(r"metrics +http://127\.0\.0\.1:\d+/metrics", told.stdout)
+
+
 def test_an_asynchronous_call_is_answered_at_once_and_settled_later(stack: Stack) -> None:
     stack.deploy("later", ECHO)
 

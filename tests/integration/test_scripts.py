@@ -1,46 +1,271 @@
 """The Lua scripts on a real Redis."""
 
+import dataclasses
+import multiprocessing
+import time
+from typing import Any
+
 import pytest
 import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from shared_lua import keys
-from shared_lua.scripts import Bucket, Scripts
+from shared_lua.scripts import Ask, Bucket, Run, Scripts, Verdict, Word
 
 pytestmark = pytest.mark.redis
 
+WIDE = Bucket(keys.tenant_bucket("t"), 1_000_000, 1_000_000)
+
+
+class Admission:
+    """One tenant's admission, that looks again when it is told to, as the controller does."""
+
+    def __init__(self, client: redis.Redis, tenant: str = "t", **limits: Any) -> None:
+        self.scripts = Scripts(client)
+        self.ask = dataclasses.replace(Ask(tenant=tenant, address=None, bucket=WIDE, generation=""), **limits)
+        self.generation = ""
+
+    def admit(self, run: Run | None = None) -> Verdict:
+        while True:
+            asked = dataclasses.replace(run, generation=self.generation) if run else None
+            verdict = self.scripts.admit(self.ask, asked)
+            if verdict.word is Word.CREDENTIALS:
+                self.ask = dataclasses.replace(self.ask, generation=verdict.keys_generation)
+            elif verdict.word is Word.RECORD:
+                self.generation = verdict.generation
+            else:
+                return verdict
+
+    def run(self, name: str, **changes: Any) -> Verdict:
+        values = {"function": "f", "generation": "", "seat_ms": 60_000, "shared": 100, "waiting": 100, **changes}
+        return self.admit(Run(invocation_id=name, **values))
+
+    def settle(self, name: str, function: str = "f") -> None:
+        self.scripts.settle(name, self.ask.tenant, function, "", 1000)
+
 
 def test_a_bucket_gives_its_burst_and_then_refuses_with_the_wait(redis_client: redis.Redis) -> None:
-    scripts, bucket = Scripts(redis_client), Bucket(keys.tenant_bucket("t"), rate_per_s=1, burst=3)
+    admission = Admission(redis_client, bucket=Bucket(keys.tenant_bucket("t"), rate_per_s=1, burst=3))
 
-    verdicts = [scripts.admit([bucket]) for _ in range(4)]
+    verdicts = [admission.admit() for _ in range(4)]
 
-    assert [v.refused_by for v in verdicts] == [None, None, None, bucket]
+    assert [v.word for v in verdicts] == [Word.GO, Word.GO, Word.GO, Word.TENANT]
     assert [v.remaining for v in verdicts] == [2, 1, 0, 0]
+    assert [v.limit for v in verdicts] == [3, 3, 3, 3]
     assert 0 < verdicts[3].wait_ms <= 1000
+    assert 2000 < verdicts[3].reset_ms <= 3000
 
 
 def test_a_refusal_takes_from_no_bucket(redis_client: redis.Redis) -> None:
-    scripts = Scripts(redis_client)
-    wide, empty = Bucket("hearth:{rate}:wide", 1, 10), Bucket("hearth:{rate}:narrow", 1, 1)
-    scripts.admit([wide, empty])
+    narrow = Bucket(keys.address_bucket("a"), rate_per_s=1, burst=1)
+    admission = Admission(redis_client, address=narrow, bucket=Bucket(keys.tenant_bucket("t"), 1, 10))
+    admission.admit()
 
-    verdict = scripts.admit([wide, empty])
+    refused = admission.admit()
 
-    assert verdict.refused_by == empty
-    assert scripts.admit([wide]).remaining == 8
+    assert refused.word is Word.ADDRESS
+    admission.ask = dataclasses.replace(admission.ask, address=None)
+    assert admission.admit().remaining == 8
 
 
 def test_a_bucket_at_rest_leaves_redis(redis_client: redis.Redis) -> None:
-    Scripts(redis_client).admit([Bucket("hearth:{rate}:short", rate_per_s=1000, burst=1)])
+    bucket = Bucket(keys.tenant_bucket("t"), rate_per_s=1000, burst=1)
+    Admission(redis_client, bucket=bucket).admit()
 
-    assert 0 < redis_client.pttl("hearth:{rate}:short") <= 1001
+    assert redis_client.pttl(bucket.place) <= 2
+
+
+def test_a_generation_that_is_not_known_says_to_look_again_and_takes_nothing(redis_client: redis.Redis) -> None:
+    scripts, bucket = Scripts(redis_client), Bucket(keys.tenant_bucket("t"), 1, 5)
+
+    verdict = scripts.admit(Ask(tenant="t", address=None, bucket=bucket, generation="guessed"))
+
+    assert verdict.word is Word.CREDENTIALS
+    assert redis_client.exists(bucket.place) == 0
+
+
+def test_a_renewed_generation_is_noticed_by_the_next_call(redis_client: redis.Redis) -> None:
+    admission = Admission(redis_client)
+    admission.run("i-1")
+    before = admission.generation
+    admission.run("i-2")
+    assert admission.generation == before
+
+    admission.scripts.renew(keys.function_generation("t", "f"))
+
+    admission.run("i-3")
+    assert int(admission.generation) > int(before)
+
+
+def test_a_generation_lost_with_redis_is_never_one_that_was_remembered(redis_client: redis.Redis) -> None:
+    admission = Admission(redis_client)
+    admission.run("i-1")
+    admission.scripts.renew(keys.function_generation("t", "f"))
+    admission.run("i-2")
+    before = admission.generation
+
+    redis_client.flushall()
+    admission.run("i-3")
+
+    assert int(admission.generation) > int(before)
+
+
+def test_looking_again_costs_one_token_and_not_two(redis_client: redis.Redis) -> None:
+    admission = Admission(redis_client, bucket=Bucket(keys.tenant_bucket("t"), 1, 10))
+    admission.admit()  # the keys are known from here on
+
+    first = admission.scripts.admit(admission.ask, Run(invocation_id="i", function="f", generation="?"))
+    free = dataclasses.replace(admission.ask, bucket=None)
+    second = admission.scripts.admit(free, Run(invocation_id="i", function="f", generation=first.generation))
+
+    assert (first.word, second.word) == (Word.RECORD, Word.GO)
+    assert admission.admit().remaining == 7
+
+
+@pytest.mark.parametrize(
+    ("limits", "word", "limit"),
+    [
+        ({"reserved": 2}, Word.FUNCTION, 2),
+        ({"shared": 2}, Word.CONCURRENCY, 2),
+        ({"waiting": 2}, Word.FLEET, 2),
+    ],
+)
+def test_as_many_run_as_there_are_seats_and_a_seat_given_back_is_free(
+    redis_client: redis.Redis, limits: dict[str, int], word: Word, limit: int
+) -> None:
+    admission = Admission(redis_client)
+
+    words = [admission.run(f"i-{n}", **limits) for n in range(3)]
+
+    assert [v.word for v in words] == [Word.GO, Word.GO, word]
+    assert (words[2].limit, words[2].remaining, words[2].wait_ms) == (limit, 0, 1000)
+    admission.settle("i-0")
+    admission.settle("i-0")
+    assert [admission.run(f"j-{n}", **limits).word for n in range(2)] == [Word.GO, word]
+
+
+def test_a_function_with_no_seat_reserved_for_it_never_runs(redis_client: redis.Redis) -> None:
+    assert Admission(redis_client).run("i", reserved=0).word is Word.FUNCTION
+
+
+def test_reserved_seats_are_not_the_tenants_and_the_tenants_not_theirs(redis_client: redis.Redis) -> None:
+    admission = Admission(redis_client)
+    assert admission.run("i-1", reserved=1).word is Word.GO
+    assert admission.run("i-2", reserved=1).word is Word.FUNCTION
+
+    admission.generation = ""
+    assert admission.run("i-3", function="g", shared=1).word is Word.GO
+    assert admission.run("i-4", function="g", shared=1).word is Word.CONCURRENCY
+
+
+def test_the_fleet_has_the_seats_of_the_workers_that_live(redis_client: redis.Redis) -> None:
+    admission, now_ms = Admission(redis_client), int(time.time() * 1000)
+    redis_client.zadd(keys.workers(), {"w-1|2": now_ms + 60_000, "w-2|1": now_ms + 60_000, "dead|50": now_ms - 1})
+
+    words = [admission.run(f"i-{n}", waiting=1).word for n in range(5)]
+
+    assert words == [Word.GO] * 4 + [Word.FLEET]
+
+
+def test_a_lost_seat_comes_back_at_its_deadline(redis_client: redis.Redis) -> None:
+    admission = Admission(redis_client)
+    assert admission.run("lost", shared=1, seat_ms=50).word is Word.GO
+
+    deadline = time.monotonic() + 10
+    while (again := admission.run("next", shared=1)).word is not Word.GO:
+        assert again.word is Word.CONCURRENCY
+        assert time.monotonic() < deadline
+    assert redis_client.zrange(keys.tenant_seats("t"), 0, -1) == [b"next"]
+
+
+def test_an_invocation_that_nobody_waits_for_takes_its_seat_when_it_runs(redis_client: redis.Redis) -> None:
+    scripts, seats = Scripts(redis_client), keys.tenant_seats("t")
+    assert Admission(redis_client).run("waits", seat_ms=0, shared=0).word is Word.GO
+
+    taken = [scripts.seat(name, seats, 2, 60_000) for name in ("a", "b", "a", "c")]
+
+    assert taken == [True, True, True, False]
 
 
 def test_an_answer_is_given_once(redis_client: redis.Redis) -> None:
     scripts = Scripts(redis_client)
 
-    given = [scripts.settle("i1", "first", 60_000), scripts.settle("i1", "second", 60_000)]
+    given = [scripts.settle("i1", "t", "f", text, 60_000) for text in ("first", "second")]
 
     assert given == [True, False]
     assert redis_client.lrange(keys.answer("i1"), 0, -1) == [b"first"]
     assert redis_client.pttl(keys.answer("i1")) > 0
+
+
+def _take(url: str, key: str, rate: int, burst: int, until: float) -> list[float]:
+    """Take as fast as one process can; give when each token was had, on this host's clock."""
+    with redis.Redis.from_url(url) as client:
+        admission = Admission(client, bucket=Bucket(key, rate, burst))
+        had = []
+        while time.time() < until:
+            if admission.admit().word is Word.GO:
+                had.append(time.time())
+    return had
+
+
+def test_several_processes_never_have_more_than_the_rate_and_the_burst(
+    redis_server: Any, redis_client: redis.Redis
+) -> None:
+    rate, burst, until = 200, 30, time.time() + 1.5
+    asked = (redis_server.url, keys.tenant_bucket("t"), rate, burst, until)
+    with multiprocessing.get_context("spawn").Pool(3) as processes:
+        had = sorted(moment for one in processes.starmap(_take, [asked] * 3) for moment in one)
+
+    assert len(had) > burst
+    slack = 0.05  # a token is had a moment before its process looks at the clock
+    for first in range(len(had)):
+        for last in range(first, len(had)):
+            assert last - first + 1 <= (had[last] - had[first] + slack) * rate + burst + 1
+
+
+class Clock:
+    """A Redis whose time a test sets: Lua's TIME is replaced in the script's text."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+        self.at_us = 1_000_000_000
+
+    def register_script(self, text: str) -> Any:
+        moved = text.replace("redis.call('TIME')", "{ARGV[#ARGV], 0}").replace(
+            "tonumber(clock[1]) * 1000000", "tonumber(clock[1])"
+        )
+        assert moved != text or "TIME" not in text
+        script = self.client.register_script(moved)
+        return lambda keys, args: script(keys=keys, args=[*args, self.at_us])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rate=st.integers(1, 2000),
+    burst=st.integers(1, 50),
+    pauses_us=st.lists(st.integers(0, 300_000), min_size=1, max_size=60),
+)
+def test_over_any_window_no_more_goes_than_rate_times_time_and_burst(
+    redis_client: redis.Redis, rate: int, burst: int, pauses_us: list[int]
+) -> None:
+    redis_client.flushall()
+    clock, bucket = Clock(redis_client), Bucket(keys.tenant_bucket("t"), rate, burst)
+    admission = Admission(clock, bucket=bucket)  # type: ignore[arg-type]
+    went: list[int] = []
+
+    for pause_us in pauses_us:
+        clock.at_us += pause_us
+        verdict = admission.admit()
+        redis_client.persist(bucket.place)  # the key's own expiry runs on the real clock
+        if verdict.word is Word.GO:
+            went.append(clock.at_us)
+        else:
+            clock.at_us += verdict.wait_ms * 1000
+            assert admission.admit().word is Word.GO, "after the wait it was told there is a token"
+            redis_client.persist(bucket.place)
+            went.append(clock.at_us)
+
+    for first in range(len(went)):
+        for last in range(first, len(went)):
+            assert last - first + 1 <= (went[last] - went[first]) * rate / 1_000_000 + burst + 1e-3

@@ -22,8 +22,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 #: outside library → the only modules that may import it: its adapter, and the wiring that makes its client.
 ONLY_IN: dict[str, set[str]] = {
-    "docker": {"worker_agent.engine", "local.containers", "local.images"},
+    "docker": {"worker_agent.engine", "local.containers", "local.images", "local.verify_images"},
     "httptools": {"worker_agent.runtime_link"},
+    "cryptography": {"chalicelib.seal"},
+    "prometheus_client": {"worker_agent.metrics"},
     "redis": {"worker_agent.redis_side", "chalicelib.redis_gate", "chalicelib.wiring", "local.redis_server"},
     "aws_xray_sdk": {"worker_agent.tracing", "chalicelib.xray"},
     "chalice": {
@@ -36,7 +38,9 @@ ONLY_IN: dict[str, set[str]] = {
         "chalicelib.people_door.functions",
         "chalicelib.people_door.health",
         "chalicelib.people_door.invocations",
+        "chalicelib.people_door.keys",
         "chalicelib.people_door.offered",
+        "chalicelib.people_door.tenants",
     },
     "moto": {"local.aws_standin"},
     "granian": {"local.serve"},
@@ -46,10 +50,10 @@ ONLY_IN: dict[str, set[str]] = {
 #: Modules by height, lowest first: one may import those before it, and its own line's not at all.
 WORKER_LAYERS: list[set[str]] = [
     {"errors", "log", "log_buffer", "images", "lifecycle", "netns", "environment", "ownership", "runtime_link"},
-    {"aws_errors", "runtime_api"},
-    {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane"},
+    {"aws_errors", "runtime_api", "code_cache"},
+    {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane", "metrics"},
     {"sandbox", "config", "presence", "outage", "hold"},
-    {"outcomes", "report", "pool", "docker_sandbox", "stems"},
+    {"outcomes", "report", "pool", "docker_sandbox", "stems", "engine_watch"},
     {"execute"},
     {"handle"},
     {"agent"},

@@ -24,7 +24,7 @@ def create(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """CreateFunction."""
     check_offered(asked, CREATE)
     configuration = Configuration(
-        name=checked_name(asked["FunctionName"].rpartition(":")[2]),
+        name=hearth.home.resolve(tenant, asked["FunctionName"]),
         runtime=asked.get("Runtime", ""),
         handler=asked.get("Handler", ""),
         memory_mb=asked.get("MemorySize", DEFAULT_MEMORY_MB),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import limits
+from chalicelib.entrance import Visitor
 from chalicelib.errors import InvalidParameterError, InvalidRequestContentError
 from chalicelib.invocations import Reply, Wish
 from chalicelib.naming import LATEST
@@ -24,13 +25,13 @@ class Answer:
     headers: dict[str, str]
 
 
-def invoke(hearth: Controller, tenant: str, asked: Mapping[str, Any]) -> Answer:
+def invoke(hearth: Controller, visitor: Visitor, asked: Mapping[str, Any]) -> Answer:
     """Invoke: 200 with the function's own words, 202 when they are still to come, 204 for a dry run."""
-    wish = _wish(asked, hearth.home.resolve(tenant, asked["FunctionName"], asked.get("Qualifier")))
+    wish = _wish(asked, hearth.home.resolve(visitor.tenant, asked["FunctionName"], asked.get("Qualifier")))
     if asked.get("InvocationType") == "DryRun":
-        hearth.invocations.check(tenant, wish)
+        hearth.invocations.check(visitor, wish)
         return Answer({"StatusCode": 204, "Payload": ""}, {})
-    return _answer(hearth.invocations.invoke(tenant, wish), wants_log=asked.get("LogType") == "Tail")
+    return _answer(hearth.invocations.invoke(visitor, wish), wants_log=asked.get("LogType") == "Tail")
 
 
 def _wish(asked: Mapping[str, Any], name: str) -> Wish:

@@ -6,13 +6,14 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib.calls import Call
+from chalicelib.entrance import Visitor
 from chalicelib.errors import NotOfferedError
 from chalicelib.lambda_door import functions, invoke
 from chalicelib.lambda_door.invoke import Answer
 from chalicelib.lambda_door.model import Operation, operations
 from chalicelib.wiring import Controller
 
-View = Callable[[Controller, str, Mapping[str, Any]], "dict[str, Any] | Answer"]
+View = Callable[[Controller, str, Mapping[str, Any]], dict[str, Any]]
 
 #: Operation → view. A view gets the controller, the tenant and the members that were sent, and gives the answer's.
 OFFERED: Mapping[str, View] = {
@@ -22,6 +23,10 @@ OFFERED: Mapping[str, View] = {
     "ListFunctions": functions.list_all,
     "UpdateFunctionCode": functions.update_code,
     "DeleteFunction": functions.delete,
+}
+
+#: The same for what runs a function, whose admission takes its tokens and its seat in one: the view gets the visitor.
+RUNNING: Mapping[str, Callable[[Controller, Visitor, Mapping[str, Any]], Answer]] = {
     "Invoke": invoke.invoke,
 }
 
@@ -40,9 +45,12 @@ def serve(candidates: list[Operation], hearth: Controller, call: Call, tenant: s
     view = OFFERED.get(operation.name)
     if view is None:
         raise NotOfferedError(operation.name)
-    given = view(hearth, tenant, operation.parse(call, names))
-    if isinstance(given, Answer):
-        response = operation.render(given.members)
-        response.headers |= given.headers
-        return response
-    return operation.render(given)
+    return operation.render(view(hearth, tenant, operation.parse(call, names)))
+
+
+def run(operation: Operation, hearth: Controller, call: Call, visitor: Visitor, names: dict[str, str]) -> Response:
+    """Serve an operation that runs a function."""
+    answer = RUNNING[operation.name](hearth, visitor, operation.parse(call, names))
+    response = operation.render(answer.members)
+    response.headers |= answer.headers
+    return response

@@ -7,6 +7,7 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib.calls import Call
+from chalicelib.entrance import Visitor
 from chalicelib.errors import InvalidParameterError
 from chalicelib.invocations import Reply, Wish
 from chalicelib.naming import checked_name
@@ -15,9 +16,9 @@ from chalicelib.wiring import Controller
 from shared_lua.contract import Mode, Outcome, Settlement, Status, Usage
 
 
-def run(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+def run(hearth: Controller, call: Call, visitor: Visitor, name: str) -> Response:
     """Run a function with the event that is the body."""
-    return _reply(hearth.invocations.invoke(tenant, _wish(call, name)), call)
+    return _reply(hearth.invocations.invoke(visitor, _wish(call, name)), call)
 
 
 def show(hearth: Controller, _call: Call, tenant: str, invocation_id: str) -> Response:

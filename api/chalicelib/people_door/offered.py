@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chalice.app import Response
 
-from chalicelib.people_door import functions, health, invocations
+from chalicelib.people_door import functions, health, invocations, keys, tenants
 
 View = Callable[..., Response]
 
@@ -15,11 +15,30 @@ OFFERED: list[tuple[str, str, View]] = [
     ("GET", "/functions/{name}", functions.show),
     ("DELETE", "/functions/{name}", functions.delete),
     ("GET", "/functions/{name}/advice", functions.advice),
-    ("POST", "/functions/{name}/invocations", invocations.run),
     ("GET", "/invocations/{invocation_id}", invocations.show),
+    ("GET", "/keys", keys.list_all),
+    ("POST", "/keys", keys.issue),
+    ("DELETE", "/keys/{key_id}", keys.revoke),
+    ("POST", "/keys/{key_id}/rotation", keys.rotate),
+]
+
+#: The same for what runs a function, whose admission takes its tokens and its seat in one: the view gets the visitor.
+RUNNING: list[tuple[str, str, View]] = [
+    ("POST", "/functions/{name}/invocations", invocations.run),
 ]
 
 #: The same for whoever asks, with a key or without: the view gets no tenant.
 PUBLIC: list[tuple[str, str, View]] = [
     ("GET", "/health", health.health),
+]
+
+#: The same for the admin key alone: the view gets the owner of the admin keys in the place of a tenant.
+ADMIN: list[tuple[str, str, View]] = [
+    ("GET", "/tenants", tenants.list_all),
+    ("PUT", "/tenants/{tenant}", tenants.put),
+    ("DELETE", "/tenants/{tenant}", tenants.delete),
+    ("GET", "/admin/keys", keys.list_all),
+    ("POST", "/admin/keys", keys.issue),
+    ("DELETE", "/admin/keys/{key_id}", keys.revoke),
+    ("POST", "/admin/keys/{key_id}/rotation", keys.rotate),
 ]

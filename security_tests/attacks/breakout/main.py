@@ -65,7 +65,7 @@ LEVERS = (
     "/sys/fs/cgroup/devices/devices.allow",
 )
 FOREIGN = ("/host", "/rootfs", "/run/secrets", "/run/docker", "/run/containerd", "/root/.ssh", "/root/.aws")
-SIZED = ("/dev/shm", "/tmp", "/var/task")  # noqa: S108  (the sandbox's own mounts)
+SIZED = ("/dev/shm", "/tmp", "/var/task", "/opt")  # noqa: S108  (the sandbox's own mounts)
 
 CLONE_NEWUSER = 0x10000000
 #: Numbers of bpf and keyctl, by machine.

@@ -13,6 +13,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from chalicelib import wiring
+from chalicelib.calls import Call
+from chalicelib.entrance import Visitor
 from chalicelib.tenants import IssuedKeys
 from chalicelib.wiring import Controller
 
@@ -117,7 +119,7 @@ class Worker:
         self.sqs.delete_message(QueueUrl=self.data["QueueUrl"], ReceiptHandle=message["ReceiptHandle"])
         return decode(Invocation, message["Body"])
 
-    def settle(self, settlement: Settlement) -> None:
+    def settle(self, settlement: Settlement, function: str = "hello") -> None:
         """Record an end, then give the answer."""
         text = encode(settlement)
         self.dynamodb.update_item(
@@ -131,7 +133,7 @@ class Worker:
                 ":settlement": {"S": text},
             },
         )
-        Scripts(self.redis_client).settle(settlement.invocation_id, text, keep_ms=60_000)
+        Scripts(self.redis_client).settle(settlement.invocation_id, "acme", function, text, keep_ms=60_000)
 
     def serve_one(self, outcome: Outcome) -> Invocation:
         """Take one Invocation and end it so."""
@@ -161,6 +163,14 @@ class Deployed:
     def serve(self, outcome: Outcome) -> "Future[Invocation]":
         """Let the worker end the next Invocation so, beside the test."""
         return self.aside.submit(self.worker.serve_one, outcome)
+
+
+def visitor(hearth: Controller, key: dict[str, str]) -> Visitor:
+    """Who comes with this key."""
+    call = Call(
+        method="POST", path="/", query=(), headers=key, body=b"", source_ip="192.0.2.1", request_id="a test's own"
+    )
+    return hearth.entrance.identify(call)
 
 
 def settlement_of(invocation_id: str, outcome: Outcome) -> Settlement:

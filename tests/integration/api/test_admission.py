@@ -81,8 +81,8 @@ def test_beyond_its_rate_an_address_costs_no_look_up_of_its_key(
 ) -> None:
     hearth = configure(HEARTH_ADDRESS_RATE_PER_S="1", HEARTH_ADDRESS_BURST="1")
     looked_up: list[str] = []
-    credentials = hearth.entrance._authenticator._credentials
-    monkeypatch.setattr(credentials, "tenant_of", lambda id_, _kind: looked_up.append(id_))
+    callers = hearth.entrance._authenticator._callers
+    monkeypatch.setattr(callers, "look_up", lambda id_, _kind: looked_up.append(id_))
 
     statuses = [gateway.send("GET", "/functions", headers={"x-api-key": f"guess{n}"}).status for n in range(3)]
 

@@ -4,11 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import redis
 from chalicelib.errors import UnavailableError
 from chalicelib.wiring import Controller
 
-from shared_lua import keys
 from tests.apigateway import Answer, Gateway
 from tests.conftest import RedisServer, free_port
 from tests.integration.api.conftest import Configure, Deployed, success
@@ -81,29 +79,6 @@ def test_a_restarted_redis_is_given_its_scripts_again(
 ) -> None:
     redis_server.stop()
     redis_server.start()
-    deployed.serve(success("1"))
-
-    assert deployed.call().body == "1"
-
-
-def test_when_no_worker_can_start_functions_who_waits_is_told_at_once_and_who_does_not_is_taken(
-    deployed: Deployed, kept: Callable[[], dict[str, int]], redis_client: redis.Redis
-) -> None:
-    before = kept()
-    redis_client.set(keys.workers_unable(), "1", px=60_000)
-
-    refused = deployed.call()
-
-    assert refused.status == 503
-    assert "No worker can start functions now" in refused.json["error"]
-    assert int(refused.headers["retry-after"]) >= 1
-    assert kept() == before
-    assert deployed.call(Prefer="respond-async").status == 202
-
-
-def test_one_worker_that_can_is_enough(deployed: Deployed, redis_client: redis.Redis) -> None:
-    redis_client.set(keys.workers_unable(), "1", px=60_000)
-    redis_client.set(keys.workers_able(), "1", px=60_000)
     deployed.serve(success("1"))
 
     assert deployed.call().body == "1"

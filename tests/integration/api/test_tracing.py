@@ -14,7 +14,7 @@ from chalicelib.tracing import NoTracing, Tracing
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Mode
-from tests.integration.api.conftest import Deployed
+from tests.integration.api.conftest import Deployed, visitor
 
 HEADER = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 
@@ -79,7 +79,7 @@ class FixedTrace(NoTracing):
 def test_the_trace_goes_with_the_invocation(hearth: Controller, deployed: Deployed) -> None:
     traced = dataclasses.replace(hearth.invocations, tracing=FixedTrace())
 
-    traced.invoke("acme", Wish(function="hello", event=b"{}", mode=Mode.ASYNC))
+    traced.invoke(visitor(hearth, deployed.key), Wish(function="hello", event=b"{}", mode=Mode.ASYNC))
 
     assert deployed.worker.take().trace_header == HEADER
 

@@ -105,7 +105,15 @@ def unchanged(asked: dict[str, Any]) -> None:
 
 
 def test_a_mounted_directory_of_the_host_is_a_mount_of_the_hosts(tmp_path: Path) -> None:
-    assert_red(attack(lambda asked: asked["host_config"].update(Binds=[f"{tmp_path}:/opt:ro"])), MOUNTS)
+    assert_red(attack(lambda asked: asked["host_config"].update(Binds=[f"{tmp_path}:/srv:ro"])), MOUNTS)
+
+
+def test_a_directory_of_the_hosts_in_the_place_of_one_that_is_declared_is_a_mount_of_the_hosts(tmp_path: Path) -> None:
+    def in_place_of_the_layers(asked: dict[str, Any]) -> None:
+        del asked["host_config"]["Tmpfs"]["/opt"]
+        asked["host_config"]["Binds"] = [f"{tmp_path}:/opt"]
+
+    assert_red(attack(in_place_of_the_layers), MOUNTS)
 
 
 def test_a_mounted_engine_socket_is_a_way_to_the_engine_and_a_mount_of_the_hosts() -> None:

@@ -29,6 +29,7 @@ SPEC = ContainerSpec(
     open_files=1024,
     tmp_bytes=16 * MIB,
     code_bytes=16 * MIB,
+    layer_bytes=16 * MIB,
     labels={"hearth.stack": "tests"},
 )
 

@@ -1,6 +1,6 @@
 """Real parts for the worker's tests: an engine that counts, sandboxes that are removed whatever happens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,9 +25,9 @@ class TidySandboxes(DockerSandboxes):
         self.made.append(stem)
         return stem
 
-    def start(self, version: Version, code: bytes) -> DockerSandbox:
+    def start(self, version: Version, code: bytes, layers: Sequence[bytes] = ()) -> DockerSandbox:
         """Make a sandbox from nothing."""
-        sandbox = self.make_stem(version.runtime).become(version, code)
+        sandbox = self.make_stem(version.runtime).become(version, code, layers)
         self.made.append(sandbox)
         return sandbox
 

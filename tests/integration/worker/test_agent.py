@@ -15,8 +15,10 @@ from tests.builders import invocation
 from tests.conftest import create_data
 from tests.fakes import FakeSandboxes
 from worker_agent.agent import Agent
-from worker_agent.durable_lane import Delivery, DurableLane, Keeper
-from worker_agent.errors import EngineUnavailableError
+from worker_agent.durable_lane import Delivery, DurableLane, Keeper, Postponement
+from worker_agent.engine_watch import EngineWatch
+from worker_agent.errors import AwsUnavailableError
+from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
 from worker_agent.redis_side import RedisSide
@@ -31,14 +33,17 @@ VISIBILITY_S = 2
 class FakeHandler:
     """Remembers what it was handed, and behaves as told."""
 
-    behave: Callable[[Invocation], object]
+    behave: Callable[[Invocation], object]  #: a Postponement it gives is given on
     seen: list[str] = field(default_factory=list)
+    deliveries: list[tuple[int, int]] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
-    def handle(self, delivery: Delivery) -> None:
+    def handle(self, delivery: Delivery) -> Postponement | None:
         asked = decode(Invocation, delivery.body)
         self.seen.append(asked.invocation_id)
-        self.behave(asked)
+        self.deliveries.append((asked.hand_over, delivery.attempt))
+        done = self.behave(asked)
+        return done if isinstance(done, Postponement) else None
 
 
 @dataclass
@@ -68,11 +73,13 @@ def world(aws: Any, redis_client: redis.Redis) -> Iterator[Callable[..., World]]
 
     def start(behave: Callable[[Invocation], object], slots: int = 2, drain_s: float = 20) -> World:
         lane = DurableLane(sqs, data["QueueUrl"], VISIBILITY_S, poll_s=1)
-        handler, sandboxes = FakeHandler(behave), FakeSandboxes()
+        handler, sandboxes, presence = FakeHandler(behave), FakeSandboxes(), Presence(RedisSide(redis_client), slots)
         agent = Agent(
             lane=lane,
-            keeper=Keeper(lane, VISIBILITY_S),
-            presence=Presence(RedisSide(redis_client)),
+            keeper=Keeper(lane, VISIBILITY_S, lambda *_: None),
+            presence=presence,
+            engine=EngineWatch(sandboxes, presence),
+            metrics=Metrics(),
             handler=handler,  # type: ignore[arg-type]
             sandboxes=sandboxes,
             pool=Pool(slots, 10_000),
@@ -159,7 +166,7 @@ def test_a_poisonous_message_ends_in_the_dead_letter_queue_and_stops_nobody(
 
 def test_what_failed_comes_back(world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker_agent.agent.RETRY_AFTER_S", 0)
-    failures = [RuntimeError("a bug"), EngineUnavailableError("down")]
+    failures = [RuntimeError("a bug"), AwsUnavailableError("down")]
 
     def fail_twice(_: Invocation) -> None:
         if failures:
@@ -172,28 +179,38 @@ def test_what_failed_comes_back(world: Callable[..., World], monkeypatch: pytest
     eventually(lambda: there.count(there.queue) == 0)
 
 
-def test_while_the_engine_is_down_nothing_is_taken_and_controllers_are_told(
+def test_what_is_postponed_comes_anew_after_its_wait_with_all_its_attempts(world: Callable[..., World]) -> None:
+    there, at = world(lambda _: None), []
+
+    def once(asked: Invocation) -> Postponement | None:
+        at.append(time.monotonic())
+        return None if asked.hand_over == 2 else Postponement(asked, after_s=1)
+
+    there.handler.behave = once
+    there.send(encode(invocation()))
+
+    eventually(lambda: len(at) == 3)
+    eventually(lambda: there.count(there.queue) == 0)
+    assert there.handler.deliveries == [(0, 1), (1, 1), (2, 1)]
+    assert at[1] - at[0] >= 0.9
+    assert there.count(there.dead) == 0
+
+
+def test_while_the_engine_is_down_work_is_taken_and_the_other_workers_are_told(
     world: Callable[..., World], redis_client: redis.Redis
 ) -> None:
     there = world(lambda _: None)
-    eventually(lambda: redis_client.exists(keys.workers_able()) == 1)
+    eventually(lambda: redis_client.zcard(keys.workers()) == 1)
 
-    def fail(_: Invocation) -> None:
-        there.sandboxes.down.set()
-        raise EngineUnavailableError("down")
-
-    there.handler.behave = fail
+    there.sandboxes.down.set()
+    assert not there.agent._engine.look()
+    eventually(lambda: redis_client.zcard(keys.workers()) == 0)
     there.send(encode(invocation()))
-    eventually(there.sandboxes.down.is_set)
-    there.handler.behave = lambda _: None
-    there.send(encode(invocation(invocation_id="i-2")))
-    time.sleep(1)  # time in which a loop that takes work regardless would have taken it
-    assert there.handler.seen == ["i-1"]
-    assert redis_client.exists(keys.workers_unable()) == 1
-
+    eventually(lambda: there.handler.seen == ["i-1"])
     there.sandboxes.down.clear()
 
-    eventually(lambda: {"i-1", "i-2"} <= set(there.handler.seen[1:]))
+    eventually(lambda: redis_client.zcard(keys.workers()) == 1)
+    assert not there.agent._engine.is_down
 
 
 def test_asked_to_stop_it_finishes_what_runs_and_takes_nothing_new(world: Callable[..., World]) -> None:

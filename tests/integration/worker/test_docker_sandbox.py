@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from tests.builders import version, zip_of
+from tests.builders import invocation, version, zip_of
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.driving import HELLO, answer, first_process, run, start
 from worker_agent.engine import Engine
@@ -72,6 +73,27 @@ def test_the_context_and_the_environment_are_lambdas(sandboxes: TidySandboxes) -
     }
 
 
+def test_a_published_versions_number_and_the_arn_as_the_caller_named_it_reach_the_function(
+    sandboxes: TidySandboxes,
+) -> None:
+    source = """
+        import os
+        def handler(event, context):
+            return [context.invoked_function_arn, context.function_version, context.log_stream_name,
+                    os.environ["AWS_LAMBDA_FUNCTION_VERSION"]]
+        """
+    sandbox = start(sandboxes, source, number="7")
+    named = "arn:aws:lambda:us-east-1:000000000000:function:f:live"
+
+    as_named = json.loads(sandbox.invoke(invocation(version=sandbox.version, function_arn=named), b"{}").end.payload)
+    unnamed = json.loads(run(sandbox).end.payload)
+
+    assert as_named[0] == named
+    assert unnamed[0] == sandbox.version.arn
+    assert as_named[1] == as_named[3] == "7"
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[7\][0-9a-f]{32}", as_named[2])
+
+
 def test_user_code_is_nobody_with_no_capability_and_no_way_to_one(sandboxes: TidySandboxes) -> None:
     source = """
         import os
@@ -131,8 +153,8 @@ def test_only_the_declared_paths_can_be_written_and_none_is_the_hosts(sandboxes:
         def handler(event, context):
             mounts = [line.split() for line in open("/proc/self/mountinfo")]
             return {
-                "writable": [p for p in ("/", "/etc", "/opt/hearth", "/var", "/tmp", "/var/task", "/root", "/home",
-                                         "/run", "/sys/fs/cgroup/memory") if writable(p)],
+                "writable": [p for p in ("/", "/etc", "/opt", "/var/runtime", "/var", "/tmp", "/var/task", "/root",
+                                         "/home", "/run", "/sys/fs/cgroup/memory") if writable(p)],
                 "ours": [m[3] for m in mounts if "/work" in m[3] or "docker.sock" in m[3] or m[4].startswith("/mnt")],
                 "disks": [m[4] for m in mounts if m[m.index("-") + 1] == "ext4"],
             }
@@ -140,7 +162,7 @@ def test_only_the_declared_paths_can_be_written_and_none_is_the_hosts(sandboxes:
 
     told = answer(sandboxes, source)
 
-    assert told["writable"] == ["/tmp", "/var/task"]
+    assert told["writable"] == ["/opt", "/tmp", "/var/task"]
     assert told["ours"] == []
     assert set(told["disks"]) <= {"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"}  # the engine's own files
 

@@ -9,17 +9,27 @@ import pytest
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Mode, Settlement, Status, decode, encode
+from shared_lua.contract import Invocation, Layer, Mode, Settlement, Status, decode, encode
 from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import RedisServer
 from tests.fakes import FakeSandboxes
 from worker_agent.billing import Prices
-from worker_agent.durable_lane import Delivery
-from worker_agent.errors import AwsUnavailableError, ClaimHeldError, EngineUnavailableError
+from worker_agent.durable_lane import MAX_DELAY_S, Delivery, DurableLane, Postponement
+from worker_agent.engine_watch import EngineWatch
+from worker_agent.errors import AwsUnavailableError, ClaimHeldError
 from worker_agent.execute import Executor
-from worker_agent.handle import MAX_ATTEMPTS, MAX_LEDGER_ANSWER_BYTES, DrainedError, Handler
+from worker_agent.handle import (
+    FIRST_PAUSE_S,
+    MAX_ATTEMPTS,
+    MAX_LEDGER_ANSWER_BYTES,
+    SYNC_PAUSE_S,
+    DrainedError,
+    Handler,
+)
 from worker_agent.ledger import Ledger
+from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
+from worker_agent.presence import FOR_MS, Presence
 from worker_agent.redis_side import RedisSide
 from worker_agent.runtime_api import How
 from worker_agent.stems import Stems
@@ -35,6 +45,8 @@ CODE = zip_of(main="def handler(e, c): pass")
 class World:
     handler: Handler
     sandboxes: FakeSandboxes
+    stems: Stems
+    watch: EngineWatch
     dynamodb: Any
     s3: Any
     data: dict[str, str]
@@ -69,9 +81,18 @@ def world(aws: Any, data: dict[str, str], redis_client: redis.Redis) -> World:
     s3, dynamodb, sandboxes = aws("s3"), aws("dynamodb"), FakeSandboxes()
     store = Store(s3, data["BucketName"])
     s3.put_object(Bucket=data["BucketName"], Key=keys.code(version(CODE).code_sha256), Body=CODE)
-    executor = Executor(Pool(2, 10_000), Stems(sandboxes, {}), store.code, Prices(16_666_700, 200_000, 1000))
-    handler = Handler(Ledger(dynamodb, data["InvocationsTable"]), store, RedisSide(redis_client), executor, NoTracer())
-    return World(handler, sandboxes, dynamodb, s3, data, redis_client)
+    stems, redis_side = Stems(sandboxes, {}), RedisSide(redis_client)
+    watch = EngineWatch(sandboxes, Presence(redis_side, 8))
+    handler = Handler(
+        ledger=Ledger(dynamodb, data["InvocationsTable"]),
+        store=store,
+        redis_side=redis_side,
+        executor=Executor(Pool(2, 10_000), stems, store.code, Prices(16_666_700, 200_000, 1000)),
+        engine=watch,
+        metrics=Metrics(),
+        tracer=NoTracer(),
+    )
+    return World(handler, sandboxes, stems, watch, dynamodb, s3, data, redis_client)
 
 
 def asked(**changed: Any) -> Invocation:
@@ -198,15 +219,185 @@ def test_the_last_attempt_runs_and_the_one_after_it_gives_up(world: World) -> No
 
 def test_the_platforms_fault_is_not_the_functions_outcome(world: World) -> None:
     one = world.accept(asked())
-    world.sandboxes.down.set()
 
-    with pytest.raises(EngineUnavailableError):
+    def lost(*_: object) -> Any:
+        raise AwsUnavailableError("the platform failed")
+
+    world.sandboxes.behave = lost
+
+    with pytest.raises(AwsUnavailableError):
         world.handler.handle(delivery(one))
 
     assert world.row(one) == (Status.RUNNING, None)
-    world.sandboxes.down.clear()
+    world.sandboxes.behave = lambda *_: ran()
     world.handler.handle(delivery(one, attempt=2))
     assert world.row(one)[0] == Status.SUCCEEDED
+
+
+def stop_engine(world: World) -> None:
+    """Let the engine be down, and found out."""
+    world.sandboxes.down.set()
+    assert not world.watch.look()
+
+
+def test_an_engine_that_is_found_dead_costs_no_attempt_of_what_nobody_waits_for(world: World) -> None:
+    one = world.accept(asked(mode=Mode.ASYNC))
+    world.sandboxes.down.set()
+
+    assert world.handler.handle(delivery(one)) == Postponement(one, FIRST_PAUSE_S)
+
+    assert world.watch.is_down
+    world.sandboxes.down.clear()
+    world.watch._mend()
+    anew = dataclasses.replace(one, hand_over=1)
+    assert world.handler.handle(delivery(anew)) is None
+    status, settled = world.row(one)
+    assert (status, settled and settled.attempt) == (Status.SUCCEEDED, 1)
+
+
+def test_while_the_engine_is_down_what_nobody_waits_for_is_put_off_unclaimed_longer_each_time(world: World) -> None:
+    one = world.accept(asked(mode=Mode.ASYNC, deadline_us=invocation().deadline_us + 3_600_000_000))
+    stop_engine(world)
+
+    pauses = [world.handler.handle(delivery(dataclasses.replace(one, hand_over=n))) for n in range(7)]
+
+    assert [pause and pause.after_s for pause in pauses] == [2, 4, 8, 16, 32, 60, 60]
+    assert world.row(one) == (Status.QUEUED, None)
+
+
+def test_nothing_is_put_off_much_past_the_time_by_which_it_must_start(world: World) -> None:
+    one = asked(mode=Mode.ASYNC)
+    one = world.accept(dataclasses.replace(one, deadline_us=one.admitted_at_us + 5_500_000))  # 2.5 s to start, 3 to run
+    stop_engine(world)
+
+    put_off = world.handler.handle(delivery(dataclasses.replace(one, hand_over=5)))
+    world.handler.handle(delivery(dataclasses.replace(one, hand_over=6), received_at_us=one.start_by_us + 1))
+
+    assert put_off
+    assert put_off.after_s in (2, 3)
+    assert world.row(one)[0] == Status.EXPIRED
+
+
+@pytest.mark.parametrize("found_before", [True, False])
+def test_while_the_engine_is_down_who_waits_is_told_at_once_and_nothing_is_billed(
+    world: World, found_before: bool
+) -> None:
+    one = world.accept(asked())
+    world.sandboxes.down.set()
+    if found_before:
+        stop_engine(world)
+
+    assert world.handler.handle(delivery(one)) is None
+
+    status, settled = world.row(one)
+    assert status == Status.ABANDONED
+    assert settled
+    assert (settled.outcome.error_type, settled.outcome.executed) == ("Hearth.EngineUnavailable", False)
+    assert (settled.charge, settled.usage) == (None, None)
+    assert world.answers(one) == [settled]
+
+
+def test_who_waits_is_left_to_another_worker_that_says_it_can(world: World) -> None:
+    one = world.accept(asked())
+    stop_engine(world)
+    RedisSide(world.redis).announce("another", able=True, for_ms=FOR_MS)
+
+    assert world.handler.handle(delivery(one)) == Postponement(one, SYNC_PAUSE_S)
+
+    RedisSide(world.redis).announce("another", able=False, for_ms=FOR_MS)
+    assert world.handler.handle(delivery(dataclasses.replace(one, hand_over=1))) is None
+    assert world.row(one)[0] == Status.ABANDONED
+
+
+def test_a_workers_word_that_it_can_expires(world: World) -> None:
+    RedisSide(world.redis).announce("dead", able=True, for_ms=1)
+    RedisSide(world.redis).announce("living", able=True, for_ms=60_000)
+
+    while (able := RedisSide(world.redis).able()) != {"living"}:
+        assert able == {"dead", "living"}
+
+
+def test_while_the_engine_is_down_a_warm_sandbox_and_a_ready_stem_serve(world: World) -> None:
+    warm, ready = asked(), asked(invocation_id="i-2", version=version(CODE, function="g"))
+    world.accept(warm)
+    world.handler.handle(delivery(warm))
+    world.stems._ready["python3.11"].append(world.sandboxes.make_stem("python3.11"))
+    stop_engine(world)
+
+    again = world.accept(dataclasses.replace(warm, invocation_id="i-3"))
+    world.handler.handle(delivery(again))
+    world.handler.handle(delivery(world.accept(ready)))
+    cold = world.accept(asked(invocation_id="i-4", version=version(CODE, function="h")))
+    world.handler.handle(delivery(cold))
+
+    assert [world.row(one)[0] for one in (again, ready)] == [Status.SUCCEEDED] * 2
+    assert world.row(cold)[0] == Status.ABANDONED
+
+
+def test_without_redis_who_waits_is_not_given_up(world: World, redis_server: RedisServer) -> None:
+    one = world.accept(asked())
+    stop_engine(world)
+    redis_server.stop()
+    try:
+        assert world.handler.handle(delivery(one)) == Postponement(one, SYNC_PAUSE_S)
+    finally:
+        redis_server.start()
+
+
+def test_of_two_copies_that_a_crash_left_one_is_settled_whichever_comes_first(world: World) -> None:
+    for n, order in enumerate(([0, 1], [1, 0])):
+        one = world.accept(asked(invocation_id=f"i-{n}"))
+        for hand_over in order:
+            assert world.handler.handle(delivery(dataclasses.replace(one, hand_over=hand_over))) is None
+        assert world.row(one)[0] == Status.SUCCEEDED
+        assert len(world.answers(one)) == 1
+
+    assert len([what for sandbox in world.sandboxes.made for what in sandbox.done if what == "invoke"]) == 2
+
+
+def test_an_old_copy_is_dropped_while_the_new_one_runs_and_a_newer_one_overtakes_it(world: World) -> None:
+    one = world.accept(asked())
+    nested = []
+
+    def meanwhile(asked: Invocation, _: bytes) -> Any:
+        if asked.hand_over == 1:
+            nested.append(world.handler.handle(delivery(one, attempt=5)))
+            with pytest.raises(ClaimHeldError):
+                world.handler.handle(delivery(asked))
+        return ran(payload=b"1")
+
+    world.sandboxes.behave = meanwhile
+    world.handler.handle(delivery(dataclasses.replace(one, hand_over=1)))
+
+    assert nested == [None]
+    assert world.row(one)[0] == Status.SUCCEEDED
+    assert len(world.answers(one)) == 1
+
+
+class Crashing(DurableLane):
+    """A lane whose worker dies before the old message is let go of."""
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        raise AwsUnavailableError("dead")
+
+
+@pytest.mark.parametrize("delay_s", [0, MAX_DELAY_S, MAX_DELAY_S + 1])
+def test_a_crash_between_the_new_message_and_the_end_of_the_old_leaves_both(
+    world: World, aws: Any, delay_s: int
+) -> None:
+    sqs, queue = aws("sqs"), world.data["QueueUrl"]
+    one = asked()
+    sqs.send_message(QueueUrl=queue, MessageBody=encode(one))
+    lane = Crashing(sqs, queue, visibility_s=30, poll_s=1)
+    [old] = lane.receive(1)
+
+    with pytest.raises(AwsUnavailableError):
+        lane.postpone(old, one, delay_s)
+
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible",
+             "ApproximateNumberOfMessagesDelayed"]  # fmt: skip
+    there = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+    assert [int(there[name]) for name in names] == ([1, 1, 0] if delay_s == 0 else [0, 1, 1])
 
 
 @pytest.mark.parametrize("past", [0, 1])
@@ -237,6 +428,22 @@ def test_an_event_too_large_for_the_queue_comes_from_the_bucket(world: World) ->
     _, settled = world.row(one)
     assert settled
     assert settled.outcome.payload == '{"big":1}'
+
+
+def test_layers_zips_are_fetched_by_their_digests_and_handed_over_in_order(world: World) -> None:
+    zips = [zip_of(one="1"), zip_of(two="2")]
+    layers = tuple(
+        Layer(arn=f"arn:{n}", code_sha256=version(data).code_sha256, code_bytes=len(data), unpacked_bytes=1)
+        for n, data in enumerate(zips)
+    )
+    for layer, data in zip(layers, zips, strict=True):
+        world.s3.put_object(Bucket=world.data["BucketName"], Key=keys.code(layer.code_sha256), Body=data)
+    one = world.accept(asked(version=version(CODE, layers=layers)))
+
+    world.handler.handle(delivery(one))
+
+    assert world.row(one)[0] == Status.SUCCEEDED
+    assert world.sandboxes.unpacked == [(*zips, CODE)]
 
 
 def test_a_zip_that_is_not_what_was_uploaded_is_not_run(world: World) -> None:

@@ -62,17 +62,17 @@ def environ(data: dict[str, str], aws_endpoint: str, redis_url: str, docker_host
 
 @pytest.mark.docker
 @pytest.mark.aws
-def test_without_an_engine_the_agent_says_so_waits_and_goes_on_when_it_is_there(
+def test_without_an_engine_the_agent_says_so_and_goes_on_when_it_is_there(
     tmp_path: Path, data: dict[str, str], aws_endpoint: str, redis_server: RedisServer
 ) -> None:
     path = tmp_path / "engine.sock"
     with agent(environ(data, aws_endpoint, redis_server.url, f"unix://{path}")) as process:
         down = wait_for(process, "engine_down")
-        assert "no work is taken until it answers: the Docker Engine failed to ping" in down["message"]
+        assert "nothing else starts until it answers: the Docker Engine failed to ping" in down["message"]
 
         path.symlink_to(REAL_ENGINE)  # now it is up
 
-        wait_for(process, "agent_ready")
+        wait_for(process, "engine_back")
         process.send_signal(signal.SIGTERM)
         wait_for(process, "agent_stopped")
         assert process.wait(30) == 0
@@ -128,7 +128,7 @@ def test_an_engine_that_hangs_is_given_up_on(tmp_path: Path) -> None:
 
 @pytest.mark.docker
 def test_an_image_that_is_missing_is_named_with_the_way_to_build_it(docker_engine: engine.Engine) -> None:
-    spec = engine.ContainerSpec("hearth/none:0", 64 << 20, 16, 64, 1 << 20, 1 << 20, {})
+    spec = engine.ContainerSpec("hearth/none:0", 64 << 20, 16, 64, 1 << 20, 1 << 20, 1 << 20, {})
 
     with pytest.raises(ImageMissingError, match="make images"):
         docker_engine.create(spec)

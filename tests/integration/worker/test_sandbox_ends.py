@@ -15,6 +15,7 @@ from shared_lua.contract import MIB
 from tests.builders import version
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.driving import HELLO, first_process, run, start
+from worker_agent.cgroup import V2
 from worker_agent.docker_sandbox import Limits
 from worker_agent.engine import Engine
 from worker_agent.errors import SandboxGoneError
@@ -64,6 +65,31 @@ def test_a_child_that_outlives_its_call_dies_with_the_sandbox(sandboxes: TidySan
     sandbox.destroy("test")
 
     assert not _processes(mark)
+
+
+def test_the_kill_is_one_write_on_cgroup_v2_and_one_signal_on_v1_and_takes_what_is_frozen_too(
+    sandboxes: TidySandboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = f"8{os.getpid()}"
+    source = f"import subprocess\ndef handler(e, c):\n subprocess.Popen(['sleep', '{mark}'], start_new_session=True)"
+    sandbox, signals = start(sandboxes, source), []
+    real = signal.pidfd_send_signal
+
+    def counted(pidfd: int, number: int) -> None:
+        signals.append(number)
+        real(pidfd, number)
+
+    monkeypatch.setattr(signal, "pidfd_send_signal", counted)
+    run(sandbox)
+    sandbox.rest()
+
+    sandbox.destroy("test")
+
+    has_kill = isinstance(sandboxes._layout, V2)
+    assert signals == ([] if has_kill else [signal.SIGKILL])
+    deadline = time.monotonic() + 5
+    while _processes(mark):  # what was frozen dies a moment after it is thawed
+        assert time.monotonic() < deadline
 
 
 def _processes(argument: str) -> list[str]:

@@ -18,6 +18,7 @@ MOUNTINFO = f"""\
 94 77 0:48 / /tmp rw,nosuid,nodev,relatime - tmpfs tmpfs rw,size=65536k
 95 77 254:0 /var/lib/engine/containers/{_ID}/hostname /etc/hostname ro,relatime - ext4 /dev/vda rw
 96 77 0:49 / /var/task rw,nosuid,nodev,relatime - tmpfs tmpfs rw,size=65536k
+97 77 0:52 / /opt rw,nosuid,nodev,relatime - tmpfs tmpfs rw,size=65536k
 57 78 0:42 /sys /proc/sys ro,nosuid,nodev,noexec,relatime - proc proc rw
 58 78 0:50 / /proc/acpi ro,relatime - tmpfs tmpfs ro
 59 78 0:43 /null /proc/keys rw,nosuid - tmpfs tmpfs rw,size=65536k,mode=755

@@ -97,6 +97,7 @@ SPOILT: dict[str, tuple[dict[str, Any], str, str]] = {
     "a system call that gets through": (observed("privilege", syscalls={"bpf": "E2BIG"}), PRIVILEGE, "system calls"),
     "a mount of the host's": (with_mount("99 77 254:0 /srv /data ro - ext4 /dev/vda rw"), MOUNTS, "mount table"),
     "the host's /tmp": (with_mount("99 77 0:9 /sub /tmp rw - tmpfs tmpfs rw"), MOUNTS, "mount table"),
+    "a disk as /opt": (with_mount("99 77 254:0 / /opt rw - ext4 /dev/vda rw"), MOUNTS, "mount table"),
     "a disk as /tmp": (with_mount("99 77 254:0 / /tmp rw - ext4 /dev/vda rw"), MOUNTS, "mount table"),
     "the engine's file, to write": (
         with_mount(next(line for line in MOUNTINFO.splitlines() if "hostname" in line).replace(" ro,", " rw,")),

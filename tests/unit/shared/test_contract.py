@@ -1,5 +1,6 @@
 """The values both sides share."""
 
+import dataclasses
 import json
 
 import pytest
@@ -12,13 +13,18 @@ from shared_lua.contract import (
     Charge,
     ContractError,
     Invocation,
+    Layer,
     Outcome,
     PeakScope,
     Settlement,
     Status,
     Usage,
+    Version,
+    attempt_of,
     decode,
     encode,
+    fence,
+    hand_over_of,
 )
 from tests.builders import invocation, version
 
@@ -32,6 +38,68 @@ SETTLEMENT = Settlement(
     ),
     charge=Charge(billed_us=1000, memory_mb=128, duration_pico_usd=7, request_pico_usd=8),
 )
+
+
+LAYERS = tuple(Layer(arn=f"arn:layer:{n}", code_sha256="0" * 64, code_bytes=n, unpacked_bytes=4096 * n) for n in (1, 2))
+
+
+def test_layers_and_a_published_number_travel_and_layers_keep_their_order() -> None:
+    asked = invocation(version=version(layers=LAYERS, number="7"), function_arn="arn:f:live")
+
+    told = decode(Invocation, encode(asked))
+
+    assert told == asked
+    assert isinstance(told.version.layers, tuple)
+    assert json.loads(encode(asked.version))["layers"][1] == {
+        "arn": "arn:layer:2",
+        "code_sha256": "0" * 64,
+        "code_bytes": 2,
+        "unpacked_bytes": 8192,
+    }
+
+
+def test_an_older_sides_version_has_no_layers_and_is_not_published() -> None:
+    data = json.loads(encode(invocation(function_arn="arn:f:live")))
+    del data["version"]["layers"], data["version"]["number"], data["function_arn"]
+
+    told = decode(Invocation, json.dumps(data))
+
+    assert (told.version.layers, told.version.number, told.function_arn) == ((), "$LATEST", None)
+
+
+def test_an_older_reader_understands_a_newer_writers_layers() -> None:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class OlderVersion:
+        tenant: str
+        code_sha256: str
+
+    asked = version(layers=LAYERS, number="7")
+
+    assert decode(OlderVersion, encode(asked)) == OlderVersion(tenant="t", code_sha256=asked.code_sha256)
+
+
+@pytest.mark.parametrize(
+    ("layers", "named"),
+    [
+        ({}, r"Version\.layers: expected a list, got dict"),
+        (None, r"Version\.layers: expected a list, got NoneType"),
+        ("ab", r"Version\.layers: expected a list, got str"),
+        (["x"], r"Version\.layers\[0\]: expected an object, got str"),
+        ([{"arn": 1}], r"Version\.layers\[0\]\.arn: expected str, got int"),
+        ([dataclasses.asdict(LAYERS[0]), {"arn": "a"}], r"Version\.layers\[1\]: .*code_sha256"),
+        ([{**dataclasses.asdict(LAYERS[0]), "code_bytes": True}], r"layers\[0\]\.code_bytes: expected int, got bool"),
+    ],
+)
+def test_what_is_wrong_with_a_layer_is_named_with_its_place(layers: object, named: str) -> None:
+    text = json.dumps({**json.loads(encode(version())), "layers": layers})
+
+    with pytest.raises(ContractError, match=named):
+        decode(Version, text)
+
+
+def test_a_versions_files_are_its_own_and_its_layers() -> None:
+    assert version(unpacked_bytes=10).total_unpacked_bytes == 10
+    assert version(unpacked_bytes=10, layers=LAYERS).total_unpacked_bytes == 10 + 4096 + 8192
 
 
 def test_what_is_encoded_is_decoded() -> None:
@@ -94,8 +162,33 @@ def test_values_check_themselves_at_birth() -> None:
         version(memory_mb=0)
     with pytest.raises(ContractError, match="terminal"):
         Outcome(status=Status.RUNNING, payload=None)
+    with pytest.raises(ContractError, match="a layer names"):
+        dataclasses.replace(LAYERS[0], arn="")
+    with pytest.raises(ContractError, match="unpacked_bytes must not be negative"):
+        dataclasses.replace(LAYERS[0], unpacked_bytes=-1)
 
 
 def test_nothing_follows_a_terminal_status_and_every_other_can_end() -> None:
     assert {Status.SUCCEEDED, Status.FAILED, Status.EXPIRED, Status.ABANDONED} == TERMINAL
     assert all(following & TERMINAL for status, following in STEPS.items() if status not in TERMINAL)
+
+
+def test_a_fence_grows_with_every_attempt_and_every_hand_over_and_tells_both() -> None:
+    order = [(0, 1), (0, 2), (0, 6), (0, 999), (1, 1), (1, 6), (2, 1)]
+
+    fences = [fence(*told) for told in order]
+
+    assert fences == sorted(set(fences))
+    assert [(hand_over_of(number), attempt_of(number)) for number in fences] == order
+    assert (attempt_of(0), hand_over_of(0)) == (0, 0)
+
+
+def test_more_attempts_than_a_hand_over_has_room_for_do_not_pass_for_the_next_one() -> None:
+    assert fence(0, 1000) == fence(0, 999) < fence(1, 1)
+
+
+def test_an_invocation_from_before_there_were_hand_overs_is_at_its_first() -> None:
+    text = json.loads(encode(invocation()))
+    del text["hand_over"]
+
+    assert decode(Invocation, json.dumps(text)).hand_over == 0

@@ -103,6 +103,7 @@ def v2(tmp_path: Path) -> Path:
         "8:0 rbytes=4096 wbytes=1024 rios=1 wios=1 dbytes=0 dios=0\n8:16 rbytes=100 wbytes=0 rios=1 wios=0\n"
     )
     (tmp_path / "cgroup.freeze").write_text("0\n")
+    (tmp_path / "cgroup.kill").write_text("")
     (tmp_path / "cgroup.events").write_text("populated 1\nfrozen 1\n")
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "cpu.max").write_text("max 100000\n")
@@ -157,3 +158,23 @@ def test_v2_freezes_thaws_and_limits_by_its_own_files(v2: Path) -> None:
 
     assert (frozen, (v2 / "cgroup.freeze").read_text()) == ("1\n", "0\n")
     assert (v2 / "memory.max").read_text() == "134217728"
+
+
+def test_v1_cannot_kill_all_in_it_by_one_write_and_changes_nothing(v1: Path) -> None:
+    cgroup = V1Cgroup(v1, v1, v1, v1, v1)
+    before = {path.name: path.read_text() for path in v1.iterdir()}
+
+    assert not cgroup.kill()
+
+    cgroup.close()
+    assert {path.name: path.read_text() for path in v1.iterdir()} == before
+
+
+def test_v2_kills_all_in_it_by_one_write(v2: Path) -> None:
+    cgroup = V2Cgroup(v2)
+    (v2 / "cgroup.freeze").write_text("1\n")
+
+    assert cgroup.kill()
+
+    cgroup.close()
+    assert ((v2 / "cgroup.kill").read_text(), (v2 / "cgroup.freeze").read_text()) == ("1", "1\n")

@@ -16,6 +16,7 @@ WHOLE = {
 def test_what_is_not_said_has_a_default() -> None:
     settings = Settings.from_env(WHOLE)
 
+    assert settings.code_cache_mb == 64
     assert (settings.concurrency, settings.slots, settings.visibility_s, settings.prices.step_us) == (8, 64, 30, 1000)
 
 
@@ -44,3 +45,16 @@ def test_whether_starts_are_billed_is_a_setting(value: str, billed: bool) -> Non
 def test_a_flag_that_is_none_is_named() -> None:
     with pytest.raises(ConfigError, match="HEARTH_BILL_STARTS must be yes or no, not 'perhaps'"):
         Settings.from_env({**WHOLE, "HEARTH_BILL_STARTS": "perhaps"})
+
+
+@pytest.mark.parametrize(("value", "port"), [(None, None), ("", None), ("1", 1), ("65535", 65_535)])
+def test_figures_are_served_where_a_port_is_named(value: str | None, port: int | None) -> None:
+    named = {} if value is None else {"HEARTH_METRICS_PORT": value}
+
+    assert Settings.from_env({**WHOLE, **named}).metrics_port == port
+
+
+@pytest.mark.parametrize("value", ["0", "65536", "any"])
+def test_a_port_that_is_none_is_named(value: str) -> None:
+    with pytest.raises(ConfigError, match="HEARTH_METRICS_PORT must be"):
+        Settings.from_env({**WHOLE, "HEARTH_METRICS_PORT": value})

@@ -70,6 +70,17 @@ def test_a_superseded_versions_sandboxes_go_and_nobody_elses() -> None:
     assert (old.destroyed, other.destroyed) == (True, False)
 
 
+def test_published_versions_of_a_function_stand_beside_each_other_and_beside_its_latest() -> None:
+    pool = Pool(4, 1000)
+    sandboxes = [
+        used(pool, version(version_id=number, number=number), start_us=1000) for number in ("1", "2", "$LATEST")
+    ]
+
+    used(pool, version(version_id="1", number="1"))
+
+    assert [sandbox.destroyed for sandbox in sandboxes] == [False] * 3
+
+
 def test_when_room_is_needed_the_least_valuable_goes() -> None:
     pool = Pool(3, 10_000)
     dear = used(pool, version(function="dear"), start_us=100_000)

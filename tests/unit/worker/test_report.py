@@ -3,7 +3,7 @@
 import json
 
 from shared_lua.contract import PeakScope, Usage
-from tests.builders import invocation
+from tests.builders import invocation, version
 from worker_agent.billing import Prices, charge
 from worker_agent.report import framed
 
@@ -36,6 +36,14 @@ def test_a_log_is_framed_as_lambda_frames_it() -> None:
             "Memory Size: 128 MB\tMax Memory Used: 10 MB\t"
         ),
     ]
+
+
+def test_a_published_versions_number_is_in_the_log() -> None:
+    of = invocation(version=version(number="7"))
+
+    log = framed("", of, usage(cold=False), charge(1234, 128, PRICES))
+
+    assert log.startswith("START RequestId: i-1 Version: 7\n")
 
 
 def test_a_cold_start_shows_its_length() -> None:

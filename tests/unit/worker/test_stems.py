@@ -45,14 +45,16 @@ def test_as_many_as_wanted_are_made_ready_and_one_that_is_taken_is_replaced(
 
     assert taken is sandboxes.stems[0]
     eventually(lambda: stems.count() == {"a": 2, "b": 1})
-    assert stems.missed == 0
+    assert (stems.missed, stems.takers()) == (0, {("a", True): 1})
+    assert stems.has("a")
 
 
 def test_who_finds_none_makes_one_and_is_counted(stems: Stems) -> None:
     first = stems.take("a")
 
     assert first.runtime == "a"
-    assert stems.missed == 1
+    assert (stems.missed, stems.takers()) == (1, {("a", False): 1})
+    assert not stems.has("a")
 
 
 def test_one_that_died_while_it_waited_is_not_given(stems: Stems, sandboxes: FakeSandboxes) -> None:

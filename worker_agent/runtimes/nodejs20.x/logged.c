@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -30,6 +31,10 @@ int main(int count, char **words) {
     int log;
     if (count < 2)
         return 2;
+    /* The loader never looks again into a folder of LD_LIBRARY_PATH that was not there when it first looked. The stem
+       takes both away again before anything is unpacked. */
+    mkdir("/opt/lib", 0755);
+    mkdir("/var/task/lib", 0755);
     /* The agent binds its sockets some milliseconds after this process starts; a stem may wait for as long as it takes. */
     for (int retry_us = FIRST_RETRY_US; (log = connected()) < 0; retry_us += retry_us < LAST_RETRY_US ? retry_us / 50 : 0)
         usleep(retry_us);

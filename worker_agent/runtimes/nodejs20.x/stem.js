@@ -2,9 +2,11 @@
 // The first process of a Node sandbox: waits to be told what it is, and becomes it.
 //
 // It runs inside the container as nobody, without network; its output is the agent's log already. Over the agent's
-// control socket comes one assignment: four bytes of length, a JSON object (`environment`, `handler`, `code_bytes`),
-// then the zip. What goes wrong from there on is told through the Runtime API, as any start error of a function is.
+// control socket comes one assignment: four bytes of length, a JSON object (`environment`, `handler`, `layer_arns`,
+// `layer_bytes`, `code_bytes`), then the layers' zips in their order, then the function's own. What goes wrong from there
+// on is told through the Runtime API, as any start error of a function is.
 
+const fs = require("node:fs");
 const { once } = require("node:events");
 const net = require("node:net");
 const { setImmediate } = require("node:timers/promises");
@@ -18,47 +20,62 @@ const { unzip } = require("./unzip.js");
 
 const CONTROL = "\0hearth-control";
 const TASK_ROOT = "/var/task";
+const LAYER_ROOT = "/opt";
+// Made before this process by `logged.c`, for the loader to see that they can be there.
+const LIBRARY_FOLDERS = ["/opt/lib", "/var/task/lib"];
 // Lambda's own exit codes after an error that nobody caught.
 const REJECTED = 128;
 const UNCAUGHT = 129;
 
-/** Wait for the assignment. To have connected says: ready. The agent binds this socket before the log, which is there. */
+/** Wait for the assignment, and keep the link its zips come over. To have connected says: ready. The agent binds this socket before the log, which is there. */
 async function assignment() {
   const link = net.connect({ path: CONTROL });
   await once(link, "connect");
   const head = await read(link, (await read(link, 4)).readUInt32BE());
-  const assigned = JSON.parse(head.toString());
-  const code = await read(link, assigned.code_bytes);
-  link.destroy();
-  return { ...assigned, code };
+  return { ...JSON.parse(head.toString()), link };
 }
 
-/** Read exactly `size` bytes; end the process when the agent is gone. */
+/** Read exactly `size` bytes as they come, so that no zip is held twice; end the process when the agent is gone. */
 async function read(link, size) {
-  if (!size) return Buffer.alloc(0);
-  for (;;) {
-    const data = link.read(size);
-    if (data?.length === size) return data;
-    if (data || link.readableEnded) process.exit(1);
-    await Promise.race([once(link, "readable"), once(link, "end")]);
+  const data = Buffer.allocUnsafe(size);
+  for (let at = 0; at < size; ) {
+    const part = link.read(Math.min(size - at, Math.max(1, link.readableLength)));
+    if (part) at += part.copy(data, at);
+    else if (link.readableEnded) process.exit(1);
+    else await Promise.race([once(link, "readable"), once(link, "end")]);
   }
+  return data;
 }
 
 /** Give the function, or say that it cannot start and end. */
-async function started({ handler, code }) {
+async function started(assigned) {
   try {
-    unpack(code);
-    return await load(TASK_ROOT, handler);
+    await unpack(assigned);
+    return await load(TASK_ROOT, assigned.handler);
   } catch (error) {
     await end(shaped(error), api.failInit, 1);
   }
 }
 
-function unpack(code) {
+/** Unpack each zip before the next is read: a small sandbox never holds two. Throws when one cannot be unpacked. */
+async function unpack({ layer_arns, layer_bytes, code_bytes, link }) {
+  LIBRARY_FOLDERS.forEach((folder) => fs.rmdirSync(folder));
+  const zips = layer_arns.map((arn, n) => [`The layer ${arn}`, layer_bytes[n], LAYER_ROOT]);
+  let wrong;
+  for (const [what, size, root] of [...zips, ["The zip", code_bytes, TASK_ROOT]]) {
+    const zip = await read(link, size); // also after an error: the agent listens to nothing until it has sent all
+    wrong ??= unpacked(zip, root, what);
+  }
+  link.destroy();
+  if (wrong) throw new RuntimeError("InvalidZipFile", wrong);
+}
+
+/** Unpack one zip; gives what went wrong. */
+function unpacked(zip, root, what) {
   try {
-    unzip(code, TASK_ROOT);
+    unzip(zip, root);
   } catch (error) {
-    throw new RuntimeError("InvalidZipFile", `The zip could not be unpacked: ${error.message}`);
+    return `${what} could not be unpacked: ${error.message}`;
   }
 }
 
@@ -106,7 +123,6 @@ async function main() {
   onUncaught(api.failInit);
   const handler = await started(assigned);
   await setImmediate(); // by then Node has told of every promise that the file let fail
-  assigned.code = undefined; // the zip's memory is the function's from here on
   for (;;) await handle(handler, await api.next());
 }
 

@@ -27,7 +27,8 @@ function unzip(zip, root) {
       fs.mkdirSync(target, { recursive: true });
     } else {
       fs.mkdirSync(path.dirname(target), { recursive: true });
-      fs.writeFileSync(target, content(zip, entry), { mode: entry.executable ? 0o755 : 0o644 });
+      fs.writeFileSync(target, content(zip, entry));
+      fs.chmodSync(target, entry.executable ? 0o755 : 0o644); // the file may be an earlier layer's, with its mode
     }
   }
 }

@@ -10,9 +10,9 @@ BOOTSTRAP = f"{hearth_assignment.TASK_ROOT}/bootstrap"
 
 def main() -> None:
     """Wait for the assignment and become the bootstrap, which speaks to the Runtime API itself; it never returns."""
-    environment, _, code = hearth_assignment.wait()
+    environment, _, zips = hearth_assignment.wait()
     hearth_assignment.become(environment)
-    hearth_assignment.unpack(code)
+    hearth_assignment.unpack(zips)
     for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python alone; a program expects to find the defaults
         signal.signal(ignored, signal.SIG_DFL)
     try:

@@ -2,8 +2,9 @@
 
 It runs inside the container as nobody, without network. The agent binds two abstract sockets and the Runtime API in
 this network namespace. Over the control socket comes one assignment: four bytes of length, a JSON object
-(`environment`, `handler`, `code_bytes`), then the zip. What goes wrong from there on is told through the Runtime API,
-as any start error of a function is. Its name is one no function will import: it stays loaded beside the function.
+(`environment`, `handler`, `layer_arns`, `layer_bytes`, `code_bytes`), then the layers' zips in their order, then the
+function's own. What goes wrong from there on is told through the Runtime API, as any start error of a function is. Its
+name is one no function will import: it stays loaded beside the function.
 """
 
 import gc
@@ -14,16 +15,21 @@ import socket
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
 
 CONTROL = "\0hearth-control"
 LOG = "\0hearth-log"
 TASK_ROOT = "/var/task"
+LAYER_ROOT = "/opt"
 INIT_ERROR = "/2018-06-01/runtime/init/error"
 #: The agent binds its sockets some milliseconds after this process starts, so it is asked often at first. Whoever
 #: still waits after that waits for an agent that is slow or dead, and must not cost the host a core.
 FIRST_RETRY_S = 0.001
 LAST_RETRY_S = 0.1
 SLOWER = 1.02
+
+#: What each zip is, where it goes, and its bytes; in the order they come. The next is read when it is asked for.
+Zips = Iterator[tuple[str, str, io.BytesIO]]
 
 
 def connect(name: str) -> socket.socket:
@@ -61,14 +67,23 @@ def receive(link: socket.socket, size: int) -> io.BytesIO:
     return data
 
 
-def wait() -> tuple[dict[str, str], str, io.BytesIO]:
-    """Wait to be told what this sandbox is: environment, handler and zip. To have connected says: ready."""
+def wait() -> tuple[dict[str, str], str, Zips]:
+    """Wait to be told what this sandbox is: environment, handler, zips. To have connected says: ready."""
     gc.collect()
     gc.freeze()  # what is loaded by now stays: no collection of the function's looks at it again
-    with connect(CONTROL) as control:
-        size = int.from_bytes(receive(control, 4).getvalue(), "big")
-        assignment = json.loads(receive(control, size).getvalue())
-        return assignment["environment"], assignment["handler"], receive(control, assignment["code_bytes"])
+    control = connect(CONTROL)
+    size = int.from_bytes(receive(control, 4).getvalue(), "big")
+    assignment = json.loads(receive(control, size).getvalue())
+    named = zip(assignment["layer_arns"], assignment["layer_bytes"], strict=True)
+    coming = [(f"The layer {arn}", LAYER_ROOT, size) for arn, size in named]
+    coming.append(("The zip", TASK_ROOT, assignment["code_bytes"]))
+    return assignment["environment"], assignment["handler"], _received(control, coming)
+
+
+def _received(control: socket.socket, coming: list[tuple[str, str, int]]) -> Zips:
+    with control:
+        for what, root, size in coming:
+            yield what, root, receive(control, size)
 
 
 def become(environment: dict[str, str]) -> None:
@@ -79,20 +94,30 @@ def become(environment: dict[str, str]) -> None:
         os.dup2(log.fileno(), 2)
 
 
-def unpack(code: io.BytesIO) -> None:
-    """Unpack the zip into the sandbox's own mount, as the sandbox's own user; one that cannot be is a start error."""
+def unpack(zips: Zips) -> None:
+    """Unpack each zip before the next is read: a small sandbox never holds two. One that cannot be is a start error."""
+    wrong = ""
+    for what, root, data in zips:  # to the end also after an error: the agent listens to nothing until it has sent all
+        with data:
+            wrong = wrong or _unpack(data, root, what)
+    if wrong:
+        refuse("Runtime.InvalidZipFile", wrong)
+
+
+def _unpack(data: io.BytesIO, root: str, what: str) -> str:
+    """Unpack one zip into a mount of the sandbox's own, as the sandbox's own user; give what went wrong."""
     try:
-        with zipfile.ZipFile(code) as archive:
+        with zipfile.ZipFile(data) as archive:
             for entry in archive.infolist():
-                _extract(archive, entry)
+                _extract(archive, entry, root)
     except Exception as error:  # noqa: BLE001  (whatever is wrong with the zip, its owner must hear of it)
-        refuse("Runtime.InvalidZipFile", f"The zip could not be unpacked: {error}")
-    code.close()
+        return f"{what} could not be unpacked: {error}"
+    return ""
 
 
-def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, root: str) -> None:
     """Keep the executable bits; where the zip was made without any modes, every file may be a program."""
-    path = archive.extract(entry, TASK_ROOT)
+    path = archive.extract(entry, root)
     mode = entry.external_attr >> 16
     if not entry.is_dir():
         os.chmod(path, 0o755 if mode & 0o111 or not mode else 0o644)

@@ -1,0 +1,88 @@
+"""Lets Invocations in: may it go, and what does it get; one round trip to Redis as long as nothing has changed."""
+
+import dataclasses
+import uuid
+from dataclasses import dataclass
+
+from chalicelib.config import Settings
+from chalicelib.entrance import Entrance, Visitor
+from chalicelib.errors import NotFoundError, UnavailableError
+from chalicelib.function import Function
+from chalicelib.local_bucket import LocalBucket
+from chalicelib.targets import Known, Targets
+from shared_lua.contract import Mode
+from shared_lua.scripts import Run, Verdict, Word
+
+#: A seat outlives the Invocation's own deadline by this, as its record is written after its end.
+SEAT_GRACE_MS = 10_000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a visitor wants to be run."""
+
+    function: str
+    qualifier: str | None
+    mode: Mode
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """An Invocation that may go."""
+
+    invocation_id: str
+    function: Function
+
+
+class Admission:
+    """Asks for Invocations. `outage` is what goes while Redis is down, a process."""
+
+    def __init__(self, entrance: Entrance, targets: Targets, outage: LocalBucket, settings: Settings) -> None:
+        self._entrance = entrance
+        self._targets = targets
+        self._outage = outage
+        self._settings = settings
+
+    def admit(self, visitor: Visitor, wanted: Wanted) -> Admitted:
+        """Admit an Invocation; raise TooManyRequestsError, NotFoundError or UnavailableError."""
+        invocation_id = str(uuid.uuid4())
+        try:
+            known = self._current(visitor, wanted, invocation_id)
+        except UnavailableError:
+            known = self._despite_the_outage(visitor, wanted)
+        if known.function is None:
+            raise NotFoundError(f"Function not found: {wanted.function}")
+        return Admitted(invocation_id, known.function)
+
+    def _current(self, visitor: Visitor, wanted: Wanted, invocation_id: str) -> Known:
+        """Give the function as it is now, with a seat taken in the same moment."""
+        known = self._targets.remembered(visitor.tenant, wanted.function, wanted.qualifier)
+        visitor, verdict = self._ask(visitor, wanted, known, invocation_id)
+        while known is None or verdict.word is Word.RECORD:
+            known = self._targets.learn(visitor.tenant, wanted.function, wanted.qualifier, verdict.generation)
+            visitor, verdict = self._ask(visitor.without_dues(), wanted, known, invocation_id)
+        return known
+
+    def _ask(
+        self, visitor: Visitor, wanted: Wanted, known: Known | None, invocation_id: str
+    ) -> tuple[Visitor, Verdict]:
+        return self._entrance.admit(visitor, lambda asking: self._run(asking, wanted, known, invocation_id))
+
+    def _run(self, visitor: Visitor, wanted: Wanted, known: Known | None, invocation_id: str) -> Run:
+        run = Run(invocation_id=invocation_id, function=wanted.function, generation=known.generation if known else "")
+        if wanted.mode is not Mode.SYNC or known is None or known.function is None:
+            return run
+        settings = self._settings
+        return dataclasses.replace(
+            run,
+            seat_ms=(settings.sync_queue_s + known.function.version.timeout_s) * 1000 + SEAT_GRACE_MS,
+            reserved=None,
+            shared=visitor.caller.limits.concurrency or settings.tenant_concurrency,
+            waiting=settings.waiting,
+        )
+
+    def _despite_the_outage(self, visitor: Visitor, wanted: Wanted) -> Known:
+        """Let a little work that nobody waits for into the durable lane, which needs no Redis; refuse the rest."""
+        if wanted.mode is not Mode.ASYNC or not self._settings.accepts_without_redis or not self._outage.take():
+            raise UnavailableError("Redis")
+        return self._targets.learn(visitor.tenant, wanted.function, wanted.qualifier, generation="")

@@ -1,0 +1,129 @@
+"""Whose a key is and what its tenant may use, with a short memory; never whether the caller really has the key."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from chalicelib.credentials import Credential
+from chalicelib.tenant import ADMIN, Tenant, TenantLimits
+
+#: How long a caller is believed without looking again, for a process that hears of no change in the meantime.
+REMEMBER_S = 30.0
+
+#: Beyond this many the memory starts afresh: it is there for the busy few.
+MAX_REMEMBERED = 10_000
+
+
+class Credentials(Protocol):
+    """Where credentials are looked up."""
+
+    def find(self, credential_id: str) -> Credential | None:
+        """Give the credential, None when there is none; raise UnavailableError."""
+
+
+class Tenants(Protocol):
+    """Where tenants are looked up."""
+
+    def find(self, name: str) -> Tenant | None:
+        """Give the tenant, also a deleted one, None when there never was one; raise UnavailableError."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who a credential belongs to."""
+
+    credential: Credential
+    limits: TenantLimits = field(default_factory=TenantLimits)
+
+    @property
+    def tenant(self) -> str:
+        """The tenant's name."""
+        return self.credential.tenant
+
+
+@dataclass(frozen=True)
+class _Memory:
+    caller: Caller
+    until_s: float
+    generation: int | None
+
+
+class Callers:
+    """Callers by credential. Only who was found is remembered: a key just made must work at once.
+
+    `monotonic_s` runs the memory out, `now_s` (seconds since the Unix epoch) ends rotated keys to the second.
+    """
+
+    def __init__(
+        self, credentials: Credentials, tenants: Tenants, monotonic_s: Callable[[], float], now_s: Callable[[], float]
+    ) -> None:
+        self._credentials = credentials
+        self._tenants = tenants
+        self._monotonic_s = monotonic_s
+        self._now_s = now_s
+        self._remembered: dict[tuple[str, str], _Memory] = {}
+        self._generations: dict[str, int] = {}
+        self._forgotten = 0
+
+    def remembered(self, credential_id: str, kind: str) -> Caller | None:
+        """Give the caller if it is remembered. Costs nothing and asks nobody."""
+        memory = self._remembered.get((credential_id, kind))
+        if memory is None or self._monotonic_s() >= memory.until_s:
+            return None
+        known = self._generations.get(memory.caller.tenant)
+        return memory.caller if memory.generation == known and self._counts(memory.caller.credential) else None
+
+    def look_up(self, credential_id: str, kind: str) -> Caller | None:
+        """Give the caller from the tables and remember it, None without one; raise UnavailableError."""
+        before = self._forgotten
+        credential = self._credentials.find(credential_id)
+        if credential is None or credential.kind != kind or not self._counts(credential):
+            return None
+        # The generation of before the second read: what is learnt meanwhile makes this memory an old one at once.
+        generation = self._generations.get(credential.tenant)
+        caller = self._caller(credential)
+        if caller and before == self._forgotten:
+            self._remember(caller, generation)
+        return caller
+
+    def generation(self, tenant: str) -> int | None:
+        """Give the generation that what is remembered of a tenant is measured by, None when none was told."""
+        return self._generations.get(tenant)
+
+    def is_current(self, tenant: str, generation: int) -> bool:
+        """Tell whether what is remembered of a tenant is of this generation, which is what it is measured by from now.
+
+        The generation is a number that another one replaces whenever a tenant's keys or limits change. After False,
+        `look_up` again: the row may have been read before the change.
+        """
+        if len(self._generations) >= MAX_REMEMBERED and tenant not in self._generations:
+            self._start_afresh()
+        is_known = self._generations.get(tenant) == generation
+        self._generations[tenant] = generation
+        return is_known
+
+    def forget(self, tenant: str) -> None:
+        """Forget every caller of a tenant, and what is being read of any at this moment."""
+        self._forgotten += 1
+        for key, memory in list(self._remembered.items()):
+            if memory.caller.tenant == tenant:
+                self._remembered.pop(key, None)
+
+    def _caller(self, credential: Credential) -> Caller | None:
+        if credential.tenant == ADMIN:
+            return Caller(credential)
+        tenant = self._tenants.find(credential.tenant)
+        return None if tenant is None or tenant.deleted_s is not None else Caller(credential, tenant.limits)
+
+    def _counts(self, credential: Credential) -> bool:
+        return credential.ends_s is None or self._now_s() < credential.ends_s
+
+    def _remember(self, caller: Caller, generation: int | None) -> None:
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._start_afresh()
+        key = caller.credential.credential_id, caller.credential.kind.value
+        self._remembered[key] = _Memory(caller, self._monotonic_s() + REMEMBER_S, generation)
+
+    def _start_afresh(self) -> None:
+        self._remembered.clear()
+        self._generations.clear()

@@ -1,0 +1,50 @@
+"""What an Invocation of a function gets, remembered for as long as the function's generation stays; never stale."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.errors import NotFoundError
+from chalicelib.function import Function
+
+#: A generation that could not be made new, as Redis failed after a write, is outlived by no memory of this age.
+REMEMBER_S = 60.0
+#: Beyond this many the memory starts afresh.
+MAX_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True)
+class Known:
+    """A function as it was at a generation; without one when there was no such function then."""
+
+    generation: str
+    function: Function | None
+    until_s: float
+
+
+class Targets:
+    """Functions by tenant, name and qualifier. `look_up` reads one; it raises NotFoundError."""
+
+    def __init__(self, look_up: Callable[[str, str, str | None], Function], monotonic_s: Callable[[], float]) -> None:
+        self._look_up = look_up
+        self._monotonic_s = monotonic_s
+        self._remembered: dict[tuple[str, str, str | None], Known] = {}
+
+    def remembered(self, tenant: str, name: str, qualifier: str | None) -> Known | None:
+        """Give what is remembered, whether it still counts or not; asks nobody."""
+        known = self._remembered.get((tenant, name, qualifier))
+        return known if known and self._monotonic_s() < known.until_s else None
+
+    def learn(self, tenant: str, name: str, qualifier: str | None, generation: str) -> Known:
+        """Read the function and remember it under the generation, which was asked for before; raise UnavailableError.
+
+        What changes after the generation was asked for has another one, so this memory will not count then.
+        """
+        try:
+            function = self._look_up(tenant, name, qualifier)
+        except NotFoundError:
+            function = None
+        known = Known(generation, function, self._monotonic_s() + REMEMBER_S)
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[tenant, name, qualifier] = known
+        return known

@@ -1,0 +1,61 @@
+"""A Docker Engine that takes every call and answers none, under a whole stack: what is warm or ready goes on."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Stack, eventually, running_stack
+from tests.hanging_engine import HangingEngine, hanging_engine
+
+pytestmark = pytest.mark.e2e
+
+ECHO = "def handler(event, context):\n    return event['n']\n"
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HangingEngine]:
+    with hanging_engine(tmp_path_factory.mktemp("engine") / "engine.sock") as between:
+        yield between
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, engine: HangingEngine) -> Iterator[Stack]:
+    state: Path = tmp_path_factory.mktemp("hanging") / "state"
+    with running_stack(state, DOCKER_HOST=engine.address, HEARTH_STEMS="1") as running:
+        yield running
+        engine.recover()
+
+
+def test_while_the_engine_hangs_warm_and_ready_sandboxes_serve_and_nobody_waits_in_vain(
+    stack: Stack, engine: HangingEngine
+) -> None:
+    for name in ("warm", "ready", "cold"):
+        stack.deploy(name, ECHO)
+    assert stack.invoke("warm", {"n": 0}).json() == 0
+    eventually(lambda: stack.metric('hearth_worker_stems_ready{runtime="python3.11"}') == 1)
+
+    engine.hang()
+    assert [stack.invoke("warm", {"n": n}).json() for n in range(5)] == list(range(5))
+    assert stack.invoke("ready", {"n": 1}).json() == 1
+    accepted = stack.invoke("cold", {"n": 2}, Prefer="respond-async")
+    refusals, took_s = [], []
+    for _ in range(3):
+        began = time.monotonic()
+        refusals.append(stack.invoke("cold", {"n": 3}))
+        took_s.append(time.monotonic() - began)
+    assert [stack.invoke(name, {"n": 4}).json() for name in ("warm", "ready")] == [4, 4]
+    eventually(lambda: stack.metric("hearth_worker_postponed_total") >= 1)
+    waiting = stack.call("GET", accepted.headers["location"]).json()
+    engine.recover()
+
+    assert [refusal.status for refusal in refusals] == [503] * 3
+    assert "the Docker Engine does not answer" in refusals[0].json()["error"]
+    assert int(refusals[0].headers["retry-after"]) >= 1
+    assert took_s[0] < 15, "found out within some seconds"
+    assert max(took_s[1:]) < 3, "and known from then on"
+    assert waiting["status"] in ("queued", "running")
+    record = stack.record(accepted.headers["location"].removeprefix("/invocations/"))
+    assert (record["status"], record["outcome"]["payload"], record["attempt"]) == ("succeeded", 2, 1)
+    assert eventually(lambda: stack.invoke("cold", {"n": 5}).status == 200)

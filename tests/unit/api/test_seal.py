@@ -1,0 +1,53 @@
+"""How secrets are encrypted for storage."""
+
+import pytest
+from chalicelib.seal import BrokenSealError, Seal, derived
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from hypothesis import given
+from hypothesis import strategies as st
+
+MASTER = "the master secret of this test, long enough"
+SECRET = "the secret of an access key"
+
+
+def sealed() -> bytes:
+    return Seal(MASTER).close(SECRET, "acme", "HKONE")
+
+
+@given(secret=st.text(st.characters(codec="utf-8"), max_size=100))
+def test_a_secret_comes_out_as_it_went_in(secret: str) -> None:
+    assert Seal(MASTER).open(Seal(MASTER).close(secret, "acme", "HKONE"), "acme", "HKONE") == secret
+
+
+def test_equal_secrets_are_stored_differently_and_not_in_clear() -> None:
+    first, second = sealed(), sealed()
+
+    assert first != second
+    assert SECRET.encode() not in first
+
+
+@pytest.mark.parametrize(("tenant", "key_id"), [("other", "HKONE"), ("acme", "HKTWO"), ("acm", "eHKONE")])
+def test_a_secret_moved_to_another_row_does_not_open(tenant: str, key_id: str) -> None:
+    with pytest.raises(BrokenSealError):
+        Seal(MASTER).open(sealed(), tenant, key_id)
+
+
+def test_another_master_secret_opens_nothing() -> None:
+    with pytest.raises(BrokenSealError):
+        Seal(MASTER + "x").open(sealed(), "acme", "HKONE")
+
+
+def test_no_byte_can_be_changed_and_none_left_out() -> None:
+    whole = sealed()
+    changed = [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(len(whole))]
+    cut = [whole[:length] for length in range(len(whole))]
+
+    for damaged in changed + cut:
+        with pytest.raises(BrokenSealError):
+            Seal(MASTER).open(damaged, "acme", "HKONE")
+
+
+@given(master=st.binary(max_size=100), salt=st.binary(max_size=80), purpose=st.binary(max_size=80))
+def test_the_key_is_derived_as_rfc_5869_says(master: bytes, salt: bytes, purpose: bytes) -> None:
+    assert derived(master, salt, purpose) == HKDF(SHA256(), 32, salt, purpose).derive(master)
