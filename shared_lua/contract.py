@@ -116,6 +116,14 @@ class Version:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Seats:
+    """How many may run at once of what an Invocation belongs to, as it was admitted."""
+
+    limit: int
+    reserved: bool  #: for its function alone; else all functions of the tenant without reserved ones share them
+
+
+@dataclass(frozen=True, kw_only=True)
 class Invocation:
     """One asked run, complete in itself: whoever holds it needs no further look-up to run it."""
 
@@ -128,6 +136,7 @@ class Invocation:
     trace_header: str | None = None  #: X-Ray's, as in `X-Amzn-Trace-Id`
     client_context: str | None = None  #: JSON text, decoded from the caller's base64
     function_arn: str | None = None  #: as the caller named it, with its qualifier; None for the version's own
+    seats: Seats | None = None  #: among which it needs one to run; None when it was given one at admission
     hand_over: int = 0  #: how often it was put into the lane anew
 
     @property

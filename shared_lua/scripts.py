@@ -6,6 +6,7 @@ from importlib import resources
 from typing import Any, Protocol
 
 from shared_lua import keys
+from shared_lua.contract import Invocation
 
 
 class RedisClient(Protocol):
@@ -121,9 +122,13 @@ class Scripts:
         where = [keys.answer(invocation_id), keys.answered(invocation_id), *_seats(tenant, function)]
         return bool(self._settle(keys=where, args=[invocation_id, settlement, keep_ms]))
 
-    def seat(self, invocation_id: str, seats: str, limit: int, seat_ms: int) -> bool:
-        """Take one of `limit` seats, `seats` being their key; False when all are taken."""
-        return bool(self._seat(keys=[seats], args=[invocation_id, limit, seat_ms]))
+    def seat(self, invocation: Invocation, seat_ms: int) -> bool:
+        """Take a seat for an Invocation that needs one to run; False when all are taken."""
+        assert invocation.seats, "an Invocation without seats was given one at admission"  # noqa: S101
+        version = invocation.version
+        shared = keys.tenant_seats(version.tenant)
+        where = keys.function_seats(version.tenant, version.function) if invocation.seats.reserved else shared
+        return bool(self._seat(keys=[where], args=[invocation.invocation_id, invocation.seats.limit, seat_ms]))
 
     def renew(self, generation: str) -> None:
         """Make the generation under this key new."""

@@ -76,12 +76,29 @@ class Handler:
 
     def _should_wait(self, invocation: Invocation, delivery: Delivery) -> bool:
         """Tell, before there is a claim, whether it cannot start here and it is better to let it come again."""
-        if _is_over(invocation, delivery) or not self._is_stuck(invocation):
+        if _is_over(invocation, delivery):
             return False
-        return invocation.mode is Mode.ASYNC or self._engine.others_answer()
+        if self._is_stuck(invocation):
+            return not self._is_hopeless(invocation)
+        return not self._has_seat(invocation)
+
+    def _has_seat(self, invocation: Invocation) -> bool:
+        """Tell whether its tenant or function may run one more, and take that place.
+
+        Without Redis nobody can count: work that was accepted is better done than left.
+        """
+        try:
+            return invocation.seats is None or self._redis.take_seat(invocation)
+        except RedisUnavailableError as error:
+            log.warn("not_counted", str(error), invocation_id=invocation.invocation_id)
+            return True
 
     def _is_stuck(self, invocation: Invocation) -> bool:
         return self._engine.is_down and not self._executor.can_start(invocation.version)
+
+    def _is_hopeless(self, invocation: Invocation) -> bool:
+        """Tell, of one that cannot start here, whether its caller would wait in vain: no other worker can start it."""
+        return invocation.mode is Mode.SYNC and not self._engine.others_answer()
 
     def _carry(self, invocation: Invocation, delivery: Delivery) -> None:
         """Claim it, bring it to its end, and tell who waits for it."""
@@ -100,12 +117,12 @@ class Handler:
             return _unexecuted(invocation, outcomes.abandoned(invocation, MAX_ATTEMPTS), delivery)
         if delivery.received_at_us > invocation.start_by_us:
             return _unexecuted(invocation, outcomes.expired(invocation, delivery.attempt), delivery)
-        if self._is_stuck(invocation):
+        if self._is_stuck(invocation) and self._is_hopeless(invocation):
             return _unexecuted(invocation, outcomes.unstartable(invocation), delivery)
         try:
             settlement = self._execute(invocation, delivery)
         except EngineUnavailableError:
-            if self._engine.look() or invocation.mode is Mode.ASYNC or self._engine.others_answer():
+            if self._engine.look() or not self._is_hopeless(invocation):
                 raise
             return _unexecuted(invocation, outcomes.unstartable(invocation), delivery)
         self._tracer.record(invocation, settlement)
@@ -133,11 +150,12 @@ class Handler:
         """Write the terminal record; give the one that stands, which may be another attempt's."""
         won = _patiently(lambda: self._ledger.settle(settlement))
         if won:
+            self._metrics.settled(settlement)
             return settlement
         return self._ledger.standing(settlement.invocation_id) or settlement
 
     def _answer(self, invocation: Invocation, settlement: Settlement) -> None:
-        if invocation.mode is not Mode.SYNC:
+        if invocation.mode is not Mode.SYNC and invocation.seats is None:
             return
         try:
             self._redis.settle(invocation, settlement)
@@ -146,8 +164,6 @@ class Handler:
             log.warn("answer_not_given", str(error), invocation_id=invocation.invocation_id)
 
     def _note(self, invocation: Invocation, settlement: Settlement, *, repeated: bool) -> None:
-        if not repeated:
-            self._metrics.settled(settlement)
         log.note(
             "settled_before" if repeated else "settled",
             f"{invocation.version.function} {settlement.outcome.status}",

@@ -14,6 +14,9 @@ from worker_agent.errors import RedisUnavailableError
 #: How long an answer waits for a caller that has gone; longer than any gateway holds one.
 KEEP_MS = 120_000
 
+#: A seat outlives its run by this, as a start comes before the run and the record after it.
+SEAT_GRACE_MS = 30_000
+
 
 class RedisSide:
     """One Redis. What it holds for the worker is passing: records and bills do not depend on it."""
@@ -28,6 +31,11 @@ class RedisSide:
         version = invocation.version
         with _our_errors():
             self._scripts.settle(invocation.invocation_id, version.tenant, version.function, answer, KEEP_MS)
+
+    def take_seat(self, invocation: Invocation) -> bool:
+        """Take the seat that an Invocation needs to run; False when all are taken; raise RedisUnavailableError."""
+        with _our_errors():
+            return self._scripts.seat(invocation, invocation.version.timeout_s * 1000 + SEAT_GRACE_MS)
 
     def announce(self, worker: str, *, able: bool, for_ms: int) -> None:
         """Tell for a while that this worker can start functions, or take that back; raise RedisUnavailableError."""

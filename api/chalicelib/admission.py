@@ -10,7 +10,7 @@ from chalicelib.errors import NotFoundError, UnavailableError
 from chalicelib.function import Function
 from chalicelib.local_bucket import LocalBucket
 from chalicelib.targets import Known, Targets
-from shared_lua.contract import Mode
+from shared_lua.contract import Mode, Seats
 from shared_lua.scripts import Run, Verdict, Word
 
 #: A seat outlives the Invocation's own deadline by this, as its record is written after its end.
@@ -32,6 +32,7 @@ class Admitted:
 
     invocation_id: str
     function: Function
+    seats: Seats | None  #: among which it needs one to run; None when it has one
 
 
 class Admission:
@@ -52,7 +53,8 @@ class Admission:
             known = self._despite_the_outage(visitor, wanted)
         if known.function is None:
             raise NotFoundError(f"Function not found: {wanted.function}")
-        return Admitted(invocation_id, known.function)
+        seats = None if wanted.mode is Mode.SYNC else self._seats(visitor)
+        return Admitted(invocation_id, known.function, seats)
 
     def _current(self, visitor: Visitor, wanted: Wanted, invocation_id: str) -> Known:
         """Give the function as it is now, with a seat taken in the same moment."""
@@ -72,14 +74,18 @@ class Admission:
         run = Run(invocation_id=invocation_id, function=wanted.function, generation=known.generation if known else "")
         if wanted.mode is not Mode.SYNC or known is None or known.function is None:
             return run
-        settings = self._settings
+        seats = self._seats(visitor)
         return dataclasses.replace(
             run,
-            seat_ms=(settings.sync_queue_s + known.function.version.timeout_s) * 1000 + SEAT_GRACE_MS,
-            reserved=None,
-            shared=visitor.caller.limits.concurrency or settings.tenant_concurrency,
-            waiting=settings.waiting,
+            seat_ms=(self._settings.sync_queue_s + known.function.version.timeout_s) * 1000 + SEAT_GRACE_MS,
+            reserved=seats.limit if seats.reserved else None,
+            shared=seats.limit,
+            waiting=self._settings.waiting,
         )
+
+    def _seats(self, visitor: Visitor) -> Seats:
+        limit = visitor.caller.limits.concurrency or self._settings.tenant_concurrency
+        return Seats(limit=limit, reserved=False)
 
     def _despite_the_outage(self, visitor: Visitor, wanted: Wanted) -> Known:
         """Let a little work that nobody waits for into the durable lane, which needs no Redis; refuse the rest."""

@@ -3,6 +3,7 @@
 An object goes when no version names it any more (`code_refs` counts), and never while one does.
 """
 
+import base64
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -10,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.aws_errors import needing
 from chalicelib.code_refs import CodeRefs, Unnamed
-from chalicelib.errors import InvalidParameterError, UnservedError
-from chalicelib.s3_file import CHANGED, GONE, PART, StoredFile, open_object
+from chalicelib.errors import UnservedError
+from chalicelib.s3_file import GONE, PART, StoredFile, open_object
 from shared_lua import keys
 
 #: How long a link to a function's zip works, as on Lambda.
@@ -30,36 +31,25 @@ class CodeStore:
     def put(self, sha256: str, source: bytes | BinaryIO) -> None:
         """Store a zip under its digest unless it is there; it stays for the grace of `collect`, and longer once named.
 
-        A file is read twice, in pieces. Raises UnservedError while an equal zip is being removed.
+        A file is read in pieces. S3 itself refuses bytes of another digest: what is stored here is what was checked.
+        Raises UnservedError while an equal zip is being removed.
         """
         self._hold(sha256)
+        if not isinstance(source, bytes):
+            source.seek(0)  # whoever hashed or checked it left it at its end, and S3's client sends from where it is
         with needing(PART):
             if not self._has(sha256):
                 self._s3.put_object(
-                    Bucket=self._bucket, Key=keys.code(sha256), Body=source, ContentType="application/zip"
+                    Bucket=self._bucket,
+                    Key=keys.code(sha256),
+                    Body=source,
+                    ContentType="application/zip",
+                    ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
                 )
 
     def open(self, key: str) -> StoredFile:
         """Give what was uploaded under a key of the bucket; raise InvalidParameterError when nothing was."""
         return open_object(self._s3, self._bucket, key)
-
-    def adopt(self, sha256: str, key: str, etag: str) -> None:
-        """Store what was uploaded under a key, within S3; raise InvalidParameterError when it is another by now."""
-        self._hold(sha256)
-        with needing(PART):
-            try:
-                self._s3.copy_object(
-                    Bucket=self._bucket,
-                    Key=keys.code(sha256),
-                    CopySource={"Bucket": self._bucket, "Key": key},
-                    CopySourceIfMatch=etag,
-                    ContentType="application/zip",
-                    MetadataDirective="REPLACE",
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in (*GONE, *CHANGED):
-                    raise
-                raise InvalidParameterError("The upload was changed since it was checked. Try again.") from None
 
     def collect(self, now_s: int, grace_s: int, most: int = 100) -> int:
         """Remove zips that no version has named for the grace, looking at the `most` oldest; give how many went.

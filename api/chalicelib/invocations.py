@@ -110,6 +110,7 @@ class Invocations:
             payload=event if small else None,
             trace_header=self.tracing.header(),
             client_context=wish.client_context,
+            seats=admitted.seats,
         )
 
     def _send(self, invocation: Invocation, event: str) -> None:

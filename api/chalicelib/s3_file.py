@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -24,7 +24,7 @@ CHANGED = ("412", "PreconditionFailed", "416", "InvalidRange")
 class StoredFile:
     """An object as it was when it was looked at; reading it raises InvalidParameterError once it is another."""
 
-    file: BinaryIO
+    file: io.BufferedReader
     size_bytes: int
     etag: str  #: in quotes, as S3 gives it
 
@@ -41,7 +41,7 @@ def open_object(s3: Any, bucket: str, key: str) -> StoredFile:
                 f"Error occurred while GetObject. S3 Error Code: NoSuchKey. There is nothing at {key}: upload it first"
             ) from None
     ranges = _Ranges(s3, {"Bucket": bucket, "Key": key, "IfMatch": head["ETag"]}, head["ContentLength"])
-    return StoredFile(cast("BinaryIO", io.BufferedReader(ranges, RANGE_BYTES)), head["ContentLength"], head["ETag"])
+    return StoredFile(io.BufferedReader(ranges, RANGE_BYTES), head["ContentLength"], head["ETag"])
 
 
 class _Ranges(io.RawIOBase):

@@ -47,4 +47,4 @@ def _save_image(runtime: str, target: Path) -> None:
         except ImageNotFound:
             raise StackError(f"{name} is missing: build it with `make images`.") from None
         with target.open("wb") as file:
-            file.writelines(image.save(named=True))
+            file.writelines(image.save(named=name))  # by this name: sources that build the same image share it

@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared_lua import keys
+from shared_lua.contract import Seats
 from shared_lua.scripts import Ask, Bucket, Run, Scripts, Verdict, Word
+from tests.builders import invocation
 
 pytestmark = pytest.mark.redis
 
@@ -180,10 +182,10 @@ def test_a_lost_seat_comes_back_at_its_deadline(redis_client: redis.Redis) -> No
 
 
 def test_an_invocation_that_nobody_waits_for_takes_its_seat_when_it_runs(redis_client: redis.Redis) -> None:
-    scripts, seats = Scripts(redis_client), keys.tenant_seats("t")
+    scripts, seats = Scripts(redis_client), Seats(limit=2, reserved=False)
     assert Admission(redis_client).run("waits", seat_ms=0, shared=0).word is Word.GO
 
-    taken = [scripts.seat(name, seats, 2, 60_000) for name in ("a", "b", "a", "c")]
+    taken = [scripts.seat(invocation(invocation_id=name, seats=seats), 60_000) for name in ("a", "b", "a", "c")]
 
     assert taken == [True, True, True, False]
 
@@ -198,11 +200,14 @@ def test_an_answer_is_given_once(redis_client: redis.Redis) -> None:
     assert redis_client.pttl(keys.answer("i1")) > 0
 
 
-def _take(url: str, key: str, rate: int, burst: int, until: float) -> list[float]:
-    """Take as fast as one process can; give when each token was had, on this host's clock."""
+def _take(url: str, key: str, rate: int, burst: int, processes: int) -> list[float]:
+    """Take as fast as one process can, once all are there; give when each token was had, on this host's clock."""
     with redis.Redis.from_url(url) as client:
         admission = Admission(client, bucket=Bucket(key, rate, burst))
-        had = []
+        client.incr("there")
+        while int(client.get("there") or 0) < processes:  # type: ignore[arg-type]
+            time.sleep(0.001)
+        had, until = [], time.time() + 1.5
         while time.time() < until:
             if admission.admit().word is Word.GO:
                 had.append(time.time())
@@ -212,8 +217,8 @@ def _take(url: str, key: str, rate: int, burst: int, until: float) -> list[float
 def test_several_processes_never_have_more_than_the_rate_and_the_burst(
     redis_server: Any, redis_client: redis.Redis
 ) -> None:
-    rate, burst, until = 200, 30, time.time() + 1.5
-    asked = (redis_server.url, keys.tenant_bucket("t"), rate, burst, until)
+    rate, burst = 200, 30
+    asked = (redis_server.url, keys.tenant_bucket("t"), rate, burst, 3)
     with multiprocessing.get_context("spawn").Pool(3) as processes:
         had = sorted(moment for one in processes.starmap(_take, [asked] * 3) for moment in one)
 

@@ -37,8 +37,8 @@ def listed(gateway: Gateway, key: Key) -> dict[str, dict[str, Any]]:
 
 def api_key_id(gateway: Gateway, key: Key) -> str:
     """The id of the tenant's first API key."""
-    [key_id] = [one["key_id"] for one in listed(gateway, key).values() if one["kind"] == "api_key"]
-    return str(key_id)
+    [key_id] = [str(one["key_id"]) for one in listed(gateway, key).values() if one["kind"] == "api_key"]
+    return key_id
 
 
 def lets_in(gateway: Gateway, key: Key) -> bool:
@@ -213,7 +213,7 @@ def test_a_stored_secret_that_was_moved_or_changed_is_refused_and_breaks_nothing
     # Who may write the table but has no master secret puts the sealed secret of a key of theirs into another's row.
     for sealed in (stored["sealed"], {"S": "no base64"}, {"S": ""}):
         dynamodb.put_item(TableName=name, Item=mine | {"sealed": sealed})
-        hearth.entrance._callers.forget("acme")
+        hearth.tenant_keys.changed("acme")
         with pytest.raises(ClientError, match="UnrecognizedClientException"):
             gateway.client(tenant.access_key_id, other.secret_access_key).list_functions()
 

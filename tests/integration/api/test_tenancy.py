@@ -216,6 +216,14 @@ def test_every_route_and_offered_operation_has_cases_and_no_other() -> None:
     assert not stale, f"CASES in {__file__} has lines for what the app does not serve: {', '.join(stale)}"
 
 
+def test_a_route_added_later_fails_with_what_to_add(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(app.routes, "/new/{thing}", {"GET": None})
+    monkeypatch.setitem(lambda_door.OFFERED, "GetLayerVersion", lambda *_: {})
+
+    with pytest.raises(AssertionError, match=re.escape("lacks GET /new/{thing}, GetLayerVersion. Add a line for each")):
+        test_every_route_and_offered_operation_has_cases_and_no_other()
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_anothers_thing_answers_as_one_that_does_not_exist(
     name: str, world: World, kept: Callable[[], dict[str, int]]

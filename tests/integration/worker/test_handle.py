@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Layer, Mode, Settlement, Status, decode, encode
+from shared_lua.contract import Invocation, Layer, Mode, Seats, Settlement, Status, decode, encode
 from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import RedisServer
 from tests.fakes import FakeSandboxes
@@ -47,6 +47,7 @@ class World:
     sandboxes: FakeSandboxes
     stems: Stems
     watch: EngineWatch
+    metrics: Metrics
     dynamodb: Any
     s3: Any
     data: dict[str, str]
@@ -82,17 +83,17 @@ def world(aws: Any, data: dict[str, str], redis_client: redis.Redis) -> World:
     store = Store(s3, data["BucketName"])
     s3.put_object(Bucket=data["BucketName"], Key=keys.code(version(CODE).code_sha256), Body=CODE)
     stems, redis_side = Stems(sandboxes, {}), RedisSide(redis_client)
-    watch = EngineWatch(sandboxes, Presence(redis_side, 8))
+    watch, metrics = EngineWatch(sandboxes, Presence(redis_side, 8)), Metrics()
     handler = Handler(
         ledger=Ledger(dynamodb, data["InvocationsTable"]),
         store=store,
         redis_side=redis_side,
         executor=Executor(Pool(2, 10_000), stems, store.code, Prices(16_666_700, 200_000, 1000)),
         engine=watch,
-        metrics=Metrics(),
+        metrics=metrics,
         tracer=NoTracer(),
     )
-    return World(handler, sandboxes, stems, watch, dynamodb, s3, data, redis_client)
+    return World(handler, sandboxes, stems, watch, metrics, dynamodb, s3, data, redis_client)
 
 
 def asked(**changed: Any) -> Invocation:
@@ -101,6 +102,36 @@ def asked(**changed: Any) -> Invocation:
 
 def delivery(of: Invocation, attempt: int = 1, received_at_us: int | None = None) -> Delivery:
     return Delivery(encode(of), "receipt", attempt, received_at_us or of.admitted_at_us + 1500)
+
+
+def test_what_nobody_waits_for_runs_only_with_a_seat_and_gives_it_back(world: World) -> None:
+    seats = Seats(limit=1, reserved=False)
+    first, second = (asked(invocation_id=f"i-{n}", mode=Mode.ASYNC, seats=seats) for n in range(2))
+    for one in (first, second):
+        world.accept(one)
+    RedisSide(world.redis).take_seat(first)
+
+    put_off = world.handler.handle(delivery(second))
+
+    assert isinstance(put_off, Postponement)
+    assert put_off.after_s == FIRST_PAUSE_S
+    assert world.row(second)[0] == "queued"
+    world.handler.handle(delivery(first))
+    assert world.handler.handle(delivery(second)) is None
+    assert world.redis.zcard(keys.tenant_seats("t")) == 0
+
+
+def test_without_redis_what_was_accepted_runs_uncounted(world: World, redis_server: RedisServer) -> None:
+    one = asked(mode=Mode.ASYNC, seats=Seats(limit=1, reserved=True))
+    world.accept(one)
+
+    redis_server.stop()
+    try:
+        assert world.handler.handle(delivery(one)) is None
+    finally:
+        redis_server.start()
+
+    assert world.row(one)[0] == "succeeded"
 
 
 def test_a_delivery_ends_in_one_record_one_charge_and_one_answer(world: World) -> None:
@@ -276,6 +307,40 @@ def test_nothing_is_put_off_much_past_the_time_by_which_it_must_start(world: Wor
     assert put_off
     assert put_off.after_s in (2, 3)
     assert world.row(one)[0] == Status.EXPIRED
+
+
+def test_an_engine_that_dies_between_the_look_and_the_claim_costs_no_attempt_either(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = world.accept(asked(mode=Mode.ASYNC))
+    claim = Ledger.claim
+
+    def meanwhile(ledger: Ledger, invocation_id: str, fence: int) -> Settlement | None:
+        stop_engine(world)
+        return claim(ledger, invocation_id, fence)
+
+    monkeypatch.setattr(Ledger, "claim", meanwhile)
+
+    assert world.handler.handle(delivery(one)) == Postponement(one, FIRST_PAUSE_S)
+
+    assert world.row(one) == (Status.RUNNING, None)
+
+
+def test_only_the_settlement_that_stands_is_counted(world: World) -> None:
+    one = world.accept(asked())
+    runs = iter(["first", "second"])
+
+    def overtaken(*_: object) -> Any:
+        if next(runs) == "first":
+            world.handler.handle(delivery(one, attempt=2))
+        return ran()
+
+    world.sandboxes.behave = overtaken
+    world.handler.handle(delivery(one))
+    world.handler.handle(delivery(one, attempt=3))
+
+    assert 'outcomes_total{error_type="",status="succeeded"} 1.0' in world.metrics.text()
+    assert "billed_microseconds_total 2000.0" in world.metrics.text()
 
 
 @pytest.mark.parametrize("found_before", [True, False])

@@ -425,8 +425,9 @@ def damaged(draw: st.DrawFn, sent: Call) -> Call:
         at = draw(st.integers(0, len(sent.body) - 1))
         changed_byte = bytes([sent.body[at] ^ (1 << draw(st.integers(0, 7)))])
         return dataclasses.replace(sent, body=sent.body[:at] + changed_byte + sent.body[at + 1 :])
-    changed: dict[str, Any] = {where: another(draw, getattr(sent, where))}
-    return dataclasses.replace(sent, **changed)
+    if where == "path":
+        return dataclasses.replace(sent, path=another(draw, sent.path))
+    return dataclasses.replace(sent, method=another(draw, sent.method))
 
 
 @given(sent=signed_calls(), data=st.data())
