@@ -4,10 +4,10 @@ PYTHON := .venv/bin/python
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 # Root's bytecode in the tree of somebody who used sudo could not be removed by them.
 export PYTHONDONTWRITEBYTECODE := 1
-PACKAGES := shared_lua worker_agent chalicelib local loadtest security_tests tests
+PACKAGES := shared_lua worker_agent chalicelib infra local loadtest security_tests tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cgroup2 images verify-images check up down status bench-first bench-worker security clean
+.PHONY: help setup demo test test-cgroup2 images verify-images check up down status bench-first bench-worker security package deploy undeploy clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -53,6 +53,17 @@ bench-worker: setup ## measures sandboxes, pool and meter against their bars; AR
 
 security: setup ## scans a stack of its own from the inside: is there a way out of a sandbox?
 	@$(ROOT) $(PYTHON) -m security_tests.on_a_stack $(ARGS)
+
+STAGE ?= dev
+
+package: setup ## makes the controller's package and CloudFormation template: STAGE=prod, into .hearth/package/prod
+	@PYTHONPATH=.:api $(PYTHON) -m infra package --stage $(STAGE)
+
+deploy: setup ## deploys data and controller of STAGE to the AWS account at hand (docs/deploy.md)
+	@PYTHONPATH=.:api $(PYTHON) -m infra deploy --stage $(STAGE)
+
+undeploy: setup ## takes the controller of STAGE away again; the data stays
+	@PYTHONPATH=.:api $(PYTHON) -m infra delete --stage $(STAGE)
 
 clean: setup ## removes caches and logs; the environment and the images stay
 	@$(ROOT) $(PYTHON) -m local down

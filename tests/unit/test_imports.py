@@ -14,6 +14,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "chalicelib": {"shared_lua"},
     "app": {"chalicelib", "shared_lua"},
     "worker_agent": {"shared_lua"},
+    "infra": {"chalicelib"},
     "local": {"app", "chalicelib", "worker_agent", "shared_lua"},
     "loadtest": {"worker_agent", "shared_lua"},
     "security_tests": {"local"},
@@ -43,7 +44,7 @@ ONLY_IN: dict[str, set[str]] = {
     },
     "moto": {"local.aws_standin"},
     "granian": {"local.serve"},
-    "boto3": {"worker_agent.wiring", "chalicelib.wiring", "local.data"},
+    "boto3": {"worker_agent.wiring", "local.data", "infra.__main__", "infra.deployment"},
 }
 
 #: Modules by height, lowest first: one may import those before it, and its own line's not at all.
@@ -70,6 +71,7 @@ def modules() -> dict[str, Path]:
         ("chalicelib.lambda_door", ROOT / "api" / "chalicelib" / "lambda_door"),
         ("chalicelib.people_door", ROOT / "api" / "chalicelib" / "people_door"),
         ("worker_agent", ROOT / "worker_agent"),
+        ("infra", ROOT / "infra"),
         ("local", ROOT / "local"),
         ("loadtest", ROOT / "loadtest"),
         ("security_tests", ROOT / "security_tests"),

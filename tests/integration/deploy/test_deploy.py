@@ -1,0 +1,241 @@
+"""`python -m infra deploy`, which runs `chalice deploy`, against moto's server: what exists afterwards is looked at."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import boto3
+import pytest
+from chalicelib.config import Settings
+
+from tests.integration.deploy.tree import Tree
+
+REGION = "us-east-1"
+STAGE = "dev"
+
+pytestmark = pytest.mark.aws
+
+Client = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A tree that has been deployed, and the AWS it has been deployed to."""
+
+    tree: Tree
+    client: Client
+    environ: dict[str, str]
+    network: dict[str, list[str]]
+
+    def again(self, command: str = "deploy") -> str:
+        return self.tree.infra(command, "--stage", STAGE, **self.environ)
+
+    def functions(self) -> dict[str, dict[str, Any]]:
+        """Every function by its handler's name in the app."""
+        listed = self.client("lambda").list_functions()["Functions"]
+        return {_handler(one["FunctionName"]): one for one in listed}
+
+    def names(self) -> dict[str, str]:
+        """Physical names by logical ones."""
+        rows = self.client("cloudformation").describe_stack_resources(StackName=f"hearth-data-{STAGE}")
+        return {row["LogicalResourceId"]: row["PhysicalResourceId"] for row in rows["StackResources"]}
+
+    def everything(self) -> dict[str, Any]:
+        """All that a deployment makes, by its identity."""
+        [api] = self.client("apigateway").get_rest_apis()["items"]
+        mappings = self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        return {
+            "functions": sorted(one["FunctionArn"] for one in self.functions().values()),
+            "roles": sorted(one["Arn"] for one in self.client("iam").list_roles()["Roles"]),
+            "api": api["id"],
+            "rules": sorted(one["Arn"] for one in self.client("events").list_rules()["Rules"]),
+            "mappings": sorted(one["UUID"] for one in mappings),
+            "policies": {name: self.callers(name) for name in self.functions()},
+        }
+
+    def callers(self, handler: str) -> list[tuple[str, str]]:
+        """Who may call a function: service, and the ARN it calls for."""
+        name = self.functions()[handler]["FunctionName"]
+        try:
+            policy = json.loads(self.client("lambda").get_policy(FunctionName=name)["Policy"])
+        except self.client("lambda").exceptions.ResourceNotFoundException:
+            return []
+        return sorted(
+            (one["Principal"]["Service"], one["Condition"]["ArnLike"]["AWS:SourceArn"]) for one in policy["Statement"]
+        )
+
+
+def _handler(function_name: str) -> str:
+    return function_name.removeprefix(f"hearth-{STAGE}").removeprefix("-") or "api_handler"
+
+
+@pytest.fixture(scope="module")
+def deployed(handling: Tree, cloud: str) -> Deployed:
+    def client(service: str) -> Any:
+        return boto3.client(service, endpoint_url=cloud, region_name=REGION)
+
+    vpc = client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = client("ec2").create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    group = client("ec2").create_security_group(GroupName="redis", Description="Redis", VpcId=vpc)["GroupId"]
+    environ = {
+        "AWS_ENDPOINT_URL": cloud,
+        "AWS_DEFAULT_REGION": REGION,
+        "HEARTH_REDIS_URL": "rediss://cache.example:6379/0",
+        "HEARTH_SECRET_SEED": "s" * 32,
+        "HEARTH_SUBNET_IDS": subnet,
+        "HEARTH_SECURITY_GROUP_IDS": group,
+    }
+    whole = Deployed(handling, client, environ, {"SubnetIds": [subnet], "SecurityGroupIds": [group]})
+    whole.again()
+    return whole
+
+
+def test_every_handler_of_the_app_is_a_function(deployed: Deployed) -> None:
+    wanted = {"api_handler", *deployed.tree.app()["handlers"]}
+
+    assert {"tests_schedule", "tests_queue", "tests_upload"} < wanted
+    assert deployed.functions().keys() == wanted
+
+
+def test_every_function_has_memory_timeout_and_network_as_configured(deployed: Deployed) -> None:
+    config = deployed.tree.config()
+
+    for function in deployed.functions().values():
+        assert (function["MemorySize"], function["Timeout"]) == (config["lambda_memory_size"], config["lambda_timeout"])
+        assert function["VpcConfig"]["SubnetIds"] == deployed.network["SubnetIds"]
+        assert function["VpcConfig"]["SecurityGroupIds"] == deployed.network["SecurityGroupIds"]
+
+
+def test_every_function_can_read_its_settings_from_its_environment(deployed: Deployed) -> None:
+    names = deployed.names()
+
+    for function in deployed.functions().values():
+        settings = Settings.from_env(function["Environment"]["Variables"] | {"AWS_REGION": REGION})
+        assert (settings.bucket, settings.functions_table) == (names["Bucket"], names["Functions"])
+        assert (settings.invocations_table, settings.parts_table) == (names["Invocations"], names["Parts"])
+        assert (settings.credentials_table, settings.queue_url) == (names["Credentials"], names["Durable"])
+        assert settings.redis_url == deployed.environ["HEARTH_REDIS_URL"]
+
+
+def test_every_function_has_a_role_with_the_policy_that_the_tree_holds(deployed: Deployed) -> None:
+    iam, names = deployed.client("iam"), deployed.names()
+    [account] = {one["FunctionArn"].split(":")[4] for one in deployed.functions().values()}
+    held = json.loads((deployed.tree.root / "api" / ".chalice" / f"policy-{STAGE}.json").read_text())
+
+    for function in deployed.functions().values():
+        role = function["Role"].rpartition("/")[2]
+        [policy] = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        document = json.loads(unquote(document)) if isinstance(document, str) else document
+        by_sid = {one["Sid"]: one for one in document["Statement"]}
+        assert {sid: one["Action"] for sid, one in by_sid.items()} == {
+            one["Sid"]: one["Action"] for one in held["Statement"]
+        }
+        assert by_sid["Code"]["Resource"] == f"arn:aws:s3:::{names['Bucket']}/code/*"
+        assert by_sid["Ledger"]["Resource"] == f"arn:aws:dynamodb:{REGION}:{account}:table/{names['Invocations']}"
+        assert "${" not in json.dumps(document)
+        assert "Fn::" not in json.dumps(document)
+
+
+def test_the_rest_api_has_every_route_of_the_app(deployed: Deployed) -> None:
+    gateway = deployed.client("apigateway")
+    [api] = gateway.get_rest_apis()["items"]
+    resources = gateway.get_resources(restApiId=api["id"], limit=500)["items"]
+    stages = gateway.get_stages(restApiId=api["id"])["item"]
+
+    found = {one["path"]: sorted(one["resourceMethods"]) for one in resources if one.get("resourceMethods")}
+    assert found == deployed.tree.app()["routes"]
+    assert [stage["stageName"] for stage in stages] == ["api"]
+
+
+def test_the_rest_api_may_call_the_controller_and_nothing_else_may(deployed: Deployed) -> None:
+    [api] = deployed.client("apigateway").get_rest_apis()["items"]
+
+    [(service, source)] = deployed.callers("api_handler")
+
+    assert service == "apigateway.amazonaws.com"
+    assert source.endswith(f":{api['id']}/*")
+
+
+def test_every_schedule_of_the_app_calls_its_function(deployed: Deployed) -> None:
+    events, functions = deployed.client("events"), deployed.functions()
+    scheduled = {one["name"] for one in deployed.tree.app()["sources"] if one["kind"] == "ScheduledEventConfig"}
+    assert "tests_schedule" in scheduled
+
+    for name in scheduled:
+        rule = f"hearth-{STAGE}-{name}-event"
+        [target] = events.list_targets_by_rule(Rule=rule)["Targets"]
+        assert target["Arn"] == functions[name]["FunctionArn"]
+        assert events.describe_rule(Name=rule)["State"] == "ENABLED"
+        assert [service for service, _ in deployed.callers(name)] == ["events.amazonaws.com"]
+    assert events.describe_rule(Name=f"hearth-{STAGE}-tests_schedule-event")["ScheduleExpression"] == "rate(1 minute)"
+
+
+def test_every_queue_that_the_app_listens_to_feeds_its_function(deployed: Deployed) -> None:
+    listening = {one["name"]: one for one in deployed.tree.app()["sources"] if one["kind"] == "SQSEventConfig"}
+    assert "tests_queue" in listening
+
+    mappings = deployed.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+
+    fed = {_handler(one["FunctionArn"].rpartition(":")[2]): one for one in mappings}
+    assert fed.keys() == listening.keys()
+    for name, source in listening.items():
+        queue = deployed.names()[source["queue_arn"].rpartition(":")[2]].rpartition("/")[2]
+        assert fed[name]["EventSourceArn"].rpartition(":")[2] == queue
+        assert fed[name]["BatchSize"] == source["batch_size"]
+
+
+def test_the_bucket_calls_every_function_that_the_template_says_and_may(deployed: Deployed) -> None:
+    bucket = deployed.names()["Bucket"]
+    controller = json.loads((deployed.tree.root / "infra" / "controller.json").read_text())
+    declared = controller["Resources"]["Bucket"]["Properties"]["NotificationConfiguration"]["LambdaConfigurations"]
+
+    found = deployed.client("s3").get_bucket_notification_configuration(Bucket=bucket)["LambdaFunctionConfigurations"]
+
+    called = [_handler(one["LambdaFunctionArn"].rpartition(":")[2]) for one in found]
+    assert [name.replace("_", "").lower() for name in called] == [
+        one["Function"]["Fn::GetAtt"][0].lower() for one in declared
+    ]
+    assert [one["Events"] for one in found] == [[one["Event"]] for one in declared]
+    for name in called:
+        assert deployed.callers(name) == [("s3.amazonaws.com", f"arn:aws:s3:::{bucket}")]
+
+
+def test_a_second_deployment_changes_nothing(deployed: Deployed) -> None:
+    before, data = deployed.everything(), deployed.names()
+
+    deployed.again()
+
+    assert deployed.everything() == before
+    assert deployed.names() == data
+
+
+def test_a_deployment_without_a_setting_names_it_and_makes_nothing(deployed: Deployed) -> None:
+    environ = deployed.environ | {"HEARTH_REDIS_URL": "", "HEARTH_SUBNET_IDS": ""}
+
+    done = deployed.tree.run("-m", "infra", "deploy", "--stage", "prod", **environ)
+
+    assert done.returncode == 1
+    assert "HEARTH_REDIS_URL, HEARTH_SUBNET_IDS" in done.stderr
+    stacks = deployed.client("cloudformation").describe_stacks()["Stacks"]
+    assert [stack["StackName"] for stack in stacks] == [f"hearth-data-{STAGE}"]
+
+
+def test_delete_takes_all_of_it_away_and_leaves_the_data(deployed: Deployed) -> None:
+    names = deployed.names()
+
+    deployed.again("delete")
+
+    try:
+        assert deployed.functions() == {}
+        assert deployed.client("iam").list_roles()["Roles"] == []
+        assert deployed.client("apigateway").get_rest_apis()["items"] == []
+        assert deployed.client("events").list_rules()["Rules"] == []
+        assert deployed.client("lambda").list_event_source_mappings()["EventSourceMappings"] == []
+        kept = deployed.client("s3").get_bucket_notification_configuration(Bucket=names["Bucket"])
+        assert "LambdaFunctionConfigurations" not in kept
+        assert deployed.names() == names
+    finally:
+        deployed.again()
