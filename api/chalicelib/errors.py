@@ -60,6 +60,13 @@ class ConflictError(HearthError):
     error_type = "ResourceConflictException"
 
 
+class PolicyTooLongError(HearthError):
+    """The policy would have more than the 20,480 bytes that are allowed. Remove statements, or make them shorter."""
+
+    status = 400
+    error_type = "PolicyLengthExceededException"
+
+
 class RevisionMismatchError(HearthError):
     """The RevisionId provided does not match the latest one. Call GetFunction to retrieve the latest."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalicelib import limits, zip_gate
+from chalicelib.belongings import Belongings
 from chalicelib.code_store import CodeStore
 from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError, RevisionMismatchError
 from chalicelib.function import Code, Configuration, Function, mint_version
@@ -17,8 +18,16 @@ from chalicelib.registry import Page, Registry
 class Functions:
     """The use-cases. A refused one leaves nothing behind: all checks come before the first write."""
 
-    def __init__(self, registry: Registry, code_store: CodeStore, home: Home, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        code_store: CodeStore,
+        home: Home,
+        now_us: Callable[[], int],
+        belongings: Belongings,
+    ) -> None:
         self._registry = registry
+        self._belongings = belongings
         self._code_store = code_store
         self._home = home
         self._now_us = now_us
@@ -65,9 +74,16 @@ class Functions:
         return self._registry.page(tenant, after, min(most, limits.MAX_PAGE))
 
     def delete(self, tenant: str, name: str) -> None:
-        """Forget a function; raise NotFoundError. Its zip stays: others may have the same, and work may wait."""
+        """Forget a function with all that belongs to it; raise NotFoundError.
+
+        What belongs to it goes first: a public URL that outlived its function would serve the next one of this name.
+        What was added meanwhile goes after. Its zip stays: others may have the same, and work may wait.
+        """
+        self.get(tenant, name)
+        self._belongings.forget_all(tenant, name)
         if not self._registry.remove(tenant, name):
             raise self._not_found(tenant, name)
+        self._belongings.forget_all(tenant, name)
 
     def code_link(self, function: Function) -> str:
         """Give an address from which the function's zip can be fetched for a while."""

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from chalicelib.auth import Authenticator
+from chalicelib.belongings import Belongings
 from chalicelib.code_store import CodeStore
 from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
@@ -25,8 +26,10 @@ from chalicelib.ledger import Ledger
 from chalicelib.naming import Home
 from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
+from chalicelib.policy import Policies
 from chalicelib.redis_gate import RedisGate
 from chalicelib.registry import Registry
+from chalicelib.tags import Tags
 from chalicelib.tenants import Tenants
 from chalicelib.tracing import NoTracing, Tracing
 
@@ -51,6 +54,8 @@ class Controller:
     entrance: Entrance
     home: Home
     functions: Functions
+    tags: Tags
+    policies: Policies
     invocations: Invocations
     tenants: Tenants
     health: Health
@@ -77,13 +82,15 @@ def build(settings: Settings) -> Controller:
     gate = _gate(settings)
     tracing = _tracing(settings.xray_address)
     home = Home(settings.region)
-    functions = Functions(registry, code_store, home, _now_us)
+    functions = Functions(registry, code_store, home, _now_us, Belongings(parts))
     payloads = PayloadStore(s3, settings.bucket)
     authenticator = Authenticator(credentials, settings.secret_seed, settings.region, time.time)
     return Controller(
         entrance=Entrance(authenticator, gate, settings),
         home=home,
         functions=functions,
+        tags=Tags(parts),
+        policies=Policies(parts),
         invocations=Invocations(
             functions=functions,
             ledger=ledger,

@@ -7,7 +7,7 @@ from chalice.app import Response
 
 from chalicelib.calls import Call
 from chalicelib.errors import NotOfferedError
-from chalicelib.lambda_door import functions, invoke
+from chalicelib.lambda_door import functions, invoke, policy, tags
 from chalicelib.lambda_door.invoke import Answer
 from chalicelib.lambda_door.model import Operation, operations
 from chalicelib.wiring import Controller
@@ -23,6 +23,12 @@ OFFERED: Mapping[str, View] = {
     "UpdateFunctionCode": functions.update_code,
     "DeleteFunction": functions.delete,
     "Invoke": invoke.invoke,
+    "TagResource": tags.add,
+    "UntagResource": tags.remove,
+    "ListTags": tags.list_all,
+    "AddPermission": policy.add,
+    "GetPolicy": policy.get,
+    "RemovePermission": policy.remove,
 }
 
 
