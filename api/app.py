@@ -14,6 +14,8 @@ from chalicelib.lambda_door.model import Operation
 from chalicelib.people_door import answers as people_answers
 from chalicelib.people_door import offered as people_door
 from chalicelib.threadsafe import ThreadSafeChalice
+from chalicelib.url_door import answers as url_answers
+from chalicelib.url_door import offered as url_door
 from chalicelib.wiring import Controller
 
 #: What serves a call that was let in: controller, call, tenant, and by name what the path names.
@@ -35,6 +37,7 @@ app.api.binary_types = [
     "application/x-zip",
     "application/x-zip-compressed",
     "application/x-www-form-urlencoded",
+    "multipart/form-data",
 ]
 
 
@@ -95,6 +98,9 @@ for method, path, view in people_door.PUBLIC:
 
 for method, path, view in people_door.OFFERED:
     register(method, path, door(view, people_answers.error, let_in))
+
+for method, path, view in url_door.OFFERED:
+    register(method, path, door(view, url_answers.error, public))
 
 for (path, method), candidates in lambda_door.routes().items():
     register(method, path, door(machines(candidates), lambda_answers.error, let_in))

@@ -63,6 +63,11 @@ def function_parts(tenant: str, name: str) -> str:
     return f"{tenant}/function/{name}"
 
 
+def url_parts(url_id: str) -> str:
+    """Owner of what a function URL's id stands for, among the parts; `url/` is no tenant's name."""
+    return f"url/{url_id}"
+
+
 def invocation_row(invocation_id: str) -> dict[str, str]:
     """DynamoDB key of a ledger row."""
     return {"invocation_id": invocation_id}

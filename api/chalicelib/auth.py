@@ -46,6 +46,12 @@ class Authenticator:
             return self._by_signature(call, authorization)
         raise MissingCredentialsError
 
+    def signer_of(self, call: Call) -> str:
+        """Give the tenant whose signature this call carries; an API key does not count. Raise as `tenant_of` does."""
+        if authorization := call.header("authorization"):
+            return self._by_signature(call, authorization)
+        raise MissingCredentialsError
+
     def _by_api_key(self, api_key: str) -> str:
         tenant = self._credentials.tenant_of(keyring.hash_of(api_key), API_KEY)
         if tenant is None:

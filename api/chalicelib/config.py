@@ -55,6 +55,7 @@ class Settings:
     sync_wait_s: int  #: how long a synchronous call is held before it turns into a 202
     sync_queue_s: int  #: how long a synchronous Invocation may wait for its start
     async_queue_s: int  #: the same for an asynchronous one
+    public_url: str | None  #: the controller's own address as callers see it; None = by each call's host and stage
     xray_address: str | None  #: host:port of the X-Ray daemon; no tracing without it
 
     @classmethod
@@ -67,7 +68,8 @@ class Settings:
             raise SettingsError(f"HEARTH_SECRET_SEED must have {MIN_SEED_CHARS} characters or more")
         values: dict[str, Any] = {_field(name): environ[name] for name in REQUIRED}
         values |= {_field(name): _number(environ, name, default) for name, default in NUMBERS.items()}
-        return cls(**values, xray_address=environ.get("AWS_XRAY_DAEMON_ADDRESS") or None)
+        public_url = (environ.get("HEARTH_PUBLIC_URL") or "").rstrip("/") or None
+        return cls(**values, public_url=public_url, xray_address=environ.get("AWS_XRAY_DAEMON_ADDRESS") or None)
 
 
 def _field(name: str) -> str:

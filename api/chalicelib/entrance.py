@@ -5,7 +5,7 @@ from typing import Protocol
 from chalicelib.auth import Authenticator
 from chalicelib.calls import Call
 from chalicelib.config import Settings
-from chalicelib.errors import TooManyRequestsError
+from chalicelib.errors import ForbiddenUrlError, TooManyRequestsError
 from shared_lua import keys
 from shared_lua.scripts import Bucket, Verdict
 
@@ -36,6 +36,21 @@ class Entrance:
         tenant = self._authenticator.tenant_of(call)
         self._take(Bucket(keys.tenant_bucket(tenant), settings.tenant_rate_per_s, settings.tenant_burst))
         return tenant
+
+    def knock(self, call: Call) -> None:
+        """Take one token of the caller's address, whoever it is; raise TooManyRequestsError or UnavailableError."""
+        settings = self._settings
+        self._take(Bucket(keys.address_bucket(call.source_ip), settings.address_rate_per_s, settings.address_burst))
+
+    def enter_for(self, tenant: str, call: Call, *, must_sign: bool) -> None:
+        """Let a caller who has knocked in on a tenant's account, which pays for it with one of its tokens.
+
+        With `must_sign` only the tenant's own signature does: raise ForbiddenUrlError, or what is wrong with it.
+        """
+        if must_sign and self._authenticator.signer_of(call) != tenant:
+            raise ForbiddenUrlError
+        settings = self._settings
+        self._take(Bucket(keys.tenant_bucket(tenant), settings.tenant_rate_per_s, settings.tenant_burst))
 
     def _take(self, bucket: Bucket) -> None:
         verdict = self._gate.admit([bucket])

@@ -92,6 +92,12 @@ class MissingCredentialsError(UnauthenticatedError):
         return {"WWW-Authenticate": "AWS4-HMAC-SHA256"}
 
 
+class ForbiddenUrlError(UnauthenticatedError):
+    """This function URL is not open to this caller."""
+
+    error_type = "AccessDeniedException"
+
+
 class WrongApiKeyError(UnauthenticatedError):
     """This API key belongs to no tenant: it is mistyped, or was revoked."""
 

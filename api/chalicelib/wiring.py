@@ -14,11 +14,13 @@ from redis.retry import Retry
 
 from chalicelib.auth import Authenticator
 from chalicelib.belongings import Belongings
+from chalicelib.calls import Call
 from chalicelib.code_store import CodeStore
 from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Entrance
+from chalicelib.function_url import FunctionUrls
 from chalicelib.functions import Functions
 from chalicelib.health import Health
 from chalicelib.invocations import Invocations
@@ -56,10 +58,16 @@ class Controller:
     functions: Functions
     tags: Tags
     policies: Policies
+    urls: FunctionUrls
     invocations: Invocations
     tenants: Tenants
     health: Health
     tracing: Tracing
+    public_url: str | None
+
+    def base_of(self, call: Call) -> str:
+        """Give the controller's own address as this caller sees it, without a slash at the end."""
+        return self.public_url or f"https://{call.home}"
 
 
 @functools.cache
@@ -82,7 +90,8 @@ def build(settings: Settings) -> Controller:
     gate = _gate(settings)
     tracing = _tracing(settings.xray_address)
     home = Home(settings.region)
-    functions = Functions(registry, code_store, home, _now_us, Belongings(parts))
+    belongings = Belongings(parts)
+    functions = Functions(registry, code_store, home, _now_us, belongings)
     payloads = PayloadStore(s3, settings.bucket)
     authenticator = Authenticator(credentials, settings.secret_seed, settings.region, time.time)
     return Controller(
@@ -91,6 +100,7 @@ def build(settings: Settings) -> Controller:
         functions=functions,
         tags=Tags(parts),
         policies=Policies(parts),
+        urls=FunctionUrls(parts, belongings),
         invocations=Invocations(
             functions=functions,
             ledger=ledger,
@@ -111,6 +121,7 @@ def build(settings: Settings) -> Controller:
             }
         ),
         tracing=tracing,
+        public_url=settings.public_url,
     )
 
 
