@@ -28,7 +28,7 @@ def opened(boto: Any, **changes: Any) -> str:
     """Give the path of a URL of `hello` that everybody may use."""
     made = boto.create_function_url_config(**HELLO, **({"AuthType": "NONE"} | changes))
     boto.add_permission(**HELLO, **EVERYBODY, FunctionUrlAuthType="NONE")
-    return urlsplit(made["FunctionUrl"]).path
+    return str(urlsplit(made["FunctionUrl"]).path)
 
 
 def sees(deployed: Deployed, method: str, url: str, body: bytes = b"", **headers: str) -> Any:
