@@ -117,6 +117,7 @@ class Stack:
     def _gateway(self) -> str:
         with step("gateway", "starting the controller behind the gateway") as result:
             port = ports.choose(self._options.port)
+            self._environ["HEARTH_PUBLIC_URL"] = f"http://127.0.0.1:{port}"
             child = self._child(self._program("gateway", python("local.gateway", str(port))))
             child.wait_until(lambda: _answers(f"http://127.0.0.1:{port}/"), START_TIMEOUT_S)
             taken = "" if port == self._options.port else f"port {self._options.port} is taken, so "

@@ -119,6 +119,11 @@ def tenant_keys(tenant: str) -> str:
     return f"{tenant}/keys"
 
 
+def url_parts(url_id: str) -> str:
+    """Owner of what a function URL's id stands for, among the parts; `url/` is no tenant's name."""
+    return f"url/{url_id}"
+
+
 def invocation_row(invocation_id: str) -> dict[str, str]:
     """DynamoDB key of a ledger row."""
     return {"invocation_id": invocation_id}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chalicelib.credentials import Credential
+from chalicelib.credentials import Credential, Kind
 from chalicelib.tenant import ADMIN, Tenant, TenantLimits
 
 #: How long a caller is believed without looking again, for a process that hears of no change in the meantime.
@@ -85,6 +85,20 @@ class Callers:
         if caller and before == self._forgotten:
             self._remember(caller, generation)
         return caller
+
+    def account(self, tenant: str) -> Caller | None:
+        """Give who calls on a tenant's account without a key of its own, None when there is no such tenant.
+
+        Raises UnavailableError.
+        """
+        credential = Credential(credential_id=tenant, kind=Kind.ACCOUNT, tenant=tenant)
+        remembered = self.remembered(tenant, Kind.ACCOUNT)
+        if remembered is None:
+            generation = self._generations.get(tenant)
+            remembered = self._caller(credential)
+            if remembered:
+                self._remember(remembered, generation)
+        return remembered
 
     def generation(self, tenant: str) -> int | None:
         """Give the generation that what is remembered of a tenant is measured by, None when none was told."""

@@ -65,6 +65,7 @@ class Settings:
     sync_wait_s: int  #: how long a synchronous call is held before it turns into a 202
     sync_queue_s: int  #: how long a synchronous Invocation may wait for its start
     async_queue_s: int  #: the same for an asynchronous one
+    public_url: str | None  #: the controller's own address as callers see it; None = by each call's host and stage
     xray_address: str | None  #: host:port of the X-Ray daemon; no tracing without it
 
     @classmethod
@@ -79,6 +80,7 @@ class Settings:
         values |= {_field(name): _number(environ, name, default) for name, default in NUMBERS.items()}
         return cls(
             **values,
+            public_url=(environ.get("HEARTH_PUBLIC_URL") or "").rstrip("/") or None,
             accepts_without_redis=_flag(environ, "HEARTH_ACCEPT_WITHOUT_REDIS", "yes"),
             xray_address=environ.get("AWS_XRAY_DAEMON_ADDRESS") or None,
         )

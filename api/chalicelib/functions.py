@@ -5,9 +5,11 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from chalicelib import limits, zip_gate
+from chalicelib.belongings import Belongings
 from chalicelib.code_store import CodeStore
 from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError, RevisionMismatchError
 from chalicelib.function import Code, Configuration, Function, mint_version
@@ -15,37 +17,31 @@ from chalicelib.naming import Home
 from chalicelib.registry import Page, Registry
 
 
+@dataclass(frozen=True, kw_only=True)
 class Functions:
     """The use-cases. A refused one leaves nothing behind: all checks come before the first write."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        code_store: CodeStore,
-        home: Home,
-        changed: Callable[[str, str], None],
-        now_us: Callable[[], int],
-    ) -> None:
-        self._registry = registry
-        self._code_store = code_store
-        self._home = home
-        self._changed = changed
-        self._now_us = now_us
+    registry: Registry
+    code_store: CodeStore
+    home: Home
+    belongings: Belongings
+    changed: Callable[[str, str], None]
+    now_us: Callable[[], int]
 
     def create(self, tenant: str, configuration: Configuration, data: bytes) -> Function:
         """Make a new function of a zip; raise ConflictError when its name is taken, or what is wrong with the zip."""
         code = _checked_code(data, configuration.handler, configuration.runtime)
-        if self._registry.find(tenant, configuration.name):
+        if self.registry.find(tenant, configuration.name):
             raise ConflictError(f"Function already exist: {configuration.name}")
         function = self._function(tenant, configuration, code)
-        self._code_store.put(code.sha256, data)
+        self.code_store.put(code.sha256, data)
         with self._changing(tenant, configuration.name):
-            self._registry.add(function)
+            self.registry.add(function)
         return function
 
     def put(self, tenant: str, name: str, named: Mapping[str, Any], data: bytes) -> tuple[Function, bool]:
         """Make or replace a function, and tell whether it is new. What is not named keeps its value or its default."""
-        current = self._registry.find(tenant, name)
+        current = self.registry.find(tenant, name)
         if current is None:
             return self.create(tenant, _new_configuration(name, named), data), True
         configuration = dataclasses.replace(current.configuration, **named)
@@ -65,31 +61,38 @@ class Functions:
 
     def get(self, tenant: str, name: str) -> Function:
         """Give a function; raise NotFoundError."""
-        function = self._registry.find(tenant, name)
+        function = self.registry.find(tenant, name)
         if function is None:
             raise self._not_found(tenant, name)
         return function
 
     def page(self, tenant: str, after: str | None, most: int) -> Page:
         """Give a page of the tenant's functions by name."""
-        return self._registry.page(tenant, after, min(most, limits.MAX_PAGE))
+        return self.registry.page(tenant, after, min(most, limits.MAX_PAGE))
 
     def delete(self, tenant: str, name: str) -> None:
-        """Forget a function; raise NotFoundError. Its zip stays: others may have the same, and work may wait."""
+        """Forget a function with all that belongs to it; raise NotFoundError.
+
+        What belongs to it goes first: a public URL that outlived its function would serve the next one of this name.
+        What was added meanwhile goes after. Its zip stays: others may have the same, and work may wait.
+        """
+        self.get(tenant, name)
         with self._changing(tenant, name):
-            if not self._registry.remove(tenant, name):
+            self.belongings.forget_all(tenant, name)
+            if not self.registry.remove(tenant, name):
                 raise self._not_found(tenant, name)
+            self.belongings.forget_all(tenant, name)
 
     def code_link(self, function: Function) -> str:
         """Give an address from which the function's zip can be fetched for a while."""
-        return self._code_store.link(function.version.code_sha256)
+        return self.code_store.link(function.version.code_sha256)
 
     def _replace(self, current: Function, configuration: Configuration, data: bytes) -> Function:
         code = _checked_code(data, configuration.handler, configuration.runtime)
         function = self._function(current.version.tenant, configuration, code)
-        self._code_store.put(code.sha256, data)
+        self.code_store.put(code.sha256, data)
         with self._changing(current.version.tenant, configuration.name):
-            self._registry.replace(function, current.revision)
+            self.registry.replace(function, current.revision)
         return function
 
     @contextmanager
@@ -99,21 +102,21 @@ class Functions:
         Told before the write, so that nothing is written when it cannot be told; and after it, so that what was read
         meanwhile does not count either.
         """
-        self._changed(tenant, name)
+        self.changed(tenant, name)
         yield
-        self._changed(tenant, name)
+        self.changed(tenant, name)
 
     def _function(self, tenant: str, configuration: Configuration, code: Code) -> Function:
         return Function(
-            version=mint_version(self._home, tenant, configuration, code),
+            version=mint_version(self.home, tenant, configuration, code),
             role=configuration.role,
             description=configuration.description,
-            modified_at_us=self._now_us(),
+            modified_at_us=self.now_us(),
             revision=str(uuid.uuid4()),
         )
 
     def _not_found(self, tenant: str, name: str) -> NotFoundError:
-        return NotFoundError(f"Function not found: {self._home.arn(tenant, name)}")
+        return NotFoundError(f"Function not found: {self.home.arn(tenant, name)}")
 
 
 def _new_configuration(name: str, named: Mapping[str, Any]) -> Configuration:

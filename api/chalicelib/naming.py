@@ -47,6 +47,13 @@ class Home:
         return name
 
 
+def asked_qualifier(reference: str, qualifier: str | None = None) -> str | None:
+    """Give the qualifier that a reference or the parameter beside it names; None for none and for $LATEST."""
+    match = REFERENCE.fullmatch(reference)
+    asked = qualifier or (match["qualifier"] if match else None)
+    return None if asked == LATEST else asked
+
+
 def account(tenant: str) -> str:
     """Give the twelve digits that stand for a tenant where Lambda has an account; always the same for one tenant."""
     return f"{int(hashlib.sha256(tenant.encode()).hexdigest(), 16) % 10**12:012}"

@@ -14,13 +14,16 @@ from redis.retry import Retry
 
 from chalicelib.admission import Admission
 from chalicelib.auth import Authenticator
+from chalicelib.belongings import Belongings
 from chalicelib.callers import Callers
+from chalicelib.calls import Call
 from chalicelib.code_refs import CodeRefs
 from chalicelib.code_store import CodeStore
 from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Entrance
+from chalicelib.function_url import FunctionUrls
 from chalicelib.functions import Functions
 from chalicelib.health import Health
 from chalicelib.invocations import Invocations
@@ -29,9 +32,11 @@ from chalicelib.local_bucket import LocalBucket
 from chalicelib.naming import Home
 from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
+from chalicelib.policy import Policies
 from chalicelib.redis_gate import RedisGate
 from chalicelib.registry import Registry
 from chalicelib.seal import Seal
+from chalicelib.tags import Tags
 from chalicelib.targets import Targets
 from chalicelib.tenant import TenantRows
 from chalicelib.tenant_keys import TenantKeys
@@ -59,11 +64,19 @@ class Controller:
     entrance: Entrance
     home: Home
     functions: Functions
+    tags: Tags
+    policies: Policies
+    urls: FunctionUrls
     invocations: Invocations
     tenant_keys: TenantKeys
     tenants: Tenants
     health: Health
     tracing: Tracing
+    public_url: str | None
+
+    def base_of(self, call: Call) -> str:
+        """Give the controller's own address as this caller sees it, without a slash at the end."""
+        return self.public_url or f"https://{call.home}"
 
 
 @functools.cache
@@ -87,7 +100,15 @@ def build(settings: Settings) -> Controller:
     gate = _gate(settings)
     tracing = _tracing(settings.xray_address)
     home = Home(settings.region)
-    functions = Functions(registry, code_store, home, gate.function_changed, _now_us)
+    belongings = Belongings(parts)
+    functions = Functions(
+        registry=registry,
+        code_store=code_store,
+        home=home,
+        belongings=belongings,
+        changed=gate.function_changed,
+        now_us=_now_us,
+    )
     payloads = PayloadStore(s3, settings.bucket)
     seal = Seal(settings.secret_seed)
     tenant_rows = TenantRows(parts)
@@ -108,6 +129,9 @@ def build(settings: Settings) -> Controller:
         entrance=entrance,
         home=home,
         functions=functions,
+        tags=Tags(parts),
+        policies=Policies(parts),
+        urls=FunctionUrls(parts, belongings),
         invocations=Invocations(
             functions=functions,
             admission=Admission(entrance, targets, outage, settings),
@@ -137,6 +161,7 @@ def build(settings: Settings) -> Controller:
             }
         ),
         tracing=tracing,
+        public_url=settings.public_url,
     )
 
 

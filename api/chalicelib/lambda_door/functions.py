@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib import limits
+from chalicelib import limits, tags
 from chalicelib.errors import InvalidParameterError
 from chalicelib.function import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S, Configuration, Function
 from chalicelib.lambda_door.answers import SHOWN, check_offered, moment
@@ -15,6 +15,7 @@ Asked = Mapping[str, Any]
 
 CREATE = frozenset(
     {"FunctionName", "Runtime", "Role", "Handler", "Code", "Description", "Timeout", "MemorySize", "Environment"}
+    | {"Tags"}
 )
 UPDATE_CODE = frozenset({"FunctionName", "ZipFile", "DryRun", "RevisionId"})
 MAX_ITEMS = range(1, 10_000 + 1)
@@ -33,14 +34,19 @@ def create(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
         role=asked["Role"],
         description=asked.get("Description", ""),
     )
-    return shown(hearth.functions.create(tenant, configuration, _zip(asked["Code"])))
+    labels = asked.get("Tags", {})
+    tags.check(labels)
+    function = hearth.functions.create(tenant, configuration, _zip(asked["Code"]))
+    if labels:
+        hearth.tags.add(tenant, configuration.name, labels)
+    return shown(function)
 
 
 def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunction."""
     function = _named(hearth, tenant, asked)
     code = {"RepositoryType": "S3", "Location": hearth.functions.code_link(function)}
-    return {"Configuration": shown(function), "Code": code, "Tags": {}}
+    return {"Configuration": shown(function), "Code": code, "Tags": hearth.tags.of(tenant, function.version.function)}
 
 
 def get_configuration(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from chalicelib.errors import InvalidParameterError, TooLargeError
 #: Members whose limits are Hearth's own, and are refused by the use-cases with a better sentence: only the type counts.
 OWN_RULES = frozenset(
     {"FunctionName", "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "MaxItems", "Marker"}
-    | {"ClientContext", "Environment", "InvocationType", "LogType"}
+    | {"ClientContext", "Environment", "InvocationType", "LogType", "TagKeys", "Tags"}
 )
 
 #: What a type is called in a sentence, and what JSON value stands for it.
@@ -99,7 +99,7 @@ _INNER: dict[str, Callable[[Any, Any, str], Any]] = {
 
 
 def _check_limits(shape: Any, value: Any, where: str) -> None:
-    if where.partition(".")[0] in OWN_RULES:
+    if re.split(r"[.\[]", where, maxsplit=1)[0] in OWN_RULES:
         return
     rules = shape.metadata
     size = value if isinstance(value, int) else len(value)
