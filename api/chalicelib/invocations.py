@@ -40,6 +40,7 @@ class Reply:
     """What a caller gets: the Invocation's id, and its outcome unless it is still to come."""
 
     invocation_id: str
+    version: str  #: the number of the version that ran or will run
     outcome: Outcome | None
 
 
@@ -75,7 +76,7 @@ class Invocations:
         outcome = self._wait(invocation.invocation_id) if wish.mode is Mode.SYNC else None
         if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
             raise UnservedError(_sentence(outcome))
-        return Reply(invocation.invocation_id, outcome)
+        return Reply(invocation.invocation_id, invocation.version.number, outcome)
 
     def row(self, tenant: str, invocation_id: str) -> Row:
         """Give what the ledger knows of an Invocation; raise NotFoundError, also when it is another tenant's."""
@@ -97,7 +98,7 @@ class Invocations:
         return outcome.payload if outcome.payload is not None else self.payloads.result(settlement.invocation_id)
 
     def _mint(self, admitted: Admitted, wish: Wish, event: str) -> Invocation:
-        version = admitted.function.version
+        version = admitted.version
         now_us = self.now_us()
         queue_s = self.settings.sync_queue_s if wish.mode is Mode.SYNC else self.settings.async_queue_s
         small = len(json.dumps(event, ensure_ascii=False).encode()) <= MAX_QUEUED_BYTES
@@ -110,6 +111,7 @@ class Invocations:
             payload=event if small else None,
             trace_header=self.tracing.header(),
             client_context=wish.client_context,
+            function_arn=admitted.arn,
             seats=admitted.seats,
         )
 
