@@ -1,5 +1,6 @@
 """From a call to an Invocation on a lane, and back from its answer; never runs user code."""
 
+import dataclasses
 import json
 import uuid
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status, V
 MAX_QUEUED_BYTES = 128 * 1024
 #: Advice is drawn from this many of the latest runs.
 RUNS_LOOKED_AT = 100
+#: Between recording an Invocation and queueing it lie milliseconds; after this long whoever recorded it is dead.
+LEFT_AFTER_US = 30_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,40 @@ class Invocations:
         if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
             raise UnservedError(_sentence(outcome))
         return Reply(invocation.invocation_id, outcome)
+
+    def queue_once(self, tenant: str, wish: Wish, invocation_id: str) -> bool:
+        """Queue a wish under an id that stands for it, however often asked to; its event must fit a message.
+
+        False when the id was taken only just now: whoever took it is about to queue it. One that was taken long ago and
+        still waits may have been left by somebody who died before it was queued, so it is queued again: at worst it is
+        in the queue twice, and the ledger lets it end once. Raises what `invoke` raises of an asynchronous wish.
+        """
+        event = limits.event_text(wish.event)
+        version = self.functions.get(tenant, wish.function).version
+        invocation = dataclasses.replace(self._mint(version, wish, event), invocation_id=invocation_id)
+        if self.ledger.open_once(invocation):
+            self._queue(invocation)
+            return True
+        row = self.ledger.find(invocation_id)
+        if row is None or row.status is not Status.QUEUED:
+            return True
+        if self.now_us() - row.created_at_us < LEFT_AFTER_US:
+            return False
+        late_us = invocation.admitted_at_us - row.created_at_us  # the deadline stays the one that was minted first
+        self.lane.send(
+            dataclasses.replace(
+                invocation, admitted_at_us=row.created_at_us, deadline_us=invocation.deadline_us - late_us
+            )
+        )
+        return True
+
+    def _queue(self, invocation: Invocation) -> None:
+        """Queue what is recorded, or forget the record: the next to ask opens it anew."""
+        try:
+            self.lane.send(invocation)
+        except UnavailableError:
+            self.ledger.forget(invocation.invocation_id)
+            raise
 
     def row(self, tenant: str, invocation_id: str) -> Row:
         """Give what the ledger knows of an Invocation; raise NotFoundError, also when it is another tenant's."""

@@ -18,6 +18,7 @@ from chalicelib.calls import Call
 from chalicelib.code_store import CodeStore
 from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
+from chalicelib.due import Due
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Entrance
 from chalicelib.function_url import FunctionUrls
@@ -31,6 +32,7 @@ from chalicelib.payload_store import PayloadStore
 from chalicelib.policy import Policies
 from chalicelib.redis_gate import RedisGate
 from chalicelib.registry import Registry
+from chalicelib.schedules import Schedules
 from chalicelib.tags import Tags
 from chalicelib.tenants import Tenants
 from chalicelib.tracing import NoTracing, Tracing
@@ -59,6 +61,8 @@ class Controller:
     tags: Tags
     policies: Policies
     urls: FunctionUrls
+    schedules: Schedules
+    due: Due
     invocations: Invocations
     tenants: Tenants
     health: Health
@@ -94,6 +98,17 @@ def build(settings: Settings) -> Controller:
     functions = Functions(registry, code_store, home, _now_us, belongings)
     payloads = PayloadStore(s3, settings.bucket)
     authenticator = Authenticator(credentials, settings.secret_seed, settings.region, time.time)
+    schedules = Schedules(parts, belongings, _now_us)
+    invocations = Invocations(
+        functions=functions,
+        ledger=ledger,
+        payloads=payloads,
+        lane=lane,
+        answers=gate,
+        tracing=tracing,
+        settings=settings,
+        now_us=_now_us,
+    )
     return Controller(
         entrance=Entrance(authenticator, gate, settings),
         home=home,
@@ -101,16 +116,9 @@ def build(settings: Settings) -> Controller:
         tags=Tags(parts),
         policies=Policies(parts),
         urls=FunctionUrls(parts, belongings),
-        invocations=Invocations(
-            functions=functions,
-            ledger=ledger,
-            payloads=payloads,
-            lane=lane,
-            answers=gate,
-            tracing=tracing,
-            settings=settings,
-            now_us=_now_us,
-        ),
+        schedules=schedules,
+        due=Due(schedules=schedules, invocations=invocations, home=home, now_us=_now_us, monotonic_s=time.monotonic),
+        invocations=invocations,
         tenants=Tenants(credentials, settings.secret_seed, time.time),
         health=Health(
             {

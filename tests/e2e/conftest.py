@@ -136,7 +136,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, xray: socket.socket) -> Iter
     process = subprocess.Popen(
         [sys.executable, "-m", "local", "up", "--isolated", "--state-dir", str(state)],
         cwd=ROOT,
-        env={**os.environ, "AWS_XRAY_DAEMON_ADDRESS": f"{host}:{port}"},
+        env={**os.environ, "AWS_XRAY_DAEMON_ADDRESS": f"{host}:{port}", "HEARTH_TICK_S": "1"},
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,

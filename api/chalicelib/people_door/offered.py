@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chalice.app import Response
 
-from chalicelib.people_door import functions, health, invocations
+from chalicelib.people_door import functions, health, invocations, schedules
 
 View = Callable[..., Response]
 
@@ -16,6 +16,10 @@ OFFERED: list[tuple[str, str, View]] = [
     ("DELETE", "/functions/{name}", functions.delete),
     ("GET", "/functions/{name}/advice", functions.advice),
     ("POST", "/functions/{name}/invocations", invocations.run),
+    ("GET", "/functions/{name}/schedules", schedules.list_all),
+    ("PUT", "/functions/{name}/schedules/{schedule_id}", schedules.put),
+    ("GET", "/functions/{name}/schedules/{schedule_id}", schedules.show),
+    ("DELETE", "/functions/{name}/schedules/{schedule_id}", schedules.delete),
     ("GET", "/invocations/{invocation_id}", invocations.show),
 ]
 
