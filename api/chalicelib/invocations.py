@@ -82,36 +82,35 @@ class Invocations:
     def queue_once(self, tenant: str, wish: Wish, invocation_id: str) -> bool:
         """Queue a wish under an id that stands for it, however often asked to; its event must fit a message.
 
-        False when the id was taken only just now: whoever took it is about to queue it. One that was taken long ago and
-        still waits may have been left by somebody who died before it was queued, so it is queued again: at worst it is
-        in the queue twice, and the ledger lets it end once. Raises what `invoke` raises of an asynchronous wish.
+        False when the id was taken only just now: whoever took it is about to queue it. Raises what `invoke` raises of
+        an asynchronous wish.
         """
         event = limits.event_text(wish.event)
         version = self.functions.get(tenant, wish.function).version
         invocation = dataclasses.replace(self._mint(version, wish, event), invocation_id=invocation_id)
-        if self.ledger.open_once(invocation):
-            self._queue(invocation)
-            return True
-        row = self.ledger.find(invocation_id)
-        if row is None or row.status is not Status.QUEUED:
-            return True
-        if self.now_us() - row.created_at_us < LEFT_AFTER_US:
-            return False
-        late_us = invocation.admitted_at_us - row.created_at_us  # the deadline stays the one that was minted first
-        self.lane.send(
-            dataclasses.replace(
-                invocation, admitted_at_us=row.created_at_us, deadline_us=invocation.deadline_us - late_us
-            )
-        )
-        return True
-
-    def _queue(self, invocation: Invocation) -> None:
-        """Queue what is recorded, or forget the record: the next to ask opens it anew."""
+        if not self.ledger.open_once(invocation):
+            return self._queue_again(invocation)
         try:
             self.lane.send(invocation)
         except UnavailableError:
-            self.ledger.forget(invocation.invocation_id)
+            self.ledger.forget(invocation_id)  # the next to ask opens it anew
             raise
+        return True
+
+    def _queue_again(self, invocation: Invocation) -> bool:
+        """Queue what has long been recorded and still waits: whoever recorded it may have died before queueing it.
+
+        At worst it is in the queue twice then, and the ledger lets it end once. Its deadline stays the first one.
+        """
+        row = self.ledger.find(invocation.invocation_id)
+        if row is None or row.status is not Status.QUEUED:
+            return True
+        late_us = invocation.admitted_at_us - row.created_at_us
+        if late_us < LEFT_AFTER_US:
+            return False
+        deadline_us = invocation.deadline_us - late_us
+        self.lane.send(dataclasses.replace(invocation, admitted_at_us=row.created_at_us, deadline_us=deadline_us))
+        return True
 
     def row(self, tenant: str, invocation_id: str) -> Row:
         """Give what the ledger knows of an Invocation; raise NotFoundError, also when it is another tenant's."""
