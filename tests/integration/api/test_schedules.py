@@ -288,6 +288,7 @@ def test_whoever_dies_between_recording_and_queueing_is_followed_by_one_who_queu
     assert (at_once, left_to_the_first, later) == (0, 0, 1)
     invocation = worker.serve_one(success())
     assert invocation.admitted_at_us == (NOON_S + 300) * 1_000_000
+    assert invocation.deadline_us - invocation.admitted_at_us == (21_600 + 3) * 1_000_000
     assert (kept()["messages"], kept()["InvocationsTable"]) == (0, 1)
     assert next_s(due) == NOON_S + 600
 
@@ -353,6 +354,20 @@ def test_a_due_time_that_no_schedule_has_any_more_is_dropped(
 
     assert due.run() == 0
     assert (len(waiting), due.schedules.due(None, 10)[0]) == (1, [])
+
+
+def test_a_left_over_due_time_of_a_schedule_that_moved_on_is_dropped(
+    due: Due, clock: Clock, function: Answer, kept: Kept
+) -> None:
+    plan(due)
+    left_over = due.schedules.parts.page("/due")[0][0]
+    plan(due, expression="rate(1 hour)")
+    due.schedules.parts.put(left_over)
+    clock.now_s += 300
+
+    assert due.run() == 0
+    assert kept()["messages"] == 0
+    assert [one.due_s for one in due.schedules.due(None, 10)[0]] == [NOON_S + 3600]
 
 
 def test_more_than_a_page_is_due_at_once(due: Due, clock: Clock, function: Answer, kept: Kept) -> None:
