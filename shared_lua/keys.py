@@ -144,6 +144,16 @@ def url_parts(url_id: str) -> str:
     return f"url/{url_id}"
 
 
+def tenant_schedules(tenant: str) -> str:
+    """Owner of a tenant's schedules among the parts: what counts them."""
+    return f"{tenant}/schedules"
+
+
+def due_schedules() -> str:
+    """Owner of every tenant's schedules by when they are due, among the parts; no tenant's name has a slash."""
+    return "/due"
+
+
 def invocation_row(invocation_id: str) -> dict[str, str]:
     """DynamoDB key of a ledger row."""
     return {"invocation_id": invocation_id}

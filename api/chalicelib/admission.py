@@ -78,6 +78,17 @@ class Admission:
         seats = None if wanted.mode is Mode.SYNC else self._seats(visitor, known.route)
         return Admitted(invocation_id, known.route.choose(self._chance()), known.route.arn, seats)
 
+    def inside(self, tenant: str, wanted: Wanted, invocation_id: str) -> Admitted:
+        """Admit what the platform runs for a tenant by itself, under this id; raise NotFoundError or UnavailableError.
+
+        It takes no rate token: nobody called. Its seat it takes as it runs.
+        """
+        visitor = self._entrance.stranger(tenant)
+        route = self._targets.read(tenant, wanted.function, wanted.qualifier)
+        if route is None:
+            raise NotFoundError(f"Function not found: {self._home.arn(tenant, wanted.function, wanted.qualifier)}")
+        return Admitted(invocation_id, route.choose(self._chance()), route.arn, self._seats(visitor, route))
+
     def _current(self, visitor: Visitor, wanted: Wanted, invocation_id: str) -> Known:
         """Give the function as it is now, with a seat taken in the same moment."""
         known = self._targets.remembered(visitor.tenant, wanted.function, wanted.qualifier)

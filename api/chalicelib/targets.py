@@ -34,16 +34,19 @@ class Targets:
         known = self._remembered.get((tenant, name, qualifier))
         return known if known and self._monotonic_s() < known.until_s else None
 
+    def read(self, tenant: str, name: str, qualifier: str | None) -> Route | None:
+        """Read the route, None when there is no such function; raise UnavailableError."""
+        try:
+            return self._look_up(tenant, name, qualifier)
+        except NotFoundError:
+            return None
+
     def learn(self, tenant: str, name: str, qualifier: str | None, generation: str) -> Known:
         """Read the route and remember it under the generation, which was asked for before; raise UnavailableError.
 
         What changes after the generation was asked for has another one, so this memory will not count then.
         """
-        try:
-            route: Route | None = self._look_up(tenant, name, qualifier)
-        except NotFoundError:
-            route = None
-        known = Known(generation, route, self._monotonic_s() + REMEMBER_S)
+        known = Known(generation, self.read(tenant, name, qualifier), self._monotonic_s() + REMEMBER_S)
         if len(self._remembered) >= MAX_REMEMBERED:
             self._remembered.clear()
         self._remembered[tenant, name, qualifier] = known

@@ -24,6 +24,7 @@ from chalicelib.code_store import CodeStore
 from chalicelib.concurrency import Concurrency
 from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
+from chalicelib.due import Due
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Entrance
 from chalicelib.function_url import FunctionUrls
@@ -41,6 +42,7 @@ from chalicelib.redis_gate import RedisGate
 from chalicelib.registry import Registry
 from chalicelib.reservations import Reservations
 from chalicelib.routing import Router
+from chalicelib.schedules import Schedules
 from chalicelib.seal import Seal
 from chalicelib.tags import Tags
 from chalicelib.targets import Targets
@@ -80,6 +82,8 @@ class Controller:
     policies: Policies
     urls: FunctionUrls
     admission: Admission
+    schedules: Schedules
+    due: Due
     invocations: Invocations
     tenant_keys: TenantKeys
     tenants: Tenants
@@ -153,6 +157,18 @@ def build(settings: Settings) -> Controller:
         settings=settings,
         chance=random.random,
     )
+    schedules = Schedules(parts, belongings, _now_us)
+    invocations = Invocations(
+        functions=functions,
+        admission=admission,
+        ledger=ledger,
+        payloads=payloads,
+        lane=lane,
+        answers=gate,
+        tracing=tracing,
+        settings=settings,
+        now_us=_now_us,
+    )
     return Controller(
         entrance=entrance,
         home=home,
@@ -172,17 +188,9 @@ def build(settings: Settings) -> Controller:
         policies=Policies(parts),
         urls=FunctionUrls(parts, belongings),
         admission=admission,
-        invocations=Invocations(
-            functions=functions,
-            admission=admission,
-            ledger=ledger,
-            payloads=payloads,
-            lane=lane,
-            answers=gate,
-            tracing=tracing,
-            settings=settings,
-            now_us=_now_us,
-        ),
+        schedules=schedules,
+        due=Due(schedules=schedules, invocations=invocations, home=home, now_us=_now_us, monotonic_s=time.monotonic),
+        invocations=invocations,
         tenant_keys=tenant_keys,
         tenants=Tenants(
             rows=tenant_rows,

@@ -27,7 +27,7 @@ Key = dict[str, str]
 def aws_calls() -> Iterator[list[str]]:
     """Note every call of AWS that is made inside."""
     made: list[str] = []
-    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+    call = BaseClient._make_api_call
 
     def noted(self: Any, operation: str, arguments: Any) -> Any:
         made.append(operation)
