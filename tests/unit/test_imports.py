@@ -25,7 +25,7 @@ ONLY_IN: dict[str, set[str]] = {
     "docker": {"worker_agent.engine", "local.containers", "local.images", "local.verify_images"},
     "httptools": {"worker_agent.runtime_link"},
     "cryptography": {"chalicelib.seal"},
-    "prometheus_client": {"worker_agent.metrics"},
+    "prometheus_client": {"worker_agent.metrics", "chalicelib.metrics"},
     "redis": {"worker_agent.redis_side", "chalicelib.redis_gate", "chalicelib.wiring", "local.redis_server"},
     "aws_xray_sdk": {"worker_agent.tracing", "chalicelib.xray"},
     "chalice": {
@@ -41,11 +41,13 @@ ONLY_IN: dict[str, set[str]] = {
         "chalicelib.people_door.keys",
         "chalicelib.people_door.offered",
         "chalicelib.people_door.tenants",
+        "chalicelib.people_door.operations",
+        "chalicelib.people_door.usage",
         "chalicelib.url_door.answers",
         "chalicelib.url_door.offered",
         "chalicelib.url_door.view",
     },
-    "moto": {"local.aws_standin"},
+    "moto": {"local.aws_standin", "local.transactions"},
     "granian": {"local.serve"},
     "boto3": {"worker_agent.wiring", "local.data", "infra.__main__", "infra.deployment"},
 }
