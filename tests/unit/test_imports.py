@@ -43,6 +43,7 @@ ONLY_IN: dict[str, set[str]] = {
         "chalicelib.people_door.tenants",
         "chalicelib.people_door.operations",
         "chalicelib.people_door.usage",
+        "chalicelib.people_door.schedules",
         "chalicelib.url_door.answers",
         "chalicelib.url_door.offered",
         "chalicelib.url_door.view",
