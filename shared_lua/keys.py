@@ -100,6 +100,16 @@ def epoch() -> str:
     return "{hearth}:epoch"
 
 
+def worker_words() -> str:
+    """Redis sorted set of the ids of all workers that say something of themselves, by when that expires, ms."""
+    return "{hearth}:words"
+
+
+def worker_word(worker_id: str) -> str:
+    """Redis text: what a worker says of itself, as a JSON object."""
+    return f"{{hearth}}:word:{worker_id}"
+
+
 def code(sha256: str) -> str:
     """S3 object of a zip, by the hex digest of its bytes."""
     return f"code/{sha256}.zip"
@@ -148,6 +158,16 @@ def unnamed_code(since_s: int, sha256: str) -> str:
 def function_parts(tenant: str, name: str) -> str:
     """Owner of a function's versions, aliases and configurations among the parts; no tenant's name has a slash."""
     return f"{tenant}/function/{name}"
+
+
+def usage_parts(tenant: str) -> str:
+    """Owner of a tenant's sums by day and function, among the parts."""
+    return f"{tenant}/usage"
+
+
+def usage_part(day: str, function: str) -> str:
+    """How the parts of one day (as 2026-11-24) and function begin; a digit follows. No name has a slash."""
+    return f"{day}/{function}/"
 
 
 #: Owner of all tenants' rows among the parts; no tenant's name has a slash.

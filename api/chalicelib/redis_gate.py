@@ -51,6 +51,15 @@ class RedisGate:
         [_, text] = cast(list[bytes], popped)
         return decode(Settlement, text.decode())
 
+    def worker_words(self) -> list[str]:
+        """Give what the workers that are there say of themselves, each a JSON object; raise UnavailableError."""
+        with _needing_redis():
+            seconds, micros = self._quick.time()
+            now_ms = seconds * 1000 + micros // 1000
+            ids = cast(list[bytes], self._quick.zrangebyscore(keys.worker_words(), now_ms, "+inf"))
+            words = self._quick.mget([keys.worker_word(one.decode()) for one in ids]) if ids else []
+        return [word.decode() for word in cast(list[bytes | None], words) if word]
+
     def check(self) -> None:
         """Raise UnavailableError unless Redis answers."""
         with _needing_redis():

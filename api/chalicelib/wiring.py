@@ -27,6 +27,7 @@ from chalicelib.credentials import CredentialTable
 from chalicelib.due import Due
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Entrance
+from chalicelib.fleet import Fleet
 from chalicelib.function_url import FunctionUrls
 from chalicelib.functions import Functions
 from chalicelib.health import Health
@@ -34,6 +35,7 @@ from chalicelib.invocations import Invocations
 from chalicelib.layers import Layers
 from chalicelib.ledger import Ledger
 from chalicelib.local_bucket import LocalBucket
+from chalicelib.metrics import Metrics
 from chalicelib.naming import Home
 from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
@@ -50,6 +52,7 @@ from chalicelib.tenant import TenantRows
 from chalicelib.tenant_keys import TenantKeys
 from chalicelib.tenants import Tenants
 from chalicelib.tracing import NoTracing, Tracing
+from chalicelib.usage import UsageTable
 from chalicelib.versions import Versions
 
 #: A part that is down must be told to the caller as a 503, well before the gateway gives up at 29 s.
@@ -87,6 +90,9 @@ class Controller:
     invocations: Invocations
     tenant_keys: TenantKeys
     tenants: Tenants
+    usage: UsageTable
+    fleet: Fleet
+    metrics: Metrics
     health: Health
     tracing: Tracing
     public_url: str | None
@@ -101,6 +107,12 @@ class Controller:
 def controller() -> Controller:
     """Give this process's controller, built from its environment on the first call; raise SettingsError."""
     return build(Settings.from_env(os.environ))
+
+
+@functools.cache
+def metrics() -> Metrics:
+    """Give this process's figures, which begin with it and not with its controller."""
+    return Metrics()
 
 
 def build(settings: Settings) -> Controller:
@@ -200,6 +212,9 @@ def build(settings: Settings) -> Controller:
             changed=gate.tenant_changed,
             now_s=time.time,
         ),
+        usage=UsageTable(dynamodb, settings.parts_table),
+        fleet=Fleet(gate.worker_words),
+        metrics=metrics(),
         health=Health(
             {
                 "redis": (gate.check,),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chalice.app import Response
 
-from chalicelib.people_door import functions, health, invocations, keys, schedules, tenants
+from chalicelib.people_door import functions, health, invocations, keys, operations, schedules, tenants, usage
 
 View = Callable[..., Response]
 
@@ -20,6 +20,7 @@ OFFERED: list[tuple[str, str, View]] = [
     ("GET", "/functions/{name}/schedules/{schedule_id}", schedules.show),
     ("DELETE", "/functions/{name}/schedules/{schedule_id}", schedules.delete),
     ("GET", "/invocations/{invocation_id}", invocations.show),
+    ("GET", "/usage", usage.show),
     ("GET", "/keys", keys.list_all),
     ("POST", "/keys", keys.issue),
     ("DELETE", "/keys/{key_id}", keys.revoke),
@@ -38,6 +39,8 @@ PUBLIC: list[tuple[str, str, View]] = [
 
 #: The same for the admin key alone: the view gets the owner of the admin keys in the place of a tenant.
 ADMIN: list[tuple[str, str, View]] = [
+    ("GET", "/workers", operations.workers),
+    ("GET", "/metrics", operations.metrics),
     ("GET", "/tenants", tenants.list_all),
     ("PUT", "/tenants/{tenant}", tenants.put),
     ("DELETE", "/tenants/{tenant}", tenants.delete),
