@@ -110,6 +110,11 @@ def function_parts(tenant: str, name: str) -> str:
     return f"{tenant}/function/{name}"
 
 
+def idempotency_parts(tenant: str, function: str) -> str:
+    """Owner of the Invocations that were asked for under an Idempotency-Key, among the parts, by the key's digest."""
+    return f"{tenant}/idempotency/{function}"
+
+
 #: Owner of all tenants' rows among the parts; no tenant's name has a slash.
 TENANTS = "/tenants"
 

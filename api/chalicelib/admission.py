@@ -24,6 +24,7 @@ class Wanted:
     function: str
     qualifier: str | None
     mode: Mode
+    takes_seat: bool = True  #: False = `take_seat` is called later, when it is certain that it is to be run
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class Admission:
         seats = None if wanted.mode is Mode.SYNC else self._seats(visitor)
         return Admitted(invocation_id, known.function, seats)
 
+    def take_seat(self, visitor: Visitor, wanted: Wanted, invocation_id: str) -> None:
+        """Take the seat of a synchronous Invocation that was admitted without one; raise as `admit` does."""
+        self._current(visitor.without_dues(), dataclasses.replace(wanted, takes_seat=True), invocation_id)
+
     def _current(self, visitor: Visitor, wanted: Wanted, invocation_id: str) -> Known:
         """Give the function as it is now, with a seat taken in the same moment."""
         known = self._targets.remembered(visitor.tenant, wanted.function, wanted.qualifier)
@@ -72,7 +77,7 @@ class Admission:
 
     def _run(self, visitor: Visitor, wanted: Wanted, known: Known | None, invocation_id: str) -> Run:
         run = Run(invocation_id=invocation_id, function=wanted.function, generation=known.generation if known else "")
-        if wanted.mode is not Mode.SYNC or known is None or known.function is None:
+        if wanted.mode is not Mode.SYNC or not wanted.takes_seat or known is None or known.function is None:
             return run
         seats = self._seats(visitor)
         return dataclasses.replace(

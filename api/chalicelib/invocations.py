@@ -10,10 +10,12 @@ from chalicelib.advice import Advice, Run, advise
 from chalicelib.config import Settings
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Visitor
-from chalicelib.errors import NotFoundError, UnavailableError, UnservedError
+from chalicelib.errors import NotFoundError, UnavailableError, UnservedAgainError, UnservedError
 from chalicelib.functions import Functions
+from chalicelib.idempotency import LOOKS, Idempotency, Once
 from chalicelib.ledger import Ledger, Row
 from chalicelib.payload_store import PayloadStore
+from chalicelib.polling import poll
 from chalicelib.redis_gate import RedisGate
 from chalicelib.tracing import Tracing
 from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status
@@ -33,6 +35,7 @@ class Wish:
     mode: Mode
     qualifier: str | None = None
     client_context: str | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,14 @@ class Reply:
 
     invocation_id: str
     outcome: Outcome | None
+    replayed: bool = False  #: it is the answer to an earlier call with the same Idempotency-Key
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The end of an Invocation, as whoever repeats its call sees it: None when it was refused after all."""
+
+    settlement: Settlement | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +61,7 @@ class Invocations:
     functions: Functions
     admission: Admission
     ledger: Ledger
+    idempotency: Idempotency
     payloads: PayloadStore
     lane: DurableLane
     answers: RedisGate
@@ -68,14 +80,13 @@ class Invocations:
         Raises what is wrong with the wish, UnavailableError, and UnservedError when the platform gave it up.
         """
         event = limits.event_text(wish.event)
+        if wish.idempotency_key is not None:
+            return self._invoke_once(visitor, wish, event, wish.idempotency_key)
         admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, wish.mode))
         invocation = self._mint(admitted, wish, event)
         with self.tracing.subsegment("queue"):
-            self._send(invocation, event)
-        outcome = self._wait(invocation.invocation_id) if wish.mode is Mode.SYNC else None
-        if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
-            raise UnservedError(_sentence(outcome))
-        return Reply(invocation.invocation_id, outcome)
+            self._send(invocation, event, self.ledger.open)
+        return self._reply(invocation)
 
     def row(self, tenant: str, invocation_id: str) -> Row:
         """Give what the ledger knows of an Invocation; raise NotFoundError, also when it is another tenant's."""
@@ -96,6 +107,59 @@ class Invocations:
         outcome = settlement.outcome
         return outcome.payload if outcome.payload is not None else self.payloads.result(settlement.invocation_id)
 
+    def _invoke_once(self, visitor: Visitor, wish: Wish, event: str, key: str) -> Reply:
+        """Do what `invoke` does for the first call with a key; give every other one the answer to that."""
+        limits.check_idempotency_key(key)
+        wanted = Wanted(wish.function, wish.qualifier, wish.mode, takes_seat=False)
+        admitted = self.admission.admit(visitor, wanted)
+        invocation = self._mint(admitted, wish, event)
+        once = Once(key=key, mode=wish.mode, qualifier=wish.qualifier, event=event, client_context=wish.client_context)
+        for _ in range(LOOKS):
+            first_id = self.idempotency.open(once, invocation)
+            if first_id == invocation.invocation_id:
+                self._accept(visitor, wanted, once, invocation)
+                return self._reply(invocation)
+            if reply := self._repeat(first_id, wish.mode):
+                return reply
+        raise UnavailableError("The record of Idempotency-Keys")
+
+    def _accept(self, visitor: Visitor, wanted: Wanted, once: Once, invocation: Invocation) -> None:
+        """Queue what is recorded already, so that no repeat needed a seat; nothing is left of it when it is refused."""
+        try:
+            if invocation.mode is Mode.SYNC:
+                self.admission.take_seat(visitor, wanted, invocation.invocation_id)
+            with self.tracing.subsegment("queue"):
+                self._send(invocation, once.event, lambda _: None)
+        except Exception:
+            self.idempotency.forget(once, invocation)
+            raise
+
+    def _reply(self, invocation: Invocation) -> Reply:
+        outcome = self._wait(invocation.invocation_id) if invocation.mode is Mode.SYNC else None
+        if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
+            raise UnservedError(_sentence(outcome))
+        return Reply(invocation.invocation_id, outcome)
+
+    def _repeat(self, invocation_id: str, mode: Mode) -> Reply | None:
+        """Give what the first call gets; None when that one was refused after all.
+
+        Its answer on Redis is for one caller only, so this one reads the ledger.
+        """
+        wait_s = self.settings.sync_wait_s if mode is Mode.SYNC else 0
+        with self.tracing.subsegment("wait"):
+            seen = poll(lambda: self._end_seen(invocation_id), wait_s)
+        if seen and seen.settlement is None:
+            return None
+        outcome = self._whole(seen.settlement) if seen and seen.settlement and mode is Mode.SYNC else None
+        if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
+            raise UnservedAgainError(_sentence(outcome))
+        return Reply(invocation_id, outcome, replayed=True)
+
+    def _end_seen(self, invocation_id: str) -> _Seen | None:
+        """Give the Settlement, or that there is no row any more; None while neither is so."""
+        row = self.ledger.find(invocation_id)
+        return None if row and row.settlement is None else _Seen(row.settlement if row else None)
+
     def _mint(self, admitted: Admitted, wish: Wish, event: str) -> Invocation:
         version = admitted.function.version
         now_us = self.now_us()
@@ -113,12 +177,12 @@ class Invocations:
             seats=admitted.seats,
         )
 
-    def _send(self, invocation: Invocation, event: str) -> None:
+    def _send(self, invocation: Invocation, event: str, record: Callable[[Invocation], None]) -> None:
         """Payload, row, message, in this order: a worker that has the message finds everything it needs."""
         try:
             if invocation.payload is None:
                 self.payloads.put(invocation.invocation_id, event)
-            self.ledger.open(invocation)
+            record(invocation)
             self.lane.send(invocation)
         except UnavailableError:
             # The caller is told that nothing was accepted; a message sent after all finds no row and is not run.

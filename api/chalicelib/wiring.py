@@ -26,6 +26,7 @@ from chalicelib.entrance import Entrance
 from chalicelib.function_url import FunctionUrls
 from chalicelib.functions import Functions
 from chalicelib.health import Health
+from chalicelib.idempotency import Idempotency
 from chalicelib.invocations import Invocations
 from chalicelib.ledger import Ledger
 from chalicelib.local_bucket import LocalBucket
@@ -136,6 +137,7 @@ def build(settings: Settings) -> Controller:
             functions=functions,
             admission=Admission(entrance, targets, outage, settings),
             ledger=ledger,
+            idempotency=Idempotency(parts=parts, ledger=ledger, now_us=_now_us),
             payloads=payloads,
             lane=lane,
             answers=gate,

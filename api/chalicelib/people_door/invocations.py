@@ -45,12 +45,19 @@ def _wish(call: Call, name: str) -> Wish:
     mode = call.parameter("mode") or ("async" if "respond-async" in (call.header("prefer") or "").lower() else "sync")
     if mode not in list(Mode):
         raise InvalidParameterError(f"mode must be sync or async, not {mode!r}")
-    return Wish(function=checked_name(name), event=call.body, mode=Mode(mode))
+    return Wish(
+        function=checked_name(name),
+        event=call.body,
+        mode=Mode(mode),
+        idempotency_key=call.header("idempotency-key"),
+    )
 
 
 def _reply(given: Reply, call: Call) -> Response:
     """Show an outcome as the function gave it, or where it will be."""
     headers = {"X-Hearth-Invocation-Id": given.invocation_id}
+    if given.replayed:
+        headers["Idempotency-Replayed"] = "true"
     if given.outcome is None:
         where = {"Location": f"/invocations/{given.invocation_id}"}
         return shown({"invocation_id": given.invocation_id, "status": Status.QUEUED}, 202, headers | where)
