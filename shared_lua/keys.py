@@ -60,6 +60,11 @@ def workers() -> str:
     return "{hearth}:workers"
 
 
+def live_log(invocation_id: str) -> str:
+    """Redis text: what a function has printed so far in a run that is not over."""
+    return f"{{hearth}}:log:{invocation_id}"
+
+
 def code(sha256: str) -> str:
     """S3 object of a zip, by the hex digest of its bytes."""
     return f"code/{sha256}.zip"

@@ -95,6 +95,18 @@ class Invocations:
             raise NotFoundError(f"Invocation not found: {invocation_id}")
         return row
 
+    def page(self, tenant: str, function: str, after: str | None, most: int) -> tuple[list[Row], str | None]:
+        """Give a page of a function's Invocations, newest first; raise NotFoundError or InvalidParameterError."""
+        self.functions.get(tenant, function)
+        return self.ledger.page(tenant, function, min(max(1, most), limits.MAX_PAGE), after)
+
+    def log_tail(self, row: Row) -> str | None:
+        """Give the end of an Invocation's log, so far if it still runs; None when there is none to show."""
+        if row.settlement:
+            return row.settlement.outcome.log_tail
+        live = self.answers.live_logs([row.invocation_id]).get(row.invocation_id)
+        return live.tail if live else None
+
     def advice(self, tenant: str, function: str) -> Advice | None:
         """Give advice on a function's memory from its recent runs, None when they say too little."""
         memory_mb = self.functions.get(tenant, function).version.memory_mb

@@ -1,11 +1,12 @@
 """The controller's side of the Invocations table: opens rows and reads them; never settles one."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.aws_errors import needing
-from chalicelib.errors import UnavailableError
+from chalicelib.errors import InvalidParameterError, UnavailableError
 from chalicelib.parts import Act
 from shared_lua import keys
 from shared_lua.contract import Invocation, Settlement, Status, attempt_of, decode
@@ -58,6 +59,12 @@ class Ledger:
 
     def recent(self, tenant: str, function: str, most: int) -> list[Row]:
         """Give up to `most` rows of a function, newest first; the last moments may be missing."""
+        rows, _ = self.page(tenant, function, most)
+        return rows
+
+    def page(self, tenant: str, function: str, most: int, after: str | None = None) -> tuple[list[Row], str | None]:
+        """Give what `recent` gives, and the word to go on after; raise InvalidParameterError when it is not ours."""
+        start = {"ExclusiveStartKey": _place(tenant, function, after)} if after else {}
         with needing(PART):
             answer = self._dynamodb.query(
                 TableName=self._table,
@@ -66,8 +73,10 @@ class Ledger:
                 ExpressionAttributeValues={":owner": {"S": keys.tenant_function(tenant, function)}},
                 ScanIndexForward=False,
                 Limit=most,
+                **start,
             )
-        return [_row(item) for item in answer["Items"]]
+        last = answer.get("LastEvaluatedKey")
+        return [_row(item) for item in answer["Items"]], _word(last) if last else None
 
     def check(self) -> None:
         """Raise UnavailableError unless the table answers."""
@@ -76,6 +85,23 @@ class Ledger:
 
 def _key(invocation_id: str) -> dict[str, dict[str, str]]:
     return {attribute: {"S": value} for attribute, value in keys.invocation_row(invocation_id).items()}
+
+
+def _word(place: dict[str, dict[str, str]]) -> str:
+    """Spell a place in the index `recent` of one function."""
+    return f"{place['created_us']['N']}-{place['invocation_id']['S']}"
+
+
+def _place(tenant: str, function: str, word: str) -> dict[str, dict[str, str]]:
+    """Give the place that a word means. Who makes one up gets to another place of the same function's."""
+    created_us, _, invocation_id = word.partition("-")
+    if not re.fullmatch(r"[0-9]{1,17}-[ -~]{1,128}", word):
+        raise InvalidParameterError("after must be a `next_after` that an earlier page gave")
+    return {
+        **_key(invocation_id),
+        "tenant_function": {"S": keys.tenant_function(tenant, function)},
+        "created_us": {"N": created_us},
+    }
 
 
 def _queued(invocation: Invocation) -> dict[str, dict[str, str]]:

@@ -23,6 +23,7 @@ from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Entrance
+from chalicelib.function_logs import FunctionLogs
 from chalicelib.function_url import FunctionUrls
 from chalicelib.functions import Functions
 from chalicelib.health import Health
@@ -69,6 +70,7 @@ class Controller:
     policies: Policies
     urls: FunctionUrls
     invocations: Invocations
+    function_logs: FunctionLogs
     tenant_keys: TenantKeys
     tenants: Tenants
     health: Health
@@ -144,6 +146,9 @@ def build(settings: Settings) -> Controller:
             tracing=tracing,
             settings=settings,
             now_us=_now_us,
+        ),
+        function_logs=FunctionLogs(
+            functions=functions, ledger=ledger, live_logs=gate.live_logs, most_wait_s=settings.sync_wait_s
         ),
         tenant_keys=tenant_keys,
         tenants=Tenants(

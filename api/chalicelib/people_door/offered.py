@@ -15,6 +15,8 @@ OFFERED: list[tuple[str, str, View]] = [
     ("GET", "/functions/{name}", functions.show),
     ("DELETE", "/functions/{name}", functions.delete),
     ("GET", "/functions/{name}/advice", functions.advice),
+    ("GET", "/functions/{name}/invocations", invocations.list_all),
+    ("GET", "/functions/{name}/logs", invocations.logs),
     ("GET", "/invocations/{invocation_id}", invocations.show),
     ("GET", "/keys", keys.list_all),
     ("POST", "/keys", keys.issue),

@@ -282,6 +282,6 @@ def test_no_key_points_to_an_invocation_that_could_not_be_recorded(
 
 @pytest.mark.parametrize("other", [{"qualifier": "1"}, {"client_context": "{}"}, {"mode": Mode.SYNC}, {"event": "1"}])
 def test_all_that_makes_a_call_another_one_is_in_its_fingerprint(other: dict[str, Any]) -> None:
-    same = {"key": "k", "mode": Mode.ASYNC, "qualifier": None, "event": "{}", "client_context": None}
+    same: dict[str, Any] = {"key": "k", "mode": Mode.ASYNC, "qualifier": None, "event": "{}", "client_context": None}
 
     assert Once(**same).fingerprint == ONCE.fingerprint != Once(**(same | other)).fingerprint

@@ -79,6 +79,8 @@ CASES: dict[str, list[Case]] = {
         Case("name", f"{FUNCTIONS}/invocations", b"{}"),
         Case("name", f"{FUNCTIONS}/invocations?mode=async", b"{}"),
     ],
+    "GET /functions/{name}/invocations": [Case("name", f"{FUNCTIONS}/invocations?limit=1")],
+    "GET /functions/{name}/logs": [Case("name", f"{FUNCTIONS}/logs")],
     "GET /invocations/{invocation_id}": [Case("invocation", f"/invocations/{THING}")],
     "GET /keys": [Case("nothing", "/keys")],
     "POST /keys": [Case("nothing", "/keys", b'{"kinds": ["api_key"]}')],
