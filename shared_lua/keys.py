@@ -80,6 +80,11 @@ def result(invocation_id: str) -> str:
     return f"results/{invocation_id}.json"
 
 
+def undone(invocation_id: str) -> str:
+    """S3 object of an Invocation that was given up without a run: all that is needed to have it run after all."""
+    return f"undone/{invocation_id}.json"
+
+
 def function_row(tenant: str, name: str) -> dict[str, str]:
     """DynamoDB key of a function."""
     return {"tenant": tenant, "name": name}

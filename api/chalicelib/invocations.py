@@ -119,6 +119,15 @@ class Invocations:
         outcome = settlement.outcome
         return outcome.payload if outcome.payload is not None else self.payloads.result(settlement.invocation_id)
 
+    def accept(self, visitor: Visitor, wish: Wish, record: Callable[[Invocation], None]) -> Invocation:
+        """Queue an asynchronous wish that `record` writes down; raise what `invoke` and `record` raise."""
+        event = limits.event_text(wish.event)
+        admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, Mode.ASYNC))
+        invocation = self._mint(admitted, wish, event)
+        with self.tracing.subsegment("queue"):
+            self._send(invocation, event, record)
+        return invocation
+
     def _invoke_once(self, visitor: Visitor, wish: Wish, event: str, key: str) -> Reply:
         """Do what `invoke` does for the first call with a key; give every other one the answer to that."""
         limits.check_idempotency_key(key)

@@ -28,6 +28,8 @@ class Row:
     attempt: int
     created_at_us: int
     settlement: Settlement | None
+    redriven_as: str | None = None  #: the Invocation that runs in its place
+    is_redriven: bool = False  #: and that one was queued for certain
 
 
 class Ledger:
@@ -45,6 +47,56 @@ class Ledger:
     def opening(self, invocation: Invocation) -> Act:
         """Give the act of recording an Invocation, for a transaction with what must not be without its row."""
         return {"Put": {"TableName": self._table, "Item": _queued(invocation)}}
+
+    def redriving(self, row: Row, invocation: Invocation) -> list[Act]:
+        """Give the acts of recording the Invocation that is to run in the place of one that was given up.
+
+        They fail when another one has taken its place meanwhile. One that was recorded for it before and may never have
+        been queued makes room, unless a worker has it: who still gets its message finds no row, and does not run it.
+        """
+        values = {":new": {"S": invocation.invocation_id}}
+        if row.redriven_as is None:
+            return [self._marking(row, "attribute_not_exists(redriven_as)", values), self.opening(invocation)]
+        is_ours = "redriven_as = :before AND attribute_not_exists(is_redriven)"
+        before = {":before": {"S": row.redriven_as}}
+        return [
+            self._marking(row, is_ours, values | before),
+            self._making_room(row.redriven_as),
+            self.opening(invocation),
+        ]
+
+    def redriven(self, row: Row, invocation: Invocation) -> None:
+        """Note that what is to run in a row's place was queued."""
+        with needing(PART):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(row.invocation_id),
+                UpdateExpression="SET is_redriven = :yes",
+                ConditionExpression="redriven_as = :as",
+                ExpressionAttributeValues={":yes": {"BOOL": True}, ":as": {"S": invocation.invocation_id}},
+            )
+
+    def _marking(self, row: Row, condition: str, values: dict[str, Any]) -> Act:
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": _key(row.invocation_id),
+                "UpdateExpression": "SET redriven_as = :new",
+                "ConditionExpression": f"attribute_exists(invocation_id) AND {condition}",
+                "ExpressionAttributeValues": values,
+            }
+        }
+
+    def _making_room(self, invocation_id: str) -> Act:
+        return {
+            "Delete": {
+                "TableName": self._table,
+                "Key": _key(invocation_id),
+                "ConditionExpression": "attribute_not_exists(invocation_id) OR #status = :queued",
+                "ExpressionAttributeNames": {"#status": "status"},
+                "ExpressionAttributeValues": {":queued": {"S": Status.QUEUED.value}},
+            }
+        }
 
     def forget(self, invocation_id: str) -> None:
         """Remove a row whose Invocation no lane took, if the table can be reached; if not, the row expires."""
@@ -127,4 +179,6 @@ def _row(item: dict[str, dict[str, str]]) -> Row:
         attempt=attempt_of(int(item["attempt"]["N"])),
         created_at_us=int(item["created_us"]["N"]),
         settlement=decode(Settlement, item["settlement"]["S"]) if "settlement" in item else None,
+        redriven_as=item["redriven_as"]["S"] if "redriven_as" in item else None,
+        is_redriven="is_redriven" in item,
     )

@@ -36,6 +36,7 @@ from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
 from chalicelib.policy import Policies
 from chalicelib.redis_gate import RedisGate
+from chalicelib.redrive import Redrive
 from chalicelib.registry import Registry
 from chalicelib.seal import Seal
 from chalicelib.tags import Tags
@@ -71,6 +72,7 @@ class Controller:
     urls: FunctionUrls
     invocations: Invocations
     function_logs: FunctionLogs
+    redrive: Redrive
     tenant_keys: TenantKeys
     tenants: Tenants
     health: Health
@@ -128,6 +130,19 @@ def build(settings: Settings) -> Controller:
     outage = LocalBucket(settings.outage_rate_per_s, settings.outage_burst, time.monotonic)
     entrance = Entrance(authenticator, callers, gate, outage, settings)
     targets = Targets(lambda tenant, name, _: functions.get(tenant, name), time.monotonic)
+    admission = Admission(entrance, targets, outage, settings)
+    invocations = Invocations(
+        functions=functions,
+        admission=admission,
+        ledger=ledger,
+        idempotency=Idempotency(parts=parts, ledger=ledger, now_us=_now_us),
+        payloads=payloads,
+        lane=lane,
+        answers=gate,
+        tracing=tracing,
+        settings=settings,
+        now_us=_now_us,
+    )
     return Controller(
         entrance=entrance,
         home=home,
@@ -135,20 +150,12 @@ def build(settings: Settings) -> Controller:
         tags=Tags(parts),
         policies=Policies(parts),
         urls=FunctionUrls(parts, belongings),
-        invocations=Invocations(
-            functions=functions,
-            admission=Admission(entrance, targets, outage, settings),
-            ledger=ledger,
-            idempotency=Idempotency(parts=parts, ledger=ledger, now_us=_now_us),
-            payloads=payloads,
-            lane=lane,
-            answers=gate,
-            tracing=tracing,
-            settings=settings,
-            now_us=_now_us,
-        ),
+        invocations=invocations,
         function_logs=FunctionLogs(
             functions=functions, ledger=ledger, live_logs=gate.live_logs, most_wait_s=settings.sync_wait_s
+        ),
+        redrive=Redrive(
+            admission=admission, invocations=invocations, ledger=ledger, payloads=payloads, parts=parts, now_us=_now_us
         ),
         tenant_keys=tenant_keys,
         tenants=Tenants(

@@ -40,6 +40,7 @@ ONLY_IN: dict[str, set[str]] = {
         "chalicelib.people_door.invocations",
         "chalicelib.people_door.keys",
         "chalicelib.people_door.offered",
+        "chalicelib.people_door.redrive",
         "chalicelib.people_door.tenants",
         "chalicelib.url_door.answers",
         "chalicelib.url_door.offered",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chalice.app import Response
 
-from chalicelib.people_door import functions, health, invocations, keys, tenants
+from chalicelib.people_door import functions, health, invocations, keys, redrive, tenants
 
 View = Callable[..., Response]
 
@@ -27,6 +27,7 @@ OFFERED: list[tuple[str, str, View]] = [
 #: The same for what runs a function, whose admission takes its tokens and its seat in one: the view gets the visitor.
 RUNNING: list[tuple[str, str, View]] = [
     ("POST", "/functions/{name}/invocations", invocations.run),
+    ("POST", "/functions/{name}/redrive", redrive.redrive),
 ]
 
 #: The same for whoever asks, with a key or without: the view gets no tenant.
