@@ -79,6 +79,9 @@ CASES: dict[str, list[Case]] = {
         Case("name", f"{FUNCTIONS}/invocations", b"{}"),
         Case("name", f"{FUNCTIONS}/invocations?mode=async", b"{}"),
     ],
+    "POST /functions/{name}/redrive": [Case("name", f"{FUNCTIONS}/redrive")],
+    "GET /functions/{name}/invocations": [Case("name", f"{FUNCTIONS}/invocations?limit=1")],
+    "GET /functions/{name}/logs": [Case("name", f"{FUNCTIONS}/logs")],
     "GET /invocations/{invocation_id}": [Case("invocation", f"/invocations/{THING}")],
     "GET /usage": [
         Case("nothing", "/usage"),
