@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from app import app
@@ -17,6 +17,7 @@ from chalicelib import keyring
 from chalicelib.lambda_door import offered as lambda_door
 from chalicelib.naming import account
 from chalicelib.tenants import IssuedKeys
+from chalicelib.url_door import offered as url_door
 from chalicelib.wiring import Controller
 
 from tests.apigateway import Answer, Gateway
@@ -26,8 +27,6 @@ from tests.zips import zipped
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 Key = dict[str, str]
-
-OFFERED = lambda_door.OFFERED.keys() | lambda_door.RUNNING.keys()
 
 #: What stands for a thing in a case.
 THING = "~thing~"
@@ -62,6 +61,8 @@ CODE = zipped()
 FUNCTIONS = f"/functions/{THING}"
 LAMBDA = "/2015-03-31/functions"
 REFERENCE = f"{LAMBDA}/{THING}"
+TAGS = f"/2017-03-31/tags/{THING}"
+URL = f"/2021-10-31/functions/{THING}/url"
 
 CREATION = creation(FunctionName=THING, Code={"ZipFile": base64.b64encode(CODE).decode()})
 
@@ -103,7 +104,33 @@ CASES: dict[str, list[Case]] = {
     ],
     "DeleteFunction": [Case("reference", REFERENCE)],
     "Invoke": [Case("reference", f"{REFERENCE}/invocations", b"{}")],
+    "AddPermission": [
+        Case(
+            "reference",
+            f"{REFERENCE}/policy",
+            b'{"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "*"}',
+        )
+    ],
+    "GetPolicy": [Case("reference", f"{REFERENCE}/policy"), Case("name", f"{REFERENCE}/policy?Qualifier=live")],
+    "RemovePermission": [Case("reference", f"{REFERENCE}/policy/s")],
+    "TagResource": [Case("reference", TAGS, b'{"Tags": {"colour": "red"}}')],
+    "UntagResource": [Case("reference", f"{TAGS}?tagKeys=colour")],
+    "ListTags": [Case("arn", TAGS), Case("reference", TAGS)],
+    "CreateFunctionUrlConfig": [Case("reference", URL, b'{"AuthType": "NONE"}')],
+    "GetFunctionUrlConfig": [Case("reference", URL), Case("name", f"{URL}?Qualifier=live")],
+    "UpdateFunctionUrlConfig": [Case("reference", URL, b'{"AuthType": "NONE"}')],
+    "DeleteFunctionUrlConfig": [Case("reference", URL)],
+    "ListFunctionUrlConfigs": [Case("reference", f"{URL}s")],
+} | {
+    # An address is no name: 128 random bits that its owner gives to whom it likes, so whoever has one may be told that
+    # it is closed. What it must not tell, `test_a_closed_address_tells_nothing_of_what_is_behind_it` holds.
+    f"{method} {path}": [Case("nothing", re.sub(r"{\w+}", "0" * 32, path))]
+    for method, path, _view in url_door.OFFERED
 }
+
+
+def is_offered(operation: str) -> bool:
+    return operation in lambda_door.OFFERED or operation in lambda_door.RUNNING
 
 
 def routes() -> dict[str, tuple[str, str]]:
@@ -114,7 +141,7 @@ def routes() -> dict[str, tuple[str, str]]:
         for method in methods:
             candidates = operations.get((path, method))
             names = [f"{method} {path}"] if candidates is None else [one.name for one in candidates]
-            named |= {name: (method, path) for name in names if candidates is None or name in OFFERED}
+            named |= {name: (method, path) for name in names if candidates is None or is_offered(name)}
     return named
 
 
@@ -124,7 +151,7 @@ def unoffered() -> list[tuple[str, str]]:
     return [
         (method, path)
         for (path, method), candidates in operations.items()
-        if not any(one.name in OFFERED for one in candidates)
+        if not any(is_offered(one.name) for one in candidates)
     ]
 
 
@@ -137,6 +164,7 @@ class World:
     owner_key: Key
     stranger_key: Key
     invocation_id: str
+    address: str  #: the path of the function's URL, which asks for the owner's signature
 
     def pairs(self, kind: str) -> list[tuple[str, str]]:
         """Things of a kind: the owner's, and beside each what does not exist."""
@@ -145,6 +173,7 @@ class World:
             "nothing": [],
             "name": [(THEIRS, ABSENT)],
             "reference": [(spelt(THEIRS), spelt(ABSENT)) for spelt in REFERENCES],
+            "arn": [(f"{_ARN}{THEIRS}", f"{_ARN}{ABSENT}")],
             "invocation": [(self.invocation_id, str(uuid.uuid4()))],
             "key": [(self.owner.access_key_id, keyring.new_access_key_id()), (api_key_id, api_key_id[::-1])],
             "tenant": [(self.owner.tenant, "nobody")],
@@ -152,8 +181,9 @@ class World:
 
     def owned(self) -> list[Any]:
         """What the owner has, as it is shown to the owner."""
-        paths = ("/functions", "/keys", f"/invocations/{self.invocation_id}")
-        return [self.gateway.send("GET", path, headers=self.owner_key).json for path in paths]
+        of_function = (f"/2015-03-31/functions/{THEIRS}/policy", f"/2021-10-31/functions/{THEIRS}/url")
+        paths = ("/functions", "/keys", f"/invocations/{self.invocation_id}", f"/2017-03-31/tags/{_ARN}{THEIRS}")
+        return [self.gateway.send("GET", path, headers=self.owner_key).json for path in (*paths, *of_function)]
 
     def traces(self) -> list[str]:
         """Texts that only an answer that tells of the owner's things would hold."""
@@ -180,12 +210,16 @@ REFERENCES: list[Callable[[str], str]] = [
 
 @pytest.fixture
 def world(gateway: Gateway, hearth: Controller, tenant: IssuedKeys, key: Key) -> World:
-    """The tenant `acme` with a function and an Invocation, and a stranger."""
+    """The tenant `acme` with a function, all that a function can have, and an Invocation; and a stranger."""
     query = "runtime=python3.11&handler=main.handler"
     gateway.send("PUT", f"/functions/{THEIRS}?{query}", CODE, key | {"Content-Type": "application/zip"})
+    boto = gateway.client(tenant.access_key_id, tenant.secret_access_key)
+    boto.add_permission(FunctionName=THEIRS, StatementId="s", Action="lambda:InvokeFunctionUrl", Principal="*")
+    boto.tag_resource(Resource=f"{_ARN}{THEIRS}", Tags={"colour": "blue"})
+    url = boto.create_function_url_config(FunctionName=THEIRS, AuthType="AWS_IAM")["FunctionUrl"]
     started = gateway.send("POST", f"/functions/{THEIRS}/invocations?mode=async", b"{}", key)
     stranger = {"x-api-key": hearth.tenants.create("stranger").api_key}
-    return World(gateway, tenant, key, stranger, started.json["invocation_id"])
+    return World(gateway, tenant, key, stranger, started.json["invocation_id"], urlsplit(url).path)
 
 
 def without(thing: str, answer: Answer) -> tuple[int, dict[str, str], str]:
@@ -218,13 +252,13 @@ def test_every_route_and_offered_operation_has_cases_and_no_other() -> None:
 
 def test_a_route_added_later_fails_with_what_to_add(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(app.routes, "/new/{thing}", {"GET": None})
-    monkeypatch.setitem(lambda_door.OFFERED, "GetLayerVersion", lambda *_: {})
+    monkeypatch.setitem(lambda_door.OFFERED, "GetCodeSigningConfig", lambda *_: {})
 
-    with pytest.raises(AssertionError, match=re.escape("lacks GET /new/{thing}, GetLayerVersion. Add a line for each")):
+    with pytest.raises(AssertionError, match=r"lacks .*GET /new/{thing}.*GetCodeSigningConfig.*\. Add a line for each"):
         test_every_route_and_offered_operation_has_cases_and_no_other()
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name, cases in CASES.items() if any(c.things != "nothing" for c in cases)])
 def test_anothers_thing_answers_as_one_that_does_not_exist(
     name: str, world: World, kept: Callable[[], dict[str, int]]
 ) -> None:
@@ -261,13 +295,26 @@ def test_where_nothing_is_named_nothing_of_anothers_is_told(name: str, world: Wo
 def test_the_owner_does_see_what_the_stranger_does_not(world: World) -> None:
     """The control: were the owner answered 404 too, the matrix would prove nothing."""
     seen = {
-        name: Case.send(case, world.gateway, "GET", world.owner_key, world.pairs(case.things)[0][0]).status
-        for name, cases in CASES.items()
-        for case in cases
-        if name.startswith(("GET ", "GetFunction")) and case.things not in ("nothing", "tenant") and "admin" not in name
+        name: case.send(world.gateway, "GET", world.owner_key, world.pairs(case.things)[0][0]).status
+        for name, [*_, case] in ((name, cases[::-1]) for name, cases in CASES.items())
+        if name.startswith(("GET ", "Get", "List")) and case.things not in ("nothing", "tenant") and "admin" not in name
     }
 
     assert set(seen.values()) == {200}, seen
+
+
+@pytest.mark.parametrize("method", url_door.METHODS)
+def test_a_closed_address_tells_nothing_of_what_is_behind_it(
+    method: str, world: World, hearth: Controller, signed: Callable[[str, str, IssuedKeys], Key]
+) -> None:
+    stranger = hearth.tenants.create("another")
+    headers = signed(method, f"http://hearth.test{world.address}", stranger)
+
+    for given in (headers, world.stranger_key, {}):
+        answer = world.gateway.send(method, world.address, headers=given)
+
+        assert (answer.status, answer.json) == (403, {"Message": "Forbidden"})
+        assert [trace for trace in world.traces() if trace in answer.body + str(answer.headers)] == []
 
 
 def test_an_operation_that_is_not_offered_says_so_whatever_it_names(world: World) -> None:
