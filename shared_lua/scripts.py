@@ -155,7 +155,7 @@ class Scripts:
         return str(self._announce(keys=where, args=[worker, for_ms, int(able), free, epoch]).decode())
 
     def bury(self, worker: str, *, alive: bool = False) -> int:
-        """Take all that a dead worker had to the orphans; give how many, -1 when it lives and does not say so itself."""
+        """Take all that a dead worker had to the orphans; give how many, -1 when it lives and is not the caller."""
         where = [keys.living(), keys.workers(), keys.free_places(), keys.lane(worker), keys.in_hand(worker)]
         return int(self._bury(keys=[*where, keys.orphans()], args=[worker, int(alive)]))
 

@@ -34,6 +34,11 @@ class Settings:
     metrics_port: int | None  #: of loopback; None when nobody wants them
     prices: Prices
 
+    @property
+    def durable_share(self) -> int:
+        """What of the concurrency is the durable lane's, whoever waits; the rest is the express lane's."""
+        return max(1, self.concurrency // 8)
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings; raise ConfigError with every name that is missing or is not a whole positive number."""
@@ -46,7 +51,7 @@ class Settings:
             parts_table=reader.text("HEARTH_PARTS_TABLE"),
             queue_url=reader.text("HEARTH_QUEUE_URL"),
             stack=environ.get("HEARTH_STACK", "default"),
-            concurrency=reader.number("HEARTH_CONCURRENCY", 8),
+            concurrency=reader.number("HEARTH_CONCURRENCY", 64),
             slots=reader.number("HEARTH_SLOTS", 64),
             pool_memory_mb=reader.number("HEARTH_POOL_MEMORY_MB", _half_of_the_host_mb()),
             code_cache_mb=reader.number("HEARTH_CODE_CACHE_MB", 64),

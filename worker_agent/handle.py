@@ -107,6 +107,10 @@ class Handler:
         self._answer(invocation, settlement)
         self._note(invocation, settlement, repeated=settled is not None)
 
+    def conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
+        """Run what is claimed already and settled elsewhere; raise PlatformError when somebody else must have it."""
+        return self._conclude(invocation, delivery)
+
     def hold(self, delivery: Delivery, until_us: int) -> None:
         """Keep a Delivery's Invocation from every other attempt until then, whatever its lane does."""
         self._ledger.hold(decode(Invocation, delivery.body).invocation_id, until_us)

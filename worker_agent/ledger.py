@@ -5,17 +5,21 @@ With the record goes its part of the day's sums, in one transaction: what is cha
 
 import random
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from shared_lua import keys
-from shared_lua.contract import TERMINAL, Settlement, Status, Version, decode, encode, hand_over_of
-from shared_lua.sums import KEEP_DAYS, SHARDS, day_of, sums_of
+from shared_lua import keys, rows
+from shared_lua.contract import TERMINAL, Invocation, Settlement, Status, Version, decode, encode, hand_over_of
+from shared_lua.sums import KEEP_DAYS, SHARDS, Sums, day_of, sums_of
 from worker_agent.aws_errors import aws_call
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError
 
 _NAMES = {"#status": "status"}
 _OPEN = {":" + status: {"S": status} for status in sorted(set(Status) - TERMINAL)}
 _IS_OPEN = f"#status IN ({', '.join(_OPEN)})"
+
+#: Records written at once; with their sums they stay below the hundred acts of a transaction.
+BATCH = 40
 
 #: How often a record is tried again at once when it met another transaction in its day's sums, and the longest pause.
 MEETINGS = 10
@@ -96,6 +100,71 @@ class Ledger:
             acts[1] = self._addition(version, settlement)
         raise AwsUnavailableError("the ledger failed to write: too many settlements met in one item of the day's sums")
 
+    def open(self, invocation: Invocation) -> bool:
+        """Record an Invocation that has no row yet; False when it has one that is settled."""
+        item = rows.queued(invocation)
+        with aws_call("the ledger", "write"):
+            try:
+                self._dynamodb.put_item(
+                    TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(invocation_id)"
+                )
+            except self._dynamodb.exceptions.ConditionalCheckFailedException:
+                return "settlement" not in self._read(invocation.invocation_id)
+        return True
+
+    def record(self, ends: Sequence[tuple[Invocation, Settlement]]) -> None:
+        """Write the ends of up to BATCH Invocations that may have no row yet, and add them to their days' sums.
+
+        All or none in one transaction; those that have ended already stand as they are, and are not added again.
+        """
+        left = {invocation.invocation_id: (invocation, settlement) for invocation, settlement in ends}
+        for meeting in range(MEETINGS):
+            if not left:
+                return
+            over = self._try_to_record(list(left.values()))
+            if over is None:
+                return
+            for invocation_id in over:
+                del left[invocation_id]
+            if not over:
+                time.sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.01 * 2**meeting)))  # noqa: S311  (chance parts them)
+        raise AwsUnavailableError("the ledger failed to write: too many settlements met in one item of the day's sums")
+
+    def _try_to_record(self, ends: list[tuple[Invocation, Settlement]]) -> list[str] | None:
+        """Write the ends; None when that was done, else the ids of those that had ended before, if that was why not."""
+        acts = [self._ending(*one) for one in ends] + self._additions(ends)
+        with aws_call("the ledger", "write"):
+            try:
+                self._dynamodb.transact_write_items(TransactItems=acts)
+                return None
+            except self._dynamodb.exceptions.TransactionCanceledException as error:
+                codes = [reason.get("Code") for reason in error.response["CancellationReasons"]]
+                if not {"ConditionalCheckFailed", "TransactionConflict"} & set(codes):
+                    raise
+        pairs = zip(ends, codes, strict=False)
+        return [invocation.invocation_id for (invocation, _), code in pairs if code == "ConditionalCheckFailed"]
+
+    def _ending(self, invocation: Invocation, settlement: Settlement) -> dict[str, Any]:
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": rows.settled(invocation, settlement),
+                "ConditionExpression": f"attribute_not_exists(invocation_id) OR {_IS_OPEN}",
+                "ExpressionAttributeNames": _NAMES,
+                "ExpressionAttributeValues": _OPEN,
+            }
+        }
+
+    def _additions(self, ends: list[tuple[Invocation, Settlement]]) -> list[dict[str, Any]]:
+        """Give one act for each function and day: a transaction may touch an item only once."""
+        sums: dict[tuple[str, str, str], Sums] = {}
+        for invocation, settlement in ends:
+            version = invocation.version
+            key = version.tenant, version.function, day_of(settlement.settled_at_us)
+            sums[key] = sums.get(key, Sums()) + sums_of(settlement)
+        at_us = ends[0][1].settled_at_us
+        return [self._adding(tenant, function, day, added, at_us) for (tenant, function, day), added in sums.items()]
+
     def _record(self, settlement: Settlement) -> dict[str, Any]:
         """Give the act of writing the terminal record over an open row."""
         values = {":to": {"S": settlement.outcome.status}, ":settlement": {"S": encode(settlement)}, **_OPEN}
@@ -112,15 +181,17 @@ class Ledger:
 
     def _addition(self, version: Version, settlement: Settlement) -> dict[str, Any]:
         """Give the act of adding a Settlement to one of the items of its function's day, whichever."""
-        part = keys.usage_part(day_of(settlement.settled_at_us), version.function) + str(random.randrange(SHARDS))  # noqa: S311
-        added = sums_of(settlement).fields()
-        expires_s = settlement.settled_at_us // 1_000_000 + KEEP_DAYS * 86_400
+        day, at_us = day_of(settlement.settled_at_us), settlement.settled_at_us
+        return self._adding(version.tenant, version.function, day, sums_of(settlement), at_us)
+
+    def _adding(self, tenant: str, function: str, day: str, sums: Sums, at_us: int) -> dict[str, Any]:
+        part = keys.usage_part(day, function) + str(random.randrange(SHARDS))  # noqa: S311
+        added = sums.fields()
+        expires_s = at_us // 1_000_000 + KEEP_DAYS * 86_400
         return {
             "Update": {
                 "TableName": self._parts_table,
-                "Key": {
-                    name: {"S": value} for name, value in keys.part_row(keys.usage_parts(version.tenant), part).items()
-                },
+                "Key": {name: {"S": value} for name, value in keys.part_row(keys.usage_parts(tenant), part).items()},
                 "UpdateExpression": f"SET expires_s = :expires ADD {', '.join(f'{name} :{name}' for name in added)}",
                 "ExpressionAttributeValues": {
                     ":expires": {"N": str(expires_s)},

@@ -34,7 +34,7 @@ def present(redis_client: redis.Redis) -> Iterator[Callable[..., Presence]]:
     there: list[Presence] = []
 
     def start(concurrency: int, about: Callable[[], dict[str, Any]] = dict) -> Presence:
-        presence = Presence(RedisSide(redis_client), concurrency, about)
+        presence = Presence(RedisSide(redis_client), new_worker(concurrency), about)
         presence._tell()
         there.append(presence)
         presence.start()

@@ -31,7 +31,7 @@ from worker_agent.handle import (
 from worker_agent.ledger import Ledger
 from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
-from worker_agent.presence import FOR_MS, Presence
+from worker_agent.presence import FOR_MS, Presence, new_worker
 from worker_agent.redis_side import RedisSide
 from worker_agent.runtime_api import How
 from worker_agent.stems import Stems
@@ -108,7 +108,7 @@ def world(aws: Any, data: dict[str, str], redis_client: redis.Redis) -> World:
     store = Store(s3, data["BucketName"])
     s3.put_object(Bucket=data["BucketName"], Key=keys.code(version(CODE).code_sha256), Body=CODE)
     stems, redis_side = Stems(sandboxes, {}), RedisSide(redis_client)
-    watch, metrics = EngineWatch(sandboxes, Presence(redis_side, 8)), Metrics()
+    watch, metrics = EngineWatch(sandboxes, Presence(redis_side, new_worker(8))), Metrics()
     handler = Handler(
         ledger=Ledger(dynamodb, data["InvocationsTable"], data["PartsTable"]),
         store=store,
@@ -390,18 +390,18 @@ def test_while_the_engine_is_down_who_waits_is_told_at_once_and_nothing_is_bille
 def test_who_waits_is_left_to_another_worker_that_says_it_can(world: World) -> None:
     one = world.accept(asked())
     stop_engine(world)
-    RedisSide(world.redis).announce("another", able=True, for_ms=FOR_MS)
+    RedisSide(world.redis).announce("another", able=True, free=-1, for_ms=FOR_MS)
 
     assert world.handler.handle(delivery(one)) == Postponement(one, SYNC_PAUSE_S)
 
-    RedisSide(world.redis).announce("another", able=False, for_ms=FOR_MS)
+    RedisSide(world.redis).announce("another", able=False, free=-1, for_ms=FOR_MS)
     assert world.handler.handle(delivery(dataclasses.replace(one, hand_over=1))) is None
     assert world.row(one)[0] == Status.ABANDONED
 
 
 def test_a_workers_word_that_it_can_expires(world: World) -> None:
-    RedisSide(world.redis).announce("dead", able=True, for_ms=1)
-    RedisSide(world.redis).announce("living", able=True, for_ms=60_000)
+    RedisSide(world.redis).announce("dead", able=True, free=-1, for_ms=1)
+    RedisSide(world.redis).announce("living", able=True, free=-1, for_ms=60_000)
 
     while (able := RedisSide(world.redis).able()) != {"living"}:
         assert able == {"dead", "living"}

@@ -13,7 +13,7 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, Mode, Settlement, Status, encode
 from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import create_data
-from tests.fakes import FakeSandboxes
+from tests.fakes import FakeSandboxes, NoExpress, own_places
 from tests.integration.worker.test_agent import eventually
 from worker_agent import durable_lane
 from worker_agent.agent import Agent
@@ -27,7 +27,7 @@ from worker_agent.ledger import Ledger
 from worker_agent.live_logs import LiveLogs
 from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
-from worker_agent.presence import Presence
+from worker_agent.presence import Presence, new_worker
 from worker_agent.redis_side import RedisSide
 from worker_agent.running import Running
 from worker_agent.sandbox import Ran
@@ -71,7 +71,7 @@ class World:
         pool, stems = Pool(2, 10_000), Stems(sandboxes, {})
         running = Running()
         executor = Executor(pool, stems, store.code, Prices(16_666_700, 200_000, 1000), running)
-        presence = Presence(redis_side, 2)
+        presence = Presence(redis_side, new_worker(2))
         watch = EngineWatch(sandboxes, presence)
         handler = Handler(
             ledger=self.ledger,
@@ -93,6 +93,8 @@ class World:
             sandboxes=sandboxes,
             pool=pool,
             stems=stems,
+            places=own_places(2),
+            express=NoExpress(),  # type: ignore[arg-type]
             concurrency=2,
             drain_s=20,
         )
