@@ -1,13 +1,13 @@
 """The worker's side of Redis: answers for waiting callers, and word of itself; the only file that imports redis."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Mode, Settlement, encode
+from shared_lua.contract import Invocation, LiveLog, Mode, Settlement, encode
 from shared_lua.scripts import Scripts
 from worker_agent.errors import RedisUnavailableError
 
@@ -36,6 +36,18 @@ class RedisSide:
         """Take the seat that an Invocation needs to run; False when all are taken; raise RedisUnavailableError."""
         with _our_errors():
             return self._scripts.seat(invocation, invocation.version.timeout_s * 1000 + SEAT_GRACE_MS)
+
+    def show_logs(self, grown: Mapping[str, tuple[LiveLog, int]], over: Collection[str]) -> None:
+        """Show what Invocations have printed so far, each for so many ms; forget those that are over.
+
+        Raises RedisUnavailableError.
+        """
+        with _our_errors(), self._client.pipeline(transaction=False) as together:
+            for invocation_id, (log, for_ms) in grown.items():
+                together.set(keys.live_log(invocation_id), encode(log), px=for_ms)
+            for invocation_id in over:
+                together.delete(keys.live_log(invocation_id))
+            together.execute()
 
     def announce(self, worker: str, *, able: bool, for_ms: int) -> None:
         """Tell for a while that this worker can start functions, or take that back; raise RedisUnavailableError."""

@@ -35,6 +35,7 @@ MAX_KEYS = 50  #: of one tenant, of all kinds; a rotated one counts until its en
 MAX_KEY_OVERLAP_S = 7 * 24 * 3600  #: how long a rotated key may go on working
 TENANT_LIMIT = range(1, 1_000_000 + 1)  #: requests a second, requests at once, and runs at once
 
+IDEMPOTENCY_KEY = re.compile(r"[ -~]{1,255}")  #: printable ASCII
 ENVIRONMENT_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 
 #: Lambda sets these itself; a function that set them would lie to its own runtime.
@@ -143,6 +144,14 @@ def check_tenant_limit(what: str, value: object) -> None:
 def check_overlap(overlap_s: int) -> None:
     """Raise InvalidParameterError when a rotated key would go on working for too long."""
     _check_range("overlap_s", overlap_s, range(MAX_KEY_OVERLAP_S + 1), "seconds")
+
+
+def check_idempotency_key(key: str) -> None:
+    """Raise InvalidParameterError unless this may be an Idempotency-Key."""
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidParameterError(
+            f"An Idempotency-Key has 1 to 255 characters, all of them printable ASCII; this one has {len(key)}"
+        )
 
 
 def check_zip_size(zip_bytes: int) -> None:

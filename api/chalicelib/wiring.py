@@ -28,9 +28,11 @@ from chalicelib.due import Due
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Entrance
 from chalicelib.fleet import Fleet
+from chalicelib.function_logs import FunctionLogs
 from chalicelib.function_url import FunctionUrls
 from chalicelib.functions import Functions
 from chalicelib.health import Health
+from chalicelib.idempotency import Idempotency
 from chalicelib.invocations import Invocations
 from chalicelib.layers import Layers
 from chalicelib.ledger import Ledger
@@ -41,6 +43,7 @@ from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
 from chalicelib.policy import Policies
 from chalicelib.redis_gate import RedisGate
+from chalicelib.redrive import Redrive
 from chalicelib.registry import Registry
 from chalicelib.reservations import Reservations
 from chalicelib.routing import Router
@@ -88,6 +91,8 @@ class Controller:
     schedules: Schedules
     due: Due
     invocations: Invocations
+    function_logs: FunctionLogs
+    redrive: Redrive
     tenant_keys: TenantKeys
     tenants: Tenants
     usage: UsageTable
@@ -174,6 +179,7 @@ def build(settings: Settings) -> Controller:
         functions=functions,
         admission=admission,
         ledger=ledger,
+        idempotency=Idempotency(parts=parts, ledger=ledger, now_us=_now_us),
         payloads=payloads,
         lane=lane,
         answers=gate,
@@ -203,6 +209,12 @@ def build(settings: Settings) -> Controller:
         schedules=schedules,
         due=Due(schedules=schedules, invocations=invocations, home=home, now_us=_now_us, monotonic_s=time.monotonic),
         invocations=invocations,
+        function_logs=FunctionLogs(
+            functions=functions, ledger=ledger, live_logs=gate.live_logs, most_wait_s=settings.sync_wait_s
+        ),
+        redrive=Redrive(
+            admission=admission, invocations=invocations, ledger=ledger, payloads=payloads, parts=parts, now_us=_now_us
+        ),
         tenant_keys=tenant_keys,
         tenants=Tenants(
             rows=tenant_rows,

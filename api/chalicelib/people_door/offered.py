@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chalice.app import Response
 
-from chalicelib.people_door import functions, health, invocations, keys, operations, schedules, tenants, usage
+from chalicelib.people_door import functions, health, invocations, keys, operations, redrive, schedules, tenants, usage
 
 View = Callable[..., Response]
 
@@ -19,6 +19,8 @@ OFFERED: list[tuple[str, str, View]] = [
     ("PUT", "/functions/{name}/schedules/{schedule_id}", schedules.put),
     ("GET", "/functions/{name}/schedules/{schedule_id}", schedules.show),
     ("DELETE", "/functions/{name}/schedules/{schedule_id}", schedules.delete),
+    ("GET", "/functions/{name}/invocations", invocations.list_all),
+    ("GET", "/functions/{name}/logs", invocations.logs),
     ("GET", "/invocations/{invocation_id}", invocations.show),
     ("GET", "/usage", usage.show),
     ("GET", "/keys", keys.list_all),
@@ -30,6 +32,7 @@ OFFERED: list[tuple[str, str, View]] = [
 #: The same for what runs a function, whose admission takes its tokens and its seat in one: the view gets the visitor.
 RUNNING: list[tuple[str, str, View]] = [
     ("POST", "/functions/{name}/invocations", invocations.run),
+    ("POST", "/functions/{name}/redrive", redrive.redrive),
 ]
 
 #: The same for whoever asks, with a key or without: the view gets no tenant.
