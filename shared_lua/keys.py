@@ -65,6 +65,16 @@ def live_log(invocation_id: str) -> str:
     return f"{{hearth}}:log:{invocation_id}"
 
 
+def worker_words() -> str:
+    """Redis sorted set of the ids of all workers that say something of themselves, by when that expires, ms."""
+    return "{hearth}:words"
+
+
+def worker_word(worker_id: str) -> str:
+    """Redis text: what a worker says of itself, as a JSON object."""
+    return f"{{hearth}}:word:{worker_id}"
+
+
 def code(sha256: str) -> str:
     """S3 object of a zip, by the hex digest of its bytes."""
     return f"code/{sha256}.zip"
@@ -125,6 +135,16 @@ def idempotency_parts(tenant: str, function: str) -> str:
     return f"{tenant}/idempotency/{function}"
 
 
+def usage_parts(tenant: str) -> str:
+    """Owner of a tenant's sums by day and function, among the parts."""
+    return f"{tenant}/usage"
+
+
+def usage_part(day: str, function: str) -> str:
+    """How the parts of one day (as 2026-11-24) and function begin; a digit follows. No name has a slash."""
+    return f"{day}/{function}/"
+
+
 #: Owner of all tenants' rows among the parts; no tenant's name has a slash.
 TENANTS = "/tenants"
 
@@ -134,9 +154,39 @@ def tenant_keys(tenant: str) -> str:
     return f"{tenant}/keys"
 
 
+def tenant_concurrency(tenant: str) -> str:
+    """Owner of what a tenant's functions reserve, among the parts."""
+    return f"{tenant}/concurrency"
+
+
+def tenant_layers(tenant: str) -> str:
+    """Owner of a tenant's layers, by name, among the parts."""
+    return f"{tenant}/layers"
+
+
+def layer_parts(tenant: str, name: str) -> str:
+    """Owner of a layer's versions among the parts."""
+    return f"{tenant}/layer/{name}"
+
+
+def upload(tenant: str, upload_id: str) -> str:
+    """S3 object that a tenant has put there, not checked yet; no tenant's name has a slash."""
+    return f"uploads/{tenant}/{upload_id}"
+
+
 def url_parts(url_id: str) -> str:
     """Owner of what a function URL's id stands for, among the parts; `url/` is no tenant's name."""
     return f"url/{url_id}"
+
+
+def tenant_schedules(tenant: str) -> str:
+    """Owner of a tenant's schedules among the parts: what counts them."""
+    return f"{tenant}/schedules"
+
+
+def due_schedules() -> str:
+    """Owner of every tenant's schedules by when they are due, among the parts; no tenant's name has a slash."""
+    return "/due"
 
 
 def invocation_row(invocation_id: str) -> dict[str, str]:

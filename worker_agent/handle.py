@@ -103,7 +103,7 @@ class Handler:
     def _carry(self, invocation: Invocation, delivery: Delivery) -> None:
         """Claim it, bring it to its end, and tell who waits for it."""
         settled = self._ledger.claim(invocation.invocation_id, fence(invocation.hand_over, delivery.attempt))
-        settlement = settled or self._settle(self._conclude(invocation, delivery))
+        settlement = settled or self._settle(invocation, self._conclude(invocation, delivery))
         self._answer(invocation, settlement)
         self._note(invocation, settlement, repeated=settled is not None)
 
@@ -154,9 +154,9 @@ class Handler:
         self._store.put_result(settlement.invocation_id, payload)
         return dataclasses.replace(settlement, outcome=dataclasses.replace(settlement.outcome, payload=None))
 
-    def _settle(self, settlement: Settlement) -> Settlement:
+    def _settle(self, invocation: Invocation, settlement: Settlement) -> Settlement:
         """Write the terminal record; give the one that stands, which may be another attempt's."""
-        won = _patiently(lambda: self._ledger.settle(settlement))
+        won = _patiently(lambda: self._ledger.settle(invocation.version, settlement))
         if won:
             self._metrics.settled(settlement)
             return settlement

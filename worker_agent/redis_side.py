@@ -62,6 +62,24 @@ class RedisSide:
                 together.pexpire(keys.workers(), for_ms)
                 together.execute()
 
+    def describe(self, worker_id: str, word: str, *, for_ms: int) -> None:
+        """Tell for a while what a worker is and does, a JSON object; raise RedisUnavailableError."""
+        with _our_errors():
+            now_ms = self._now_ms()
+            with self._client.pipeline() as together:
+                together.set(keys.worker_word(worker_id), word, px=for_ms)
+                together.zadd(keys.worker_words(), {worker_id: now_ms + for_ms})
+                together.zremrangebyscore(keys.worker_words(), "-inf", now_ms)
+                together.pexpire(keys.worker_words(), for_ms)
+                together.execute()
+
+    def withdraw(self, worker_id: str) -> None:
+        """Tell nothing more of a worker; raise RedisUnavailableError."""
+        with _our_errors(), self._client.pipeline() as together:
+            together.zrem(keys.worker_words(), worker_id)
+            together.delete(keys.worker_word(worker_id))
+            together.execute()
+
     def able(self) -> set[str]:
         """Give the workers that say that they can start functions; raise RedisUnavailableError."""
         with _our_errors():

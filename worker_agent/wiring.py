@@ -46,11 +46,11 @@ def build(environ: Mapping[str, str]) -> Agent:
     metrics = Metrics(Sources(stems.count, stems.takers, lambda: _by_name(pool.count()), lambda: docker.calls))
     if settings.metrics_port:
         metrics.serve(settings.metrics_port)
-    presence = Presence(redis, settings.concurrency)
+    presence = Presence(redis, settings.concurrency, lambda: _about(pool, stems))
     running = Running()
     watch = EngineWatch(sandboxes, presence)
     handler = Handler(
-        ledger=Ledger(aws("dynamodb"), settings.invocations_table),
+        ledger=Ledger(aws("dynamodb"), settings.invocations_table, settings.parts_table),
         store=store,
         redis_side=redis,
         executor=Executor(pool, stems, cache.code, settings.prices, running),
@@ -72,6 +72,12 @@ def build(environ: Mapping[str, str]) -> Agent:
         concurrency=settings.concurrency,
         drain_s=settings.drain_s,
     )
+
+
+def _about(pool: Pool, stems: Stems) -> dict[str, Any]:
+    slots = pool.count()
+    running = slots[SlotState.LEASED] + slots[SlotState.STARTING]
+    return {"running": running, "slots": _by_name(slots), "stems": stems.count()}
 
 
 def _by_name(count: Mapping[SlotState, int]) -> dict[str, int]:

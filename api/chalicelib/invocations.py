@@ -1,5 +1,6 @@
 """From a call to an Invocation on a lane, and back from its answer; never runs user code."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Visitor
 from chalicelib.errors import NotFoundError, UnavailableError, UnservedAgainError, UnservedError
 from chalicelib.functions import Functions
-from chalicelib.idempotency import LOOKS, Idempotency, Once
+from chalicelib.idempotency import LOOKS, First, Idempotency, Once
 from chalicelib.ledger import Ledger, Row
 from chalicelib.payload_store import PayloadStore
 from chalicelib.polling import poll
@@ -24,6 +25,8 @@ from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status
 MAX_QUEUED_BYTES = 128 * 1024
 #: Advice is drawn from this many of the latest runs.
 RUNS_LOOKED_AT = 100
+#: Between recording an Invocation and queueing it lie milliseconds; after this long whoever recorded it is dead.
+LEFT_AFTER_US = 30_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,7 @@ class Reply:
     """What a caller gets: the Invocation's id, and its outcome unless it is still to come."""
 
     invocation_id: str
+    version: str  #: the number of the version that ran or will run
     outcome: Outcome | None
     replayed: bool = False  #: it is the answer to an earlier call with the same Idempotency-Key
 
@@ -87,6 +91,39 @@ class Invocations:
         with self.tracing.subsegment("queue"):
             self._send(invocation, event, self.ledger.open)
         return self._reply(invocation)
+
+    def queue_once(self, tenant: str, wish: Wish, invocation_id: str) -> bool:
+        """Queue a wish under an id that stands for it, however often asked to; its event must fit a message.
+
+        False when the id was taken only just now: whoever took it is about to queue it. Raises what `invoke` raises of
+        an asynchronous wish.
+        """
+        event = limits.event_text(wish.event)
+        admitted = self.admission.inside(tenant, Wanted(wish.function, wish.qualifier, wish.mode), invocation_id)
+        invocation = self._mint(admitted, wish, event)
+        if not self.ledger.open_once(invocation):
+            return self._queue_again(invocation)
+        try:
+            self.lane.send(invocation)
+        except UnavailableError:
+            self.ledger.forget(invocation_id)  # the next to ask opens it anew
+            raise
+        return True
+
+    def _queue_again(self, invocation: Invocation) -> bool:
+        """Queue what has long been recorded and still waits: whoever recorded it may have died before queueing it.
+
+        At worst it is in the queue twice then, and the ledger lets it end once. Its deadline stays the first one.
+        """
+        row = self.ledger.find(invocation.invocation_id)
+        if row is None or row.status is not Status.QUEUED:
+            return True
+        late_us = invocation.admitted_at_us - row.created_at_us
+        if late_us < LEFT_AFTER_US:
+            return False
+        deadline_us = invocation.deadline_us - late_us
+        self.lane.send(dataclasses.replace(invocation, admitted_at_us=row.created_at_us, deadline_us=deadline_us))
+        return True
 
     def row(self, tenant: str, invocation_id: str) -> Row:
         """Give what the ledger knows of an Invocation; raise NotFoundError, also when it is another tenant's."""
@@ -136,11 +173,11 @@ class Invocations:
         invocation = self._mint(admitted, wish, event)
         once = Once(key=key, mode=wish.mode, qualifier=wish.qualifier, event=event, client_context=wish.client_context)
         for _ in range(LOOKS):
-            first_id = self.idempotency.open(once, invocation)
-            if first_id == invocation.invocation_id:
+            first = self.idempotency.open(once, invocation)
+            if first.invocation_id == invocation.invocation_id:
                 self._accept(visitor, wanted, once, invocation)
                 return self._reply(invocation)
-            if reply := self._repeat(first_id, wish.mode):
+            if reply := self._repeat(first, wish.mode):
                 return reply
         raise UnavailableError("The record of Idempotency-Keys")
 
@@ -159,22 +196,22 @@ class Invocations:
         outcome = self._wait(invocation.invocation_id) if invocation.mode is Mode.SYNC else None
         if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
             raise UnservedError(_sentence(outcome))
-        return Reply(invocation.invocation_id, outcome)
+        return Reply(invocation.invocation_id, invocation.version.number, outcome)
 
-    def _repeat(self, invocation_id: str, mode: Mode) -> Reply | None:
+    def _repeat(self, first: First, mode: Mode) -> Reply | None:
         """Give what the first call gets; None when that one was refused after all.
 
         Its answer on Redis is for one caller only, so this one reads the ledger.
         """
         wait_s = self.settings.sync_wait_s if mode is Mode.SYNC else 0
         with self.tracing.subsegment("wait"):
-            seen = poll(lambda: self._end_seen(invocation_id), wait_s)
+            seen = poll(lambda: self._end_seen(first.invocation_id), wait_s)
         if seen and seen.settlement is None:
             return None
         outcome = self._whole(seen.settlement) if seen and seen.settlement and mode is Mode.SYNC else None
         if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
             raise UnservedAgainError(_sentence(outcome))
-        return Reply(invocation_id, outcome, replayed=True)
+        return Reply(first.invocation_id, first.version, outcome, replayed=True)
 
     def _end_seen(self, invocation_id: str) -> _Seen | None:
         """Give the Settlement, or that there is no row any more; None while neither is so."""
@@ -182,7 +219,7 @@ class Invocations:
         return None if row and row.settlement is None else _Seen(row.settlement if row else None)
 
     def _mint(self, admitted: Admitted, wish: Wish, event: str) -> Invocation:
-        version = admitted.function.version
+        version = admitted.version
         now_us = self.now_us()
         queue_s = self.settings.sync_queue_s if wish.mode is Mode.SYNC else self.settings.async_queue_s
         small = len(json.dumps(event, ensure_ascii=False).encode()) <= MAX_QUEUED_BYTES
@@ -195,6 +232,7 @@ class Invocations:
             payload=event if small else None,
             trace_header=self.tracing.header(),
             client_context=wish.client_context,
+            function_arn=admitted.arn,
             seats=admitted.seats,
         )
 

@@ -5,7 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.aws_errors import needing
+from botocore.exceptions import ClientError
+
+from chalicelib.aws_errors import is_refused_condition, needing
 from chalicelib.errors import InvalidParameterError, UnavailableError
 from chalicelib.parts import Act
 from shared_lua import keys
@@ -97,6 +99,18 @@ class Ledger:
                 "ExpressionAttributeValues": {":queued": {"S": Status.QUEUED.value}},
             }
         }
+
+    def open_once(self, invocation: Invocation) -> bool:
+        """Record an Invocation whose id others may have taken before; False when one has."""
+        condition = "attribute_not_exists(invocation_id)"
+        with needing(PART):
+            try:
+                self._dynamodb.put_item(TableName=self._table, Item=_queued(invocation), ConditionExpression=condition)
+            except ClientError as error:
+                if not is_refused_condition(error):
+                    raise
+                return False
+        return True
 
     def forget(self, invocation_id: str) -> None:
         """Remove a row whose Invocation no lane took, if the table can be reached; if not, the row expires."""

@@ -61,6 +61,15 @@ class RedisGate:
         pairs = zip(invocation_ids, cast(list[bytes | None], texts), strict=True)
         return {id_: decode(LiveLog, text.decode()) for id_, text in pairs if text is not None}
 
+    def worker_words(self) -> list[str]:
+        """Give what the workers that are there say of themselves, each a JSON object; raise UnavailableError."""
+        with _needing_redis():
+            seconds, micros = self._quick.time()
+            now_ms = seconds * 1000 + micros // 1000
+            ids = cast(list[bytes], self._quick.zrangebyscore(keys.worker_words(), now_ms, "+inf"))
+            words = self._quick.mget([keys.worker_word(one.decode()) for one in ids]) if ids else []
+        return [word.decode() for word in cast(list[bytes | None], words) if word]
+
     def check(self) -> None:
         """Raise UnavailableError unless Redis answers."""
         with _needing_redis():

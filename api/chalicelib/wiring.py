@@ -2,6 +2,7 @@
 
 import functools
 import os
+import random
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -13,24 +14,30 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from chalicelib.admission import Admission
+from chalicelib.aliases import Aliases
 from chalicelib.auth import Authenticator
 from chalicelib.belongings import Belongings
 from chalicelib.callers import Callers
 from chalicelib.calls import Call
 from chalicelib.code_refs import CodeRefs
 from chalicelib.code_store import CodeStore
+from chalicelib.concurrency import Concurrency
 from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
+from chalicelib.due import Due
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Entrance
+from chalicelib.fleet import Fleet
 from chalicelib.function_logs import FunctionLogs
 from chalicelib.function_url import FunctionUrls
 from chalicelib.functions import Functions
 from chalicelib.health import Health
 from chalicelib.idempotency import Idempotency
 from chalicelib.invocations import Invocations
+from chalicelib.layers import Layers
 from chalicelib.ledger import Ledger
 from chalicelib.local_bucket import LocalBucket
+from chalicelib.metrics import Metrics
 from chalicelib.naming import Home
 from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
@@ -38,6 +45,9 @@ from chalicelib.policy import Policies
 from chalicelib.redis_gate import RedisGate
 from chalicelib.redrive import Redrive
 from chalicelib.registry import Registry
+from chalicelib.reservations import Reservations
+from chalicelib.routing import Router
+from chalicelib.schedules import Schedules
 from chalicelib.seal import Seal
 from chalicelib.tags import Tags
 from chalicelib.targets import Targets
@@ -45,6 +55,8 @@ from chalicelib.tenant import TenantRows
 from chalicelib.tenant_keys import TenantKeys
 from chalicelib.tenants import Tenants
 from chalicelib.tracing import NoTracing, Tracing
+from chalicelib.usage import UsageTable
+from chalicelib.versions import Versions
 
 #: A part that is down must be told to the caller as a 503, well before the gateway gives up at 29 s.
 CLIENT = Config(
@@ -67,17 +79,29 @@ class Controller:
     entrance: Entrance
     home: Home
     functions: Functions
+    versions: Versions
+    aliases: Aliases
+    router: Router
+    layers: Layers
+    concurrency: Concurrency
     tags: Tags
     policies: Policies
     urls: FunctionUrls
+    admission: Admission
+    schedules: Schedules
+    due: Due
     invocations: Invocations
     function_logs: FunctionLogs
     redrive: Redrive
     tenant_keys: TenantKeys
     tenants: Tenants
+    usage: UsageTable
+    fleet: Fleet
+    metrics: Metrics
     health: Health
     tracing: Tracing
     public_url: str | None
+    bucket: str
 
     def base_of(self, call: Call) -> str:
         """Give the controller's own address as this caller sees it, without a slash at the end."""
@@ -90,6 +114,12 @@ def controller() -> Controller:
     return build(Settings.from_env(os.environ))
 
 
+@functools.cache
+def metrics() -> Metrics:
+    """Give this process's figures, which begin with it and not with its controller."""
+    return Metrics()
+
+
 def build(settings: Settings) -> Controller:
     """Give a new controller; touches no network."""
     session = Session()  # boto3 adds nothing that is used here, and a third to the import of the app
@@ -98,22 +128,29 @@ def build(settings: Settings) -> Controller:
     s3 = session.create_client("s3", config=S3_CLIENT)
     lane = DurableLane(session.create_client("sqs", config=CLIENT), settings.queue_url)
     credentials = CredentialTable(dynamodb, settings.credentials_table)
-    registry = Registry(dynamodb, settings.functions_table)
     parts = Parts(dynamodb, settings.parts_table)
+    registry = Registry(dynamodb, settings.functions_table, parts)
     ledger = Ledger(dynamodb, settings.invocations_table)
-    code_store = CodeStore(s3, settings.bucket, CodeRefs(parts), _now_s)
+    refs = CodeRefs(parts)
+    code_store = CodeStore(s3, settings.bucket, refs, _now_s)
     gate = _gate(settings)
     tracing = _tracing(settings.xray_address)
     home = Home(settings.region)
     belongings = Belongings(parts)
+    reservations = Reservations(parts)
     functions = Functions(
         registry=registry,
         code_store=code_store,
+        refs=refs,
         home=home,
         belongings=belongings,
+        reserving=reservations.growing,
         changed=gate.function_changed,
         now_us=_now_us,
     )
+    versions = Versions(parts, functions)
+    aliases = Aliases(parts, functions, versions)
+    router = Router(functions, versions, aliases)
     payloads = PayloadStore(s3, settings.bucket)
     seal = Seal(settings.secret_seed)
     tenant_rows = TenantRows(parts)
@@ -129,8 +166,15 @@ def build(settings: Settings) -> Controller:
     )
     outage = LocalBucket(settings.outage_rate_per_s, settings.outage_burst, time.monotonic)
     entrance = Entrance(authenticator, callers, gate, outage, settings)
-    targets = Targets(lambda tenant, name, _: functions.get(tenant, name), time.monotonic)
-    admission = Admission(entrance, targets, outage, settings)
+    admission = Admission(
+        entrance=entrance,
+        targets=Targets(router.route, time.monotonic),
+        home=home,
+        outage=outage,
+        settings=settings,
+        chance=random.random,
+    )
+    schedules = Schedules(parts, belongings, _now_us)
     invocations = Invocations(
         functions=functions,
         admission=admission,
@@ -147,9 +191,23 @@ def build(settings: Settings) -> Controller:
         entrance=entrance,
         home=home,
         functions=functions,
+        versions=versions,
+        aliases=aliases,
+        router=router,
+        layers=Layers(parts=parts, code_store=code_store, refs=refs, home=home, now_us=_now_us),
+        concurrency=Concurrency(
+            functions=functions,
+            reservations=reservations,
+            seats_of=lambda tenant: tenant_rows.seats(tenant) or settings.tenant_concurrency,
+            least=settings.min_unreserved,
+            tenant_changed=gate.tenant_changed,
+        ),
         tags=Tags(parts),
         policies=Policies(parts),
         urls=FunctionUrls(parts, belongings),
+        admission=admission,
+        schedules=schedules,
+        due=Due(schedules=schedules, invocations=invocations, home=home, now_us=_now_us, monotonic_s=time.monotonic),
         invocations=invocations,
         function_logs=FunctionLogs(
             functions=functions, ledger=ledger, live_logs=gate.live_logs, most_wait_s=settings.sync_wait_s
@@ -166,6 +224,9 @@ def build(settings: Settings) -> Controller:
             changed=gate.tenant_changed,
             now_s=time.time,
         ),
+        usage=UsageTable(dynamodb, settings.parts_table),
+        fleet=Fleet(gate.worker_words),
+        metrics=metrics(),
         health=Health(
             {
                 "redis": (gate.check,),
@@ -176,6 +237,7 @@ def build(settings: Settings) -> Controller:
         ),
         tracing=tracing,
         public_url=settings.public_url,
+        bucket=settings.bucket,
     )
 
 

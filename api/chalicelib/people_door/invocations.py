@@ -13,7 +13,7 @@ from chalicelib.errors import InvalidParameterError
 from chalicelib.function_logs import FunctionLog
 from chalicelib.invocations import Reply, Wish
 from chalicelib.ledger import Row
-from chalicelib.naming import checked_name
+from chalicelib.naming import asked_qualifier, checked_name, checked_qualifier
 from chalicelib.people_door.answers import moment, number, shown, text
 from chalicelib.wiring import Controller
 from shared_lua.contract import Mode, Outcome, Settlement, Status, Usage
@@ -57,13 +57,14 @@ def _wish(call: Call, name: str) -> Wish:
         function=checked_name(name),
         event=call.body,
         mode=Mode(mode),
+        qualifier=asked_qualifier(name, checked_qualifier(call.parameter("qualifier"))),
         idempotency_key=call.header("idempotency-key"),
     )
 
 
 def _reply(given: Reply, call: Call) -> Response:
     """Show an outcome as the function gave it, or where it will be."""
-    headers = {"X-Hearth-Invocation-Id": given.invocation_id}
+    headers = {"X-Hearth-Invocation-Id": given.invocation_id, "X-Amz-Executed-Version": given.version}
     if given.replayed:
         headers["Idempotency-Replayed"] = "true"
     if given.outcome is None:

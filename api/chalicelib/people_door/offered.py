@@ -4,7 +4,17 @@ from collections.abc import Callable
 
 from chalice.app import Response
 
-from chalicelib.people_door import functions, health, invocations, keys, redrive, tenants
+from chalicelib.people_door import (
+    functions,
+    health,
+    invocations,
+    keys,
+    operations,
+    redrive,
+    schedules,
+    tenants,
+    usage,
+)
 
 View = Callable[..., Response]
 
@@ -17,7 +27,12 @@ OFFERED: list[tuple[str, str, View]] = [
     ("GET", "/functions/{name}/advice", functions.advice),
     ("GET", "/functions/{name}/invocations", invocations.list_all),
     ("GET", "/functions/{name}/logs", invocations.logs),
+    ("GET", "/functions/{name}/schedules", schedules.list_all),
+    ("PUT", "/functions/{name}/schedules/{schedule_id}", schedules.put),
+    ("GET", "/functions/{name}/schedules/{schedule_id}", schedules.show),
+    ("DELETE", "/functions/{name}/schedules/{schedule_id}", schedules.delete),
     ("GET", "/invocations/{invocation_id}", invocations.show),
+    ("GET", "/usage", usage.show),
     ("GET", "/keys", keys.list_all),
     ("POST", "/keys", keys.issue),
     ("DELETE", "/keys/{key_id}", keys.revoke),
@@ -37,6 +52,8 @@ PUBLIC: list[tuple[str, str, View]] = [
 
 #: The same for the admin key alone: the view gets the owner of the admin keys in the place of a tenant.
 ADMIN: list[tuple[str, str, View]] = [
+    ("GET", "/workers", operations.workers),
+    ("GET", "/metrics", operations.metrics),
     ("GET", "/tenants", tenants.list_all),
     ("PUT", "/tenants/{tenant}", tenants.put),
     ("DELETE", "/tenants/{tenant}", tenants.delete),

@@ -83,6 +83,12 @@ CASES: dict[str, list[Case]] = {
     "GET /functions/{name}/invocations": [Case("name", f"{FUNCTIONS}/invocations?limit=1")],
     "GET /functions/{name}/logs": [Case("name", f"{FUNCTIONS}/logs")],
     "GET /invocations/{invocation_id}": [Case("invocation", f"/invocations/{THING}")],
+    "GET /usage": [
+        Case("nothing", "/usage"),
+        Case("name", f"/usage?from=2026-11-24&to=2026-11-30&after=2026-11-24/{THING}"),
+    ],
+    "GET /workers": [Case("nothing", "/workers")],
+    "GET /metrics": [Case("nothing", "/metrics")],
     "GET /keys": [Case("nothing", "/keys")],
     "POST /keys": [Case("nothing", "/keys", b'{"kinds": ["api_key"]}')],
     "DELETE /keys/{key_id}": [Case("key", f"/keys/{THING}")],

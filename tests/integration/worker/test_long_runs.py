@@ -126,7 +126,7 @@ def world(aws: Any, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(durable_lane, "LEASE_S", 3)
     data = create_data(aws("cloudformation"), VISIBILITY_S)
     aws("s3").put_object(Bucket=data["BucketName"], Key=keys.code(version(CODE).code_sha256), Body=CODE)
-    ledger = WatchedLedger(aws("dynamodb"), data["InvocationsTable"])
+    ledger = WatchedLedger(aws("dynamodb"), data["InvocationsTable"], data["PartsTable"])
     ledger.refused = []
     there = World(aws, data, redis_client, ledger)
     yield there
