@@ -60,11 +60,6 @@ def workers() -> str:
     return "{hearth}:workers"
 
 
-def live_log(invocation_id: str) -> str:
-    """Redis text: what a function has printed so far in a run that is not over."""
-    return f"{{hearth}}:log:{invocation_id}"
-
-
 def worker_words() -> str:
     """Redis sorted set of the ids of all workers that say something of themselves, by when that expires, ms."""
     return "{hearth}:words"
@@ -73,6 +68,11 @@ def worker_words() -> str:
 def worker_word(worker_id: str) -> str:
     """Redis text: what a worker says of itself, as a JSON object."""
     return f"{{hearth}}:word:{worker_id}"
+
+
+def live_log(invocation_id: str) -> str:
+    """Redis text: what a function has printed so far in a run that is not over."""
+    return f"{{hearth}}:log:{invocation_id}"
 
 
 def code(sha256: str) -> str:
@@ -130,11 +130,6 @@ def function_parts(tenant: str, name: str) -> str:
     return f"{tenant}/function/{name}"
 
 
-def idempotency_parts(tenant: str, function: str) -> str:
-    """Owner of the Invocations that were asked for under an Idempotency-Key, among the parts, by the key's digest."""
-    return f"{tenant}/idempotency/{function}"
-
-
 def usage_parts(tenant: str) -> str:
     """Owner of a tenant's sums by day and function, among the parts."""
     return f"{tenant}/usage"
@@ -143,6 +138,11 @@ def usage_parts(tenant: str) -> str:
 def usage_part(day: str, function: str) -> str:
     """How the parts of one day (as 2026-11-24) and function begin; a digit follows. No name has a slash."""
     return f"{day}/{function}/"
+
+
+def idempotency_parts(tenant: str, function: str) -> str:
+    """Owner of the Invocations that were asked for under an Idempotency-Key, among the parts, by the key's digest."""
+    return f"{tenant}/idempotency/{function}"
 
 
 #: Owner of all tenants' rows among the parts; no tenant's name has a slash.

@@ -110,9 +110,9 @@ class Admission:
 
     def _run(self, visitor: Visitor, wanted: Wanted, known: Known | None, invocation_id: str) -> Run:
         run = Run(invocation_id=invocation_id, function=wanted.function, generation=known.generation if known else "")
-        if wanted.mode is not Mode.SYNC or not wanted.takes_seat or known is None or known.route is None:
+        if wanted.mode is not Mode.SYNC or known is None or known.route is None or _is_too_long(known.route, wanted):
             return run
-        if _is_too_long(known.route, wanted):
+        if not wanted.takes_seat:
             return run
         seats = self._seats(visitor, known.route)
         return dataclasses.replace(

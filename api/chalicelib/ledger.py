@@ -46,6 +46,18 @@ class Ledger:
         with needing(PART):
             self._dynamodb.put_item(TableName=self._table, Item=_queued(invocation))
 
+    def open_once(self, invocation: Invocation) -> bool:
+        """Record an Invocation whose id others may have taken before; False when one has."""
+        condition = "attribute_not_exists(invocation_id)"
+        with needing(PART):
+            try:
+                self._dynamodb.put_item(TableName=self._table, Item=_queued(invocation), ConditionExpression=condition)
+            except ClientError as error:
+                if not is_refused_condition(error):
+                    raise
+                return False
+        return True
+
     def opening(self, invocation: Invocation) -> Act:
         """Give the act of recording an Invocation, for a transaction with what must not be without its row."""
         return {"Put": {"TableName": self._table, "Item": _queued(invocation)}}
@@ -99,18 +111,6 @@ class Ledger:
                 "ExpressionAttributeValues": {":queued": {"S": Status.QUEUED.value}},
             }
         }
-
-    def open_once(self, invocation: Invocation) -> bool:
-        """Record an Invocation whose id others may have taken before; False when one has."""
-        condition = "attribute_not_exists(invocation_id)"
-        with needing(PART):
-            try:
-                self._dynamodb.put_item(TableName=self._table, Item=_queued(invocation), ConditionExpression=condition)
-            except ClientError as error:
-                if not is_refused_condition(error):
-                    raise
-                return False
-        return True
 
     def forget(self, invocation_id: str) -> None:
         """Remove a row whose Invocation no lane took, if the table can be reached; if not, the row expires."""

@@ -51,6 +51,15 @@ class RedisGate:
         [_, text] = cast(list[bytes], popped)
         return decode(Settlement, text.decode())
 
+    def worker_words(self) -> list[str]:
+        """Give what the workers that are there say of themselves, each a JSON object; raise UnavailableError."""
+        with _needing_redis():
+            seconds, micros = self._quick.time()
+            now_ms = seconds * 1000 + micros // 1000
+            ids = cast(list[bytes], self._quick.zrangebyscore(keys.worker_words(), now_ms, "+inf"))
+            words = self._quick.mget([keys.worker_word(one.decode()) for one in ids]) if ids else []
+        return [word.decode() for word in cast(list[bytes | None], words) if word]
+
     def live_logs(self, invocation_ids: Sequence[str]) -> dict[str, LiveLog]:
         """Give what those Invocations that run have printed so far; nothing while Redis cannot be reached."""
         try:
@@ -60,15 +69,6 @@ class RedisGate:
             return {}
         pairs = zip(invocation_ids, cast(list[bytes | None], texts), strict=True)
         return {id_: decode(LiveLog, text.decode()) for id_, text in pairs if text is not None}
-
-    def worker_words(self) -> list[str]:
-        """Give what the workers that are there say of themselves, each a JSON object; raise UnavailableError."""
-        with _needing_redis():
-            seconds, micros = self._quick.time()
-            now_ms = seconds * 1000 + micros // 1000
-            ids = cast(list[bytes], self._quick.zrangebyscore(keys.worker_words(), now_ms, "+inf"))
-            words = self._quick.mget([keys.worker_word(one.decode()) for one in ids]) if ids else []
-        return [word.decode() for word in cast(list[bytes | None], words) if word]
 
     def check(self) -> None:
         """Raise UnavailableError unless Redis answers."""

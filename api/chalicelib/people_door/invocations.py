@@ -53,11 +53,12 @@ def _wish(call: Call, name: str) -> Wish:
     mode = call.parameter("mode") or ("async" if "respond-async" in (call.header("prefer") or "").lower() else "sync")
     if mode not in list(Mode):
         raise InvalidParameterError(f"mode must be sync or async, not {mode!r}")
+    qualifier = asked_qualifier(name, checked_qualifier(call.parameter("qualifier")))
     return Wish(
         function=checked_name(name),
         event=call.body,
         mode=Mode(mode),
-        qualifier=asked_qualifier(name, checked_qualifier(call.parameter("qualifier"))),
+        qualifier=qualifier,
         idempotency_key=call.header("idempotency-key"),
     )
 

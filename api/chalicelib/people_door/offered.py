@@ -4,17 +4,7 @@ from collections.abc import Callable
 
 from chalice.app import Response
 
-from chalicelib.people_door import (
-    functions,
-    health,
-    invocations,
-    keys,
-    operations,
-    redrive,
-    schedules,
-    tenants,
-    usage,
-)
+from chalicelib.people_door import functions, health, invocations, keys, operations, redrive, schedules, tenants, usage
 
 View = Callable[..., Response]
 
@@ -25,12 +15,12 @@ OFFERED: list[tuple[str, str, View]] = [
     ("GET", "/functions/{name}", functions.show),
     ("DELETE", "/functions/{name}", functions.delete),
     ("GET", "/functions/{name}/advice", functions.advice),
-    ("GET", "/functions/{name}/invocations", invocations.list_all),
-    ("GET", "/functions/{name}/logs", invocations.logs),
     ("GET", "/functions/{name}/schedules", schedules.list_all),
     ("PUT", "/functions/{name}/schedules/{schedule_id}", schedules.put),
     ("GET", "/functions/{name}/schedules/{schedule_id}", schedules.show),
     ("DELETE", "/functions/{name}/schedules/{schedule_id}", schedules.delete),
+    ("GET", "/functions/{name}/invocations", invocations.list_all),
+    ("GET", "/functions/{name}/logs", invocations.logs),
     ("GET", "/invocations/{invocation_id}", invocations.show),
     ("GET", "/usage", usage.show),
     ("GET", "/keys", keys.list_all),

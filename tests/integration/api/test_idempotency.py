@@ -13,6 +13,7 @@ from shared_lua import keys
 from shared_lua.contract import Mode, Outcome, Status
 from tests.apigateway import Answer, Gateway
 from tests.builders import invocation as an_invocation
+from tests.builders import version as a_version
 from tests.integration.api.conftest import Configure, Deployed, settlement_of, success, upload
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -256,6 +257,14 @@ def test_what_was_recorded_by_a_controller_that_died_before_it_queued_it_is_repl
     clock.now_us += 1
     assert idempotency.open(ONCE, second).invocation_id == "i-2"
     assert idempotency.open(ONCE, an_invocation(invocation_id="i-3")).invocation_id == "i-2"
+
+
+def test_a_repeat_names_the_version_that_ran_and_not_todays(idempotency: Idempotency) -> None:
+    idempotency.open(ONCE, an_invocation(invocation_id="i-1", version=a_version(number="1")))
+
+    first = idempotency.open(ONCE, an_invocation(invocation_id="i-2", version=a_version(number="2")))
+
+    assert (first.invocation_id, first.version) == ("i-1", "1")
 
 
 def test_a_key_whose_row_is_gone_stands_for_nothing(idempotency: Idempotency) -> None:
