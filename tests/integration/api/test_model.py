@@ -13,6 +13,7 @@ import botocore.utils
 import pytest
 from botocore.serialize import create_serializer
 from botocore.validate import ParamValidator
+from chalicelib import limits
 from chalicelib.lambda_door.offered import OFFERED, RUNNING
 
 from tests.apigateway import Answer, Gateway
@@ -25,8 +26,8 @@ NAMES = sorted(OFFERED.keys() | RUNNING.keys())
 
 #: Where a member's range here is another than the model's: what is just outside of it instead.
 OURS: Mapping[str, list[Any]] = {
-    "MemorySize": [63, 10_241],
-    "Timeout": [0, 901],
+    "MemorySize": [limits.MEMORY_MB.start - 1, limits.MEMORY_MB.stop],
+    "Timeout": [limits.TIMEOUT_S.start - 1, limits.TIMEOUT_S.stop],
     "Runtime": ["python2.7", "python3.11 "],
     "Role": ["x" * 2049],
     "ClientContext": ["no base64"],
