@@ -1,0 +1,165 @@
+"""What every route of door 2 takes and answers: the one table that `GET /openapi.json` is made of.
+
+Whoever adds a route to `offered` adds it here, with the shapes of its answers in `shapes`.
+"""
+
+from chalicelib import limits
+from chalicelib.people_door.description import (
+    Answer,
+    Body,
+    Described,
+    Parameter,
+    Schema,
+    header,
+    ref,
+    says_nothing,
+    shows,
+)
+from chalicelib.people_door.shapes import ANYTHING, FUNCTION_NAME, TEXT, listed, one_of, record
+from shared_lua.contract import Mode
+
+PAGE: tuple[Parameter, ...] = (
+    Parameter(name="after", says="List what comes after this name.", schema=FUNCTION_NAME),
+    Parameter(
+        name="limit",
+        says=f"How many to list. There are never more than {limits.MAX_PAGE} on a page.",
+        schema={"type": "integer", "minimum": 1, "maximum": 999_999_999},
+    ),
+)
+
+OVERLAP = Parameter(
+    name="overlap_s",
+    says="How many seconds the old key works on; a day when nothing is said.",
+    schema={"type": "integer", "minimum": 0, "maximum": limits.MAX_KEY_OVERLAP_S},
+)
+
+UPLOAD: tuple[Parameter, ...] = (
+    Parameter(name="runtime", says="A new function needs one.", schema=one_of(limits.RUNTIMES)),
+    Parameter(
+        name="handler",
+        says="A new function needs one, as main.handler.",
+        schema={"type": "string", "maxLength": limits.MAX_HANDLER_CHARS, "examples": ["main.handler"]},
+    ),
+    Parameter(
+        name="memory_mb",
+        says="Memory; processor time goes with it.",
+        schema={"type": "integer", "minimum": limits.MEMORY_MB.start, "maximum": limits.MEMORY_MB.stop - 1},
+    ),
+    Parameter(
+        name="timeout_s",
+        says="How long it may run.",
+        schema={"type": "integer", "minimum": limits.TIMEOUT_S.start, "maximum": limits.TIMEOUT_S.stop - 1},
+    ),
+)
+
+ZIP = Body(says="The zip.", schema={"type": "string", "format": "binary"}, content_type="application/zip")
+
+INVOCATION_ID = header("Its id, for GET /invocations/{invocation_id}.", TEXT)
+
+RAN = shows(
+    "The function's own answer, or what Lambda answers for it when it failed.",
+    ANYTHING,
+    X_Hearth_Invocation_Id=INVOCATION_ID,
+    X_Amz_Function_Error=header("Only when the function failed: `Unhandled`.", TEXT, always=False),
+    X_Hearth_Log_Result=header("Only when asked for: the end of the log, in base64.", TEXT, always=False),
+)
+RUNS = shows(
+    "It runs, or will: somebody asked not to wait, or it takes longer than a call may.",
+    ref("Accepted"),
+    Location=header("Where its answer will be.", TEXT),
+    X_Hearth_Invocation_Id=INVOCATION_ID,
+)
+
+
+def _kinds(*kinds: str) -> Body:
+    """Give the body that names the kinds of the keys to make."""
+    asked: Schema = {**listed(one_of(kinds)), "minItems": 1, "maxItems": len(kinds)}
+    return Body(says="The kinds of keys to make; one of each when nothing is said.", schema=record({"kinds": asked}))
+
+
+#: A key made, listed, rotated, revoked: a tenant's and the admin's alike.
+LISTED_KEYS = Described(answers={200: shows("The keys that work.", ref("Keys"))})
+ROTATED_KEY = Described(
+    query=(OVERLAP,),
+    answers={201: shows("The new key, with its secret, this once.", ref("IssuedKey"))},
+    errors=(400, 404, 409),
+)
+REVOKED_KEY = Described(answers={204: says_nothing("It counts no more.")}, errors=(404, 409))
+MADE_KEYS: dict[int, Answer] = {201: shows("The keys, with their secrets, this once.", ref("IssuedKeys"))}
+
+#: Method and path → what is said of the route.
+ROUTES: dict[str, Described] = {
+    "GET /health": Described(
+        answers={
+            200: shows("All parts are well.", ref("Health")),
+            503: shows(
+                "A part is down.",
+                ref("Health"),
+                Retry_After=header("When to ask again, in seconds.", {"type": "integer"}),
+            ),
+        }
+    ),
+    "GET /openapi.json": Described(answers={200: shows("This document.", {"type": "object"})}),
+    "GET /functions": Described(
+        query=PAGE, answers={200: shows("A page of them, by name.", ref("Functions"))}, errors=(400,)
+    ),
+    "PUT /functions/{name}": Described(
+        query=UPLOAD,
+        body=ZIP,
+        answers={
+            200: shows("The function there was, with the new code.", ref("Function")),
+            201: shows("A new function.", ref("Function")),
+        },
+        errors=(400, 409, 413),
+    ),
+    "GET /functions/{name}": Described(answers={200: shows("The function.", ref("Function"))}, errors=(404,)),
+    "DELETE /functions/{name}": Described(answers={204: says_nothing("It is gone.")}, errors=(404,)),
+    "GET /functions/{name}/advice": Described(
+        answers={200: shows("The advice; null and a reason when it is too early.", ref("Advice"))}, errors=(404,)
+    ),
+    "POST /functions/{name}/invocations": Described(
+        query=(Parameter(name="mode", says="Whether to wait for the answer; yes unless said.", schema=one_of(Mode)),),
+        headers=(
+            Parameter(name="Prefer", says="`respond-async` asks not to wait.", schema=TEXT),
+            Parameter(name="X-Amz-Log-Type", says="`Tail` asks for the end of the log.", schema=TEXT),
+        ),
+        body=Body(says="The event: any JSON; nothing stands for {}.", schema=ANYTHING),
+        answers={200: RAN, 202: RUNS},
+        errors=(400, 404, 413),
+    ),
+    "GET /invocations/{invocation_id}": Described(
+        answers={200: shows("All that is known of it.", ref("Invocation"))}, errors=(404,)
+    ),
+    "GET /keys": LISTED_KEYS,
+    "POST /keys": Described(body=_kinds("api_key", "access_key"), answers=MADE_KEYS, errors=(400, 404, 409)),
+    "DELETE /keys/{key_id}": REVOKED_KEY,
+    "POST /keys/{key_id}/rotation": ROTATED_KEY,
+    "GET /tenants": Described(query=PAGE, answers={200: shows("A page of them.", ref("Tenants"))}, errors=(400,)),
+    "PUT /tenants/{tenant}": Described(
+        body=Body(says="Its limits; what is not named or null is as the settings say.", schema=ref("Limits")),
+        answers={
+            200: shows("A tenant there was, with these limits.", ref("Tenant")),
+            201: shows("A new tenant, with its first keys, this once.", ref("NewTenant")),
+        },
+        errors=(400, 409),
+    ),
+    "DELETE /tenants/{tenant}": Described(
+        answers={
+            202: shows("Functions are left: make the call again.", ref("DeletingTenant")),
+            204: says_nothing("It is gone."),
+        },
+        errors=(404, 409),
+    ),
+    "GET /admin/keys": LISTED_KEYS,
+    "POST /admin/keys": Described(body=_kinds("admin_key"), answers=MADE_KEYS, errors=(400, 409)),
+    "DELETE /admin/keys/{key_id}": REVOKED_KEY,
+    "POST /admin/keys/{key_id}/rotation": ROTATED_KEY,
+}
+
+#: What paths name → its schema, in every path that names it.
+NAMED: dict[str, Parameter] = {
+    "name": Parameter(name="name", says="A function's name.", schema=FUNCTION_NAME),
+    "tenant": Parameter(name="tenant", says="A tenant's name.", schema=FUNCTION_NAME),
+    "invocation_id": Parameter(name="invocation_id", says="As the answer to an invocation names it.", schema=TEXT),
+    "key_id": Parameter(name="key_id", says="As the list of keys names it.", schema=TEXT),
+}

@@ -1,0 +1,133 @@
+"""The JSON Schemas of what goes in and out of door 2, by the names the OpenAPI description gives them."""
+
+import typing
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from chalicelib import limits
+from chalicelib.advice import Advice
+from chalicelib.credentials import Kind
+from chalicelib.naming import NAME
+from chalicelib.people_door.description import Schema, ref
+from chalicelib.tenant import TenantLimits
+from shared_lua.contract import TERMINAL, Charge, Status, Usage
+
+#: JSON Schema's words for what our values are made of.
+WORDS: dict[Any, str] = {int: "integer", bool: "boolean", str: "string", float: "number"}
+
+
+def record(sometimes: Mapping[str, Schema] | None = None, /, **always: Schema) -> Schema:
+    """Give the schema of an object that always has `always`, and may have `sometimes`."""
+    return {"type": "object", "properties": {**always, **(sometimes or {})}, "required": list(always)}
+
+
+def optional(schema: Schema) -> Schema:
+    """Give the schema of what may be null instead."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def listed(schema: Schema) -> Schema:
+    """Give the schema of a list."""
+    return {"type": "array", "items": schema}
+
+
+def one_of(words: Iterable[str]) -> Schema:
+    """Give the schema of a text that is one of these words."""
+    return {"type": "string", "enum": sorted(str(word) for word in words)}
+
+
+def fields_of(kind: type) -> dict[str, Schema]:
+    """Give the schemas of a frozen value's fields, from their annotations."""
+    return {name: _of(hint) for name, hint in typing.get_type_hints(kind).items()}
+
+
+def _of(hint: Any) -> Schema:
+    if type(None) in typing.get_args(hint):
+        [inner] = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+        return optional(_of(inner))
+    return one_of(hint) if issubclass(hint, StrEnum) else {"type": WORDS[hint]}
+
+
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+MOMENT: Schema = {"type": "string", "format": "date-time"}
+ANYTHING: Schema = {}
+FUNCTION_NAME: Schema = {"type": "string", "pattern": f"^{NAME.pattern}$"}
+#: What a caller gives as whole numbers has nine digits at most, whatever its own range.
+WHOLE: Schema = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
+
+_KEY = {
+    "key_id": TEXT,
+    "kind": one_of(Kind),
+    "last_four": TEXT,
+    "created": MOMENT,
+    "ends": optional(MOMENT),
+}
+
+_LIMITS = {
+    name: optional({"type": "integer", "minimum": limits.TENANT_LIMIT.start, "maximum": limits.TENANT_LIMIT.stop - 1})
+    for name in TenantLimits.__dataclass_fields__
+}
+
+#: Name → schema. `ref` points here.
+SHAPES: dict[str, Schema] = {
+    "Error": record(error=TEXT, type=TEXT, request_id=TEXT),
+    # What the gateway before the controller refuses by itself: no such route, a body of more than 10 MB.
+    "GatewayError": record(message=TEXT),
+    "Function": record(
+        name=FUNCTION_NAME,
+        arn=TEXT,
+        version_id=TEXT,
+        runtime=one_of(limits.RUNTIMES),
+        handler=TEXT,
+        memory_mb={"type": "integer"},
+        timeout_s={"type": "integer"},
+        environment={"type": "object", "additionalProperties": TEXT},
+        description=TEXT,
+        code_sha256=TEXT,
+        code_bytes=COUNT,
+        unpacked_bytes=COUNT,
+        modified=MOMENT,
+    ),
+    "Functions": record(functions=listed(ref("Function")), next_after=optional(TEXT)),
+    "Advice": record({"reason": TEXT}, function=FUNCTION_NAME, advice=optional(record(**fields_of(Advice)))),
+    "Accepted": record(invocation_id=TEXT, status=one_of([Status.QUEUED])),
+    "Outcome": record(
+        status=one_of(TERMINAL),
+        payload=ANYTHING,
+        error_type=optional(TEXT),
+        log_tail=TEXT,
+        executed={"type": "boolean"},
+    ),
+    "Usage": record(**fields_of(Usage)),
+    "Charge": record(**fields_of(Charge), total_pico_usd=COUNT),
+    "Invocation": record(
+        invocation_id=TEXT,
+        function=FUNCTION_NAME,
+        status=one_of(Status),
+        attempt=COUNT,
+        created=MOMENT,
+        settled=optional(MOMENT),
+        outcome=optional(ref("Outcome")),
+        phases=optional(record(queue_ms=NUMBER, start_ms=NUMBER, run_ms=NUMBER)),
+        usage=optional(ref("Usage")),
+        charge=optional(ref("Charge")),
+    ),
+    "Key": record(**_KEY),
+    "Keys": record(keys=listed(ref("Key"))),
+    "IssuedKey": record({"api_key": TEXT, "admin_key": TEXT, "access_key_id": TEXT, "secret_access_key": TEXT}, **_KEY),
+    "IssuedKeys": record(keys=listed(ref("IssuedKey"))),
+    "Limits": record(_LIMITS),
+    "Tenant": record(tenant=FUNCTION_NAME, created=MOMENT, limits=ref("Limits")),
+    "NewTenant": record(
+        tenant=FUNCTION_NAME,
+        created=MOMENT,
+        limits=ref("Limits"),
+        keys=record(tenant=FUNCTION_NAME, api_key=TEXT, access_key_id=TEXT, secret_access_key=TEXT),
+    ),
+    "Tenants": record(tenants=listed(ref("Tenant")), next_after=optional(TEXT)),
+    "DeletingTenant": record(tenant=FUNCTION_NAME, status=one_of(["deleting"]), next=TEXT),
+    "Health": record(status=one_of(["ok", "down"]), parts={"type": "object", "additionalProperties": TEXT}),
+}
