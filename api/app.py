@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from chalice.app import Response
+from chalice.app import CloudWatchEvent, Rate, Response
 from chalicelib import wiring
 from chalicelib.calls import Call, from_event
 from chalicelib.entrance import Entrance, Visitor
@@ -15,6 +15,8 @@ from chalicelib.lambda_door.model import Operation
 from chalicelib.people_door import answers as people_answers
 from chalicelib.people_door import offered as people_door
 from chalicelib.threadsafe import ThreadSafeChalice
+from chalicelib.url_door import answers as url_answers
+from chalicelib.url_door import offered as url_door
 from chalicelib.wiring import Controller
 
 #: What serves a call that was let in: controller, call, tenant, and by name what the path names.
@@ -36,6 +38,7 @@ app.api.binary_types = [
     "application/x-zip",
     "application/x-zip-compressed",
     "application/x-www-form-urlencoded",
+    "multipart/form-data",
 ]
 
 
@@ -126,9 +129,19 @@ for method, path, view in people_door.RUNNING:
 
 for method, path, view in people_door.ADMIN:
     register(method, path, door(view, people_answers.error, let_admin_in))
+for method, path, view in url_door.OFFERED:
+    register(method, path, door(view, url_answers.error, public))
 
 for (path, method), candidates in lambda_door.routes().items():
     if candidates[0].name in lambda_door.RUNNING:
         register(method, path, door(machines_running(candidates[0]), lambda_answers.error, identify))
     else:
         register(method, path, door(machines(candidates), lambda_answers.error, let_in))
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def tick(_event: CloudWatchEvent) -> None:
+    """Run what schedules are due, every minute."""
+    hearth = wiring.controller()
+    with hearth.tracing.segment("hearth-tick", None):
+        hearth.due.run()

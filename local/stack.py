@@ -59,6 +59,7 @@ class Stack:
         self._data()
         keys = self._first_tenant()
         url = self._gateway()
+        self._events()
         self._agent()
         self._state.write_env({"HEARTH_URL": url, "HEARTH_REGION": REGION, **keys})
         return url
@@ -117,11 +118,16 @@ class Stack:
     def _gateway(self) -> str:
         with step("gateway", "starting the controller behind the gateway") as result:
             port = ports.choose(self._options.port)
+            self._environ["HEARTH_PUBLIC_URL"] = f"http://127.0.0.1:{port}"
             child = self._child(self._program("gateway", python("local.gateway", str(port))))
             child.wait_until(lambda: _answers(f"http://127.0.0.1:{port}/"), START_TIMEOUT_S)
             taken = "" if port == self._options.port else f"port {self._options.port} is taken, so "
             result.append(f"{taken}at http://127.0.0.1:{port}")
         return f"http://127.0.0.1:{port}"
+
+    def _events(self) -> None:
+        with step("events", "starting what calls the controller's event handlers"):
+            self._child(self._program("events", python("local.events")))
 
     def _agent(self) -> None:
         with step("worker", "starting the worker agent"):

@@ -5,7 +5,7 @@ import io
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -24,6 +24,8 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: str
+    several: dict[str, list[str]] = field(default_factory=dict)  #: headers that came more than once
+    is_base64: bool = False
 
     @property
     def json(self) -> Any:
@@ -48,7 +50,8 @@ class Gateway:
         event = self.event(method, url, body, headers or {}, source_ip)
         answer = json.loads(json.dumps(self._app(json.loads(json.dumps(event)), None)))
         headers_back = {name.lower(): value for name, value in answer["headers"].items()}
-        return Answer(answer["statusCode"], headers_back, answer["body"])
+        several = {name.lower(): values for name, values in (answer.get("multiValueHeaders") or {}).items()}
+        return Answer(answer["statusCode"], headers_back, answer["body"], several, bool(answer.get("isBase64Encoded")))
 
     def event(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], source_ip: str = ADDRESS

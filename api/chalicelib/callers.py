@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chalicelib.credentials import Credential
+from chalicelib.credentials import Credential, Kind
 from chalicelib.tenant import ADMIN, Tenant, TenantLimits
 
 #: How long a caller is believed without looking again, for a process that hears of no change in the meantime.
@@ -27,6 +27,9 @@ class Tenants(Protocol):
     def find(self, name: str) -> Tenant | None:
         """Give the tenant, also a deleted one, None when there never was one; raise UnavailableError."""
 
+    def reserved(self, name: str) -> int:
+        """Give how many concurrency seats the tenant's functions have reserved; raise UnavailableError."""
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -34,6 +37,7 @@ class Caller:
 
     credential: Credential
     limits: TenantLimits = field(default_factory=TenantLimits)
+    reserved: int = 0  #: concurrency seats that functions of the tenant have reserved
 
     @property
     def tenant(self) -> str:
@@ -86,6 +90,20 @@ class Callers:
             self._remember(caller, generation)
         return caller
 
+    def account(self, tenant: str) -> Caller | None:
+        """Give who calls on a tenant's account without a key of its own, None when there is no such tenant.
+
+        Raises UnavailableError.
+        """
+        credential = Credential(credential_id=tenant, kind=Kind.ACCOUNT, tenant=tenant)
+        remembered = self.remembered(tenant, Kind.ACCOUNT)
+        if remembered is None:
+            generation = self._generations.get(tenant)
+            remembered = self._caller(credential)
+            if remembered:
+                self._remember(remembered, generation)
+        return remembered
+
     def generation(self, tenant: str) -> int | None:
         """Give the generation that what is remembered of a tenant is measured by, None when none was told."""
         return self._generations.get(tenant)
@@ -113,7 +131,10 @@ class Callers:
         if credential.tenant == ADMIN:
             return Caller(credential)
         tenant = self._tenants.find(credential.tenant)
-        return None if tenant is None or tenant.deleted_s is not None else Caller(credential, tenant.limits)
+        return None if tenant is None or tenant.deleted_s is not None else self._with_limits(credential, tenant)
+
+    def _with_limits(self, credential: Credential, tenant: Tenant) -> Caller:
+        return Caller(credential, tenant.limits, self._tenants.reserved(tenant.name))
 
     def _counts(self, credential: Credential) -> bool:
         return credential.ends_s is None or self._now_s() < credential.ends_s

@@ -20,6 +20,7 @@ class Call:
     body: bytes
     source_ip: str
     request_id: str
+    home: str = ""  #: where the controller is for this caller, by the gateway's word: host, and stage if in the path
 
     def header(self, name: str) -> str | None:
         """Give a header by its lower-case name."""
@@ -48,14 +49,25 @@ def from_event(event: Mapping[str, Any], body: bytes) -> Call:
         method=context["httpMethod"],
         path=context["path"],
         query=tuple((name, value) for name, values in query.items() for value in values),
-        headers={name.lower(): ",".join(values) for name, values in _headers(event).items()},
+        headers=_headers(event),
         body=body,
         source_ip=context["identity"]["sourceIp"],
         request_id=context.get("requestId") or str(uuid.uuid4()),
+        home=_home(event),
     )
 
 
-def _headers(event: Mapping[str, Any]) -> Mapping[str, list[str]]:
-    """Give every value of each header: one sent twice is signed twice, and counts as both here too."""
-    single = {name: [value] for name, value in (event["headers"] or {}).items()}
-    return single | (event.get("multiValueHeaders") or {})
+def _headers(event: Mapping[str, Any]) -> dict[str, str]:
+    """Give every header once; a repeated one as the list that HTTP says it is, cookies as one header."""
+    several = event.get("multiValueHeaders") or {name: [value] for name, value in (event["headers"] or {}).items()}
+    return {name.lower(): ("; " if name.lower() == "cookie" else ",").join(values) for name, values in several.items()}
+
+
+def _home(event: Mapping[str, Any]) -> str:
+    """The gateway's own name has the stage in its paths; a domain of one's own that leads to the stage has not."""
+    context = event["requestContext"]
+    headers = {name.lower(): value for name, value in (event["headers"] or {}).items()}
+    host = context.get("domainName") or headers.get("host", "")
+    stage = f"/{context.get('stage', '')}"
+    staged = context["path"].startswith(f"{stage}/") and not event["path"].startswith(f"{stage}/")
+    return f"{host}{stage}" if staged else str(host)

@@ -27,6 +27,7 @@ NUMBERS = {
     "HEARTH_ADDRESS_RATE_PER_S": 500,
     "HEARTH_ADDRESS_BURST": 1000,
     "HEARTH_TENANT_CONCURRENCY": 100,
+    "HEARTH_MIN_UNRESERVED": 10,
     "HEARTH_WAITING": 16,
     "HEARTH_OUTAGE_RATE_PER_S": 5,
     "HEARTH_OUTAGE_BURST": 20,
@@ -58,6 +59,7 @@ class Settings:
     address_rate_per_s: int
     address_burst: int
     tenant_concurrency: int  #: Invocations of one tenant that somebody waits for, and that run, at once
+    min_unreserved: int  #: of these, what functions may not reserve
     waiting: int  #: Invocations that may wait behind those that the fleet runs at once, while somebody waits
     outage_rate_per_s: int  #: what one process of the controller accepts without Redis, of what nobody waits for
     outage_burst: int
@@ -65,6 +67,7 @@ class Settings:
     sync_wait_s: int  #: how long a synchronous call is held before it turns into a 202
     sync_queue_s: int  #: how long a synchronous Invocation may wait for its start
     async_queue_s: int  #: the same for an asynchronous one
+    public_url: str | None  #: the controller's own address as callers see it; None = by each call's host and stage
     xray_address: str | None  #: host:port of the X-Ray daemon; no tracing without it
 
     @classmethod
@@ -79,6 +82,7 @@ class Settings:
         values |= {_field(name): _number(environ, name, default) for name, default in NUMBERS.items()}
         return cls(
             **values,
+            public_url=(environ.get("HEARTH_PUBLIC_URL") or "").rstrip("/") or None,
             accepts_without_redis=_flag(environ, "HEARTH_ACCEPT_WITHOUT_REDIS", "yes"),
             xray_address=environ.get("AWS_XRAY_DAEMON_ADDRESS") or None,
         )

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     API_KEY = "api_key"
     ACCESS_KEY = "access_key"
     ADMIN_KEY = "admin_key"
+    ACCOUNT = "account"  #: no key at all: a stranger whom the tenant lets call at its cost; never stored
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,8 @@ from chalicelib.config import Settings
 from chalicelib.credentials import Kind
 from chalicelib.errors import (
     AdminOnlyError,
+    ForbiddenUrlError,
+    MissingCredentialsError,
     NotAdminError,
     TooManyRequestsError,
     UnauthenticatedError,
@@ -38,14 +40,14 @@ class Gate(Protocol):
 class Visitor:
     """Somebody who has proven who it is, with the tokens that are still due."""
 
-    call: Call
     caller: Caller
     address: Bucket | None
     bucket: Bucket | None
+    again: "Callable[[], Visitor]"  #: finds out anew who it is
 
     @property
     def tenant(self) -> str:
-        """Whose key it was."""
+        """Who pays."""
         return self.caller.tenant
 
     def without_dues(self) -> "Visitor":
@@ -89,6 +91,26 @@ class Entrance:
             raise AdminOnlyError
         return visitor
 
+    def knock(self, call: Call) -> None:
+        """Take one token of the caller's address, whoever it is; raise TooManyRequestsError or UnavailableError."""
+        self._take(call)
+
+    def stranger(self, tenant: str) -> Visitor:
+        """Give somebody who has knocked, and calls on a tenant's account; raise ForbiddenUrlError without a tenant."""
+        caller = self._callers.account(tenant)
+        if caller is None:
+            raise ForbiddenUrlError
+        return Visitor(caller, None, self._bucket(caller), again=lambda: self.stranger(tenant))
+
+    def owner(self, tenant: str, call: Call) -> Visitor:
+        """Give the tenant itself, which signs; raise ForbiddenUrlError, or what is wrong with the signature."""
+        if call.header("authorization") is None:
+            raise MissingCredentialsError
+        visitor = self.identify(call)
+        if visitor.tenant != tenant:
+            raise ForbiddenUrlError
+        return visitor
+
     def admit(self, visitor: Visitor, run_of: Callable[[Visitor], Run | None]) -> tuple[Visitor, Verdict]:
         """Ask for a visitor, and for what it wants to run; raise TooManyRequestsError or UnavailableError.
 
@@ -102,7 +124,7 @@ class Entrance:
             if verdict.word is not Word.CREDENTIALS:
                 return visitor, verdict
             self._callers.is_current(visitor.tenant, int(verdict.keys_generation))
-            visitor = self._known(visitor.call)
+            visitor = visitor.again()
         raise UnavailableError("The admission")
 
     def _ask(self, visitor: Visitor) -> Ask:
@@ -133,7 +155,7 @@ class Entrance:
             address = None
             caller = self._authenticator.look_up(claim)
             self._authenticator.verify(call, claim, caller)
-        return Visitor(call, caller, address, self._bucket(caller))
+        return Visitor(caller, address, self._bucket(caller), again=lambda: self._known(call))
 
     def _address(self, call: Call) -> Bucket:
         settings = self._settings

@@ -69,6 +69,13 @@ class ConflictError(HearthError):
     error_type = "ResourceConflictException"
 
 
+class PolicyTooLongError(HearthError):
+    """The policy would have more than the 20,480 bytes that are allowed. Remove statements, or make them shorter."""
+
+    status = 400
+    error_type = "PolicyLengthExceededException"
+
+
 class RevisionMismatchError(HearthError):
     """The RevisionId provided does not match the latest one. Call GetFunction to retrieve the latest."""
 
@@ -92,6 +99,12 @@ class MissingCredentialsError(UnauthenticatedError):
     def headers(self) -> dict[str, str]:
         """What to authenticate with."""
         return {"WWW-Authenticate": "AWS4-HMAC-SHA256"}
+
+
+class ForbiddenUrlError(UnauthenticatedError):
+    """This function URL is not open to this caller."""
+
+    error_type = "AccessDeniedException"
 
 
 class WrongApiKeyError(UnauthenticatedError):

@@ -1,6 +1,7 @@
 """Door 1's table of contents: each operation that is offered, and the view that serves it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from chalice.app import Response
@@ -8,21 +9,59 @@ from chalice.app import Response
 from chalicelib.calls import Call
 from chalicelib.entrance import Visitor
 from chalicelib.errors import NotOfferedError
-from chalicelib.lambda_door import functions, invoke
+from chalicelib.lambda_door import concurrency, functions, invoke, layers, policy, tags, urls, versions
 from chalicelib.lambda_door.invoke import Answer
 from chalicelib.lambda_door.model import Operation, operations
 from chalicelib.wiring import Controller
 
 View = Callable[[Controller, str, Mapping[str, Any]], dict[str, Any]]
 
+
+@dataclass(frozen=True)
+class Addressed:
+    """A view whose answer names addresses of ours: it gets the controller's base as this caller sees it, last."""
+
+    view: Callable[[Controller, str, Mapping[str, Any], str], dict[str, Any]]
+
+
 #: Operation → view. A view gets the controller, the tenant and the members that were sent, and gives the answer's.
-OFFERED: Mapping[str, View] = {
+OFFERED: Mapping[str, View | Addressed] = {
     "CreateFunction": functions.create,
     "GetFunction": functions.get,
     "GetFunctionConfiguration": functions.get_configuration,
     "ListFunctions": functions.list_all,
     "UpdateFunctionCode": functions.update_code,
+    "UpdateFunctionConfiguration": functions.update_configuration,
     "DeleteFunction": functions.delete,
+    "GetFunctionCodeSigningConfig": functions.get_code_signing,
+    "PublishVersion": versions.publish,
+    "ListVersionsByFunction": versions.list_versions,
+    "CreateAlias": versions.create_alias,
+    "GetAlias": versions.get_alias,
+    "UpdateAlias": versions.update_alias,
+    "DeleteAlias": versions.delete_alias,
+    "ListAliases": versions.list_aliases,
+    "PutFunctionConcurrency": concurrency.put,
+    "GetFunctionConcurrency": concurrency.get,
+    "DeleteFunctionConcurrency": concurrency.delete,
+    "GetAccountSettings": concurrency.account,
+    "PublishLayerVersion": layers.publish,
+    "GetLayerVersion": layers.get,
+    "GetLayerVersionByArn": layers.get_by_arn,
+    "ListLayers": layers.list_all,
+    "ListLayerVersions": layers.list_versions,
+    "DeleteLayerVersion": layers.delete,
+    "TagResource": tags.add,
+    "UntagResource": tags.remove,
+    "ListTags": tags.list_all,
+    "AddPermission": policy.add,
+    "GetPolicy": policy.get,
+    "RemovePermission": policy.remove,
+    "CreateFunctionUrlConfig": Addressed(urls.create),
+    "GetFunctionUrlConfig": Addressed(urls.get),
+    "UpdateFunctionUrlConfig": Addressed(urls.update),
+    "DeleteFunctionUrlConfig": Addressed(urls.delete),
+    "ListFunctionUrlConfigs": Addressed(urls.list_all),
 }
 
 #: The same for what runs a function, whose admission takes its tokens and its seat in one: the view gets the visitor.
@@ -45,7 +84,10 @@ def serve(candidates: list[Operation], hearth: Controller, call: Call, tenant: s
     view = OFFERED.get(operation.name)
     if view is None:
         raise NotOfferedError(operation.name)
-    return operation.render(view(hearth, tenant, operation.parse(call, names)))
+    asked = operation.parse(call, names)
+    if isinstance(view, Addressed):
+        return operation.render(view.view(hearth, tenant, asked, hearth.base_of(call)))
+    return operation.render(view(hearth, tenant, asked))
 
 
 def run(operation: Operation, hearth: Controller, call: Call, visitor: Visitor, names: dict[str, str]) -> Response:

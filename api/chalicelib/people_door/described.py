@@ -16,6 +16,7 @@ from chalicelib.people_door.description import (
     shows,
 )
 from chalicelib.people_door.shapes import ANYTHING, FUNCTION_NAME, TEXT, listed, one_of, record
+from chalicelib.schedules import ID
 from shared_lua.contract import Mode
 
 PAGE: tuple[Parameter, ...] = (
@@ -127,6 +128,23 @@ ROUTES: dict[str, Described] = {
         answers={200: RAN, 202: RUNS},
         errors=(400, 404, 413),
     ),
+    "GET /functions/{name}/schedules": Described(
+        answers={200: shows("All of them, by id.", ref("Schedules"))}, errors=(404,)
+    ),
+    "PUT /functions/{name}/schedules/{schedule_id}": Described(
+        body=Body(says="When it runs, with what; nothing else may be in it.", schema=ref("WantedSchedule")),
+        answers={
+            200: shows("The schedule there was, as it is now.", ref("Schedule")),
+            201: shows("A new schedule.", ref("Schedule")),
+        },
+        errors=(400, 404, 409, 413),
+    ),
+    "GET /functions/{name}/schedules/{schedule_id}": Described(
+        answers={200: shows("The schedule.", ref("Schedule"))}, errors=(404,)
+    ),
+    "DELETE /functions/{name}/schedules/{schedule_id}": Described(
+        answers={204: says_nothing("It is gone.")}, errors=(404,)
+    ),
     "GET /invocations/{invocation_id}": Described(
         answers={200: shows("All that is known of it.", ref("Invocation"))}, errors=(404,)
     ),
@@ -161,5 +179,10 @@ NAMED: dict[str, Parameter] = {
     "name": Parameter(name="name", says="A function's name.", schema=FUNCTION_NAME),
     "tenant": Parameter(name="tenant", says="A tenant's name.", schema=FUNCTION_NAME),
     "invocation_id": Parameter(name="invocation_id", says="As the answer to an invocation names it.", schema=TEXT),
+    "schedule_id": Parameter(
+        name="schedule_id",
+        says="A name of one's own among the function's schedules.",
+        schema={"type": "string", "pattern": f"^{ID.pattern}$"},
+    ),
     "key_id": Parameter(name="key_id", says="As the list of keys names it.", schema=TEXT),
 }

@@ -11,7 +11,7 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib.calls import Call
-from chalicelib.people_door import functions, health, invocations, keys, tenants
+from chalicelib.people_door import functions, health, invocations, keys, schedules, tenants
 from chalicelib.people_door.answers import text
 
 View = Callable[..., Response]
@@ -39,6 +39,10 @@ OFFERED: list[tuple[str, str, View]] = [
     ("GET", "/functions/{name}", functions.show),
     ("DELETE", "/functions/{name}", functions.delete),
     ("GET", "/functions/{name}/advice", functions.advice),
+    ("GET", "/functions/{name}/schedules", schedules.list_all),
+    ("PUT", "/functions/{name}/schedules/{schedule_id}", schedules.put),
+    ("GET", "/functions/{name}/schedules/{schedule_id}", schedules.show),
+    ("DELETE", "/functions/{name}/schedules/{schedule_id}", schedules.delete),
     ("GET", "/invocations/{invocation_id}", invocations.show),
     ("GET", "/keys", keys.list_all),
     ("POST", "/keys", keys.issue),

@@ -1,0 +1,148 @@
+"""Turns what a function said into an HTTP answer, as Lambda's function URLs do; never says it better than it did."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalice.app import Response
+
+from chalicelib.errors import HearthError, UnauthenticatedError
+
+STATUS = range(200, 600)
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+#: About the connection and not about the answer: the gateway's own word counts, and a lie would split answers.
+NOT_THEIRS = frozenset(
+    {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+    | {"proxy-authenticate", "proxy-connection", "date"}
+)
+
+
+class MalformedAnswerError(ValueError):
+    """The function said something that is no HTTP answer; its caller gets a 502."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One HTTP answer. Header names are in lower case; `body` is base64 when `is_base64` says so."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
+    body: str = ""
+    is_base64: bool = False
+
+
+class Raw(Response):
+    """An answer that goes to the gateway as it is.
+
+    Chalice itself refuses answers of a binary type to whoever sends no Accept header for it, and would encode anew what
+    is base64 already.
+    """
+
+    def __init__(self, answer: Answer, headers: Mapping[str, str]) -> None:
+        super().__init__(body="", status_code=answer.status)
+        self._answer = answer
+        self._headers = headers
+
+    def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:  # noqa: ARG002  (Chalice's signature)
+        """Give the proxy answer."""
+        answer = self._answer
+        return {
+            "statusCode": answer.status,
+            "headers": {**answer.headers, **self._headers},
+            "multiValueHeaders": {"set-cookie": list(answer.cookies)} if answer.cookies else {},
+            "body": answer.body,
+            "isBase64Encoded": answer.is_base64,
+        }
+
+
+def interpreted(payload: str | None) -> Answer:
+    """Give the answer that a function's payload stands for; raise MalformedAnswerError when it stands for none.
+
+    An object with a `statusCode` is an answer; any other JSON value is the body of a 200.
+    """
+    try:
+        said = json.loads(payload or "")
+    except (ValueError, RecursionError):
+        raise MalformedAnswerError("the function's answer is not JSON") from None
+    if not isinstance(said, dict) or "statusCode" not in said:
+        return Answer(status=200, headers={"content-type": "application/json"}, body=payload or "")
+    return Answer(
+        status=_status(said["statusCode"]),
+        headers={"content-type": "application/json", **_headers(said.get("headers") or {})},
+        cookies=_cookies(said.get("cookies") or []),
+        **_body(said),
+    )
+
+
+def failed() -> Answer:
+    """Give what callers hear of a function's own error: nothing of its inside."""
+    return _message(502, {"message": "Internal Server Error"})
+
+
+def timed_out(invocation_id: str) -> Answer:
+    """Give what callers hear when the function outlives the gateway; it runs on, and its owner finds the record."""
+    where = {"location": f"/invocations/{invocation_id}"}
+    return _message(504, {"message": "Gateway Timeout"}, where)
+
+
+def error(refusal: HearthError, _request_id: str) -> Response:
+    """Answer with Lambda's words for a request that does not reach the function."""
+    sentence = "Forbidden" if isinstance(refusal, UnauthenticatedError) else str(refusal)
+    status = refusal.lambda_status or refusal.status
+    headers = {"x-amzn-ErrorType": refusal.error_type, **refusal.headers()}
+    return Raw(_message(status, {"Message": sentence}), headers)
+
+
+def _message(status: int, body: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Answer:
+    named = {"content-type": "application/json", **(headers or {})}
+    return Answer(status=status, headers=named, body=json.dumps(body, separators=(",", ":")))
+
+
+def _status(said: Any) -> int:
+    if isinstance(said, str) and re.fullmatch(r"[0-9]{3}", said):
+        said = int(said)
+    if type(said) is not int or said not in STATUS:
+        raise MalformedAnswerError(f"statusCode {said!r} is none")
+    return said
+
+
+def _headers(said: Any) -> dict[str, str]:
+    if not isinstance(said, dict):
+        raise MalformedAnswerError("headers is no object")
+    spelt = {name.lower(): _header(name, value) for name, value in said.items() if value is not None}
+    return {name: value for name, value in spelt.items() if name not in NOT_THEIRS}
+
+
+def _header(name: str, value: Any) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, dict | list) or not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(text):
+        raise MalformedAnswerError(f"header {name!r} cannot be sent")
+    return text
+
+
+def _cookies(said: Any) -> tuple[str, ...]:
+    if not isinstance(said, list) or not all(isinstance(one, str) and HEADER_VALUE.fullmatch(one) for one in said):
+        raise MalformedAnswerError("cookies is no list of texts that can be sent")
+    return tuple(said)
+
+
+def _body(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Give body and encoding; a body that is no text is sent as the JSON that it is."""
+    body = said.get("body")
+    if body is None:
+        return {"body": ""}
+    if not isinstance(body, str):
+        return {"body": json.dumps(body, separators=(",", ":"))}
+    if said.get("isBase64Encoded") is not True:
+        return {"body": body}
+    try:
+        base64.b64decode(body, validate=True)
+    except ValueError:
+        raise MalformedAnswerError("the body is not the base64 that isBase64Encoded says") from None
+    return {"body": body, "is_base64": True}
