@@ -37,6 +37,8 @@ def page_asked(call: Call) -> tuple[str | None, int]:
     """Give the name to list after, and how many things to list."""
     after = call.parameter("after")
     most = number("limit", call.parameter("limit") or str(limits.MAX_PAGE))
+    if most == 0:
+        raise InvalidParameterError("limit must be 1 or more")
     return checked_name(after) if after else None, most
 
 

@@ -166,7 +166,7 @@ ROUTES: dict[str, Described] = {
             202: shows("Functions are left: make the call again.", ref("DeletingTenant")),
             204: says_nothing("It is gone."),
         },
-        errors=(404, 409),
+        errors=(400, 404, 409),
     ),
     "GET /admin/keys": LISTED_KEYS,
     "POST /admin/keys": Described(body=_kinds("admin_key"), answers=MADE_KEYS, errors=(400, 409)),
