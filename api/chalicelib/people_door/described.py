@@ -5,6 +5,7 @@ Whoever adds a route to `offered` adds it here, with the shapes of its answers i
 
 from chalicelib import limits
 from chalicelib.people_door.description import (
+    JSON,
     Answer,
     Body,
     Described,
@@ -15,18 +16,20 @@ from chalicelib.people_door.description import (
     says_nothing,
     shows,
 )
-from chalicelib.people_door.shapes import ANYTHING, FUNCTION_NAME, TEXT, listed, one_of, record
+from chalicelib.people_door.shapes import ANYTHING, DAY, FUNCTION_NAME, TEXT, listed, one_of, record
 from chalicelib.schedules import ID
 from shared_lua.contract import Mode
 
-PAGE: tuple[Parameter, ...] = (
-    Parameter(name="after", says="List what comes after this name.", schema=FUNCTION_NAME),
-    Parameter(
-        name="limit",
-        says=f"How many to list. There are never more than {limits.MAX_PAGE} on a page.",
-        schema={"type": "integer", "minimum": 1, "maximum": 999_999_999},
-    ),
+LIMIT = Parameter(
+    name="limit",
+    says=f"How many to list. There are never more than {limits.MAX_PAGE} on a page.",
+    schema={"type": "integer", "minimum": 1, "maximum": 999_999_999},
 )
+AFTER_TEXT = Parameter(name="after", says="`next_after` of an earlier answer.", schema=TEXT)
+PAGE = (Parameter(name="after", says="List what comes after this name.", schema=FUNCTION_NAME), LIMIT)
+
+QUALIFIER: Schema = {"type": "string", "pattern": r"^(\$LATEST|[a-zA-Z0-9_-]{1,128})$"}
+IDEMPOTENCY_KEY: Schema = {"type": "string", "pattern": f"^{limits.IDEMPOTENCY_KEY.pattern}$"}
 
 OVERLAP = Parameter(
     name="overlap_s",
@@ -57,10 +60,15 @@ ZIP = Body(says="The zip.", schema={"type": "string", "format": "binary"}, conte
 
 INVOCATION_ID = header("Its id, for GET /invocations/{invocation_id}.", TEXT)
 
+EXECUTED_VERSION = header("The version that runs: its number, or $LATEST.", TEXT)
+REPLAYED = header("Only when an Idempotency-Key came again: `true`.", TEXT, always=False)
+
 RAN = shows(
     "The function's own answer, or what Lambda answers for it when it failed.",
     ANYTHING,
     X_Hearth_Invocation_Id=INVOCATION_ID,
+    X_Amz_Executed_Version=EXECUTED_VERSION,
+    Idempotency_Replayed=REPLAYED,
     X_Amz_Function_Error=header("Only when the function failed: `Unhandled`.", TEXT, always=False),
     X_Hearth_Log_Result=header("Only when asked for: the end of the log, in base64.", TEXT, always=False),
 )
@@ -69,6 +77,8 @@ RUNS = shows(
     ref("Accepted"),
     Location=header("Where its answer will be.", TEXT),
     X_Hearth_Invocation_Id=INVOCATION_ID,
+    X_Amz_Executed_Version=EXECUTED_VERSION,
+    Idempotency_Replayed=REPLAYED,
 )
 
 
@@ -119,14 +129,66 @@ ROUTES: dict[str, Described] = {
         answers={200: shows("The advice; null and a reason when it is too early.", ref("Advice"))}, errors=(404,)
     ),
     "POST /functions/{name}/invocations": Described(
-        query=(Parameter(name="mode", says="Whether to wait for the answer; yes unless said.", schema=one_of(Mode)),),
+        query=(
+            Parameter(name="mode", says="Whether to wait for the answer; yes unless said.", schema=one_of(Mode)),
+            Parameter(name="qualifier", says="A version's number, an alias or $LATEST.", schema=QUALIFIER),
+        ),
         headers=(
+            Parameter(
+                name="Idempotency-Key",
+                says="A call that comes again with it within a day is not run again: it gets the first one's answer.",
+                schema=IDEMPOTENCY_KEY,
+            ),
             Parameter(name="Prefer", says="`respond-async` asks not to wait.", schema=TEXT),
             Parameter(name="X-Amz-Log-Type", says="`Tail` asks for the end of the log.", schema=TEXT),
         ),
         body=Body(says="The event: any JSON; nothing stands for {}.", schema=ANYTHING),
         answers={200: RAN, 202: RUNS},
-        errors=(400, 404, 413),
+        errors=(400, 404, 413, 422),
+    ),
+    "GET /functions/{name}/invocations": Described(
+        query=(AFTER_TEXT, LIMIT),
+        answers={200: shows("A page of them, newest first.", ref("Invocations"))},
+        errors=(400, 404),
+    ),
+    "GET /functions/{name}/logs": Described(
+        query=(
+            Parameter(name="follow", says="`next` of an earlier answer: wait for what is new since.", schema=TEXT),
+            LIMIT,
+        ),
+        answers={200: shows("The ends of the latest logs, oldest first.", ref("Logs"))},
+        errors=(400, 404),
+    ),
+    "POST /functions/{name}/redrive": Described(
+        body=Body(
+            says="Which to run again; the latest that were given up when nothing is said.", schema=ref("Selection")
+        ),
+        answers={200: shows("What became of each.", ref("Redriven"))},
+        errors=(400, 404),
+    ),
+    "GET /usage": Described(
+        query=(
+            Parameter(name="from", says="The first day, in UTC; the first of this month unless said.", schema=DAY),
+            Parameter(name="to", says="The last day, which counts; today unless said.", schema=DAY),
+            AFTER_TEXT,
+            Parameter(
+                name="limit",
+                says="How many functions' days to show.",
+                schema={"type": "integer", "minimum": 1, "maximum": limits.MAX_USAGE_ROWS},
+            ),
+        ),
+        answers={
+            200: Answer(
+                says="What each function took and cost on each day. `Accept: text/csv` asks for CSV.",
+                content={JSON: ref("UsageDays"), "text/csv": TEXT},
+                headers={"X-Hearth-Next-After": header("With CSV: `after` for the rest.", TEXT, always=False)},
+            )
+        },
+        errors=(400,),
+    ),
+    "GET /workers": Described(answers={200: shows("The workers that are there.", ref("Workers"))}),
+    "GET /metrics": Described(
+        answers={200: Answer(says="The figures, in Prometheus's text format.", content={"text/plain": TEXT})}
     ),
     "GET /functions/{name}/schedules": Described(
         answers={200: shows("All of them, by id.", ref("Schedules"))}, errors=(404,)

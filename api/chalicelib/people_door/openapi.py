@@ -46,7 +46,7 @@ ERRORS: dict[int, tuple[str, dict[str, Schema]]] = {
     409: ("The thing exists already, or somebody else is changing it.", {}),
     412: ("The revision named is not the latest one.", {}),
     413: ("The body is too large.", {}),
-    422: ("The same key came with another request before.", {}),
+    422: ("The Idempotency-Key came with another call before.", {}),
     429: (
         "Too many requests.",
         {
@@ -57,7 +57,17 @@ ERRORS: dict[int, tuple[str, dict[str, Schema]]] = {
         },
     ),
     500: ("Something went wrong on our side; the request id names it in our log.", {}),
-    503: ("The platform could not do it now; nothing was billed.", RETRY_AFTER),
+    503: (
+        "The platform could not do it now; nothing was billed.",
+        {
+            "Retry-After": header(
+                "When to come back, in seconds; not there when that would help nobody.", SECONDS, always=False
+            ),
+            "Idempotency-Replayed": header(
+                "`true` when it is the first answer again.", {"type": "string"}, always=False
+            ),
+        },
+    ),
 }
 
 #: These the gateway in front may say too, in its own shape.

@@ -10,6 +10,7 @@ from chalicelib.advice import Advice
 from chalicelib.credentials import Kind
 from chalicelib.naming import NAME
 from chalicelib.people_door.description import Schema, ref
+from chalicelib.redrive import MOST
 from chalicelib.tenant import TenantLimits
 from shared_lua.contract import TERMINAL, Charge, Status, Usage
 
@@ -53,10 +54,10 @@ TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "number"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
+DAY: Schema = {"type": "string", "format": "date"}
+COUNTS: Schema = {"type": "object", "additionalProperties": COUNT}
 ANYTHING: Schema = {}
 FUNCTION_NAME: Schema = {"type": "string", "pattern": f"^{NAME.pattern}$"}
-#: What a caller gives as whole numbers has nine digits at most, whatever its own range.
-WHOLE: Schema = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
 
 _KEY = {
     "key_id": TEXT,
@@ -69,6 +70,19 @@ _KEY = {
 _LIMITS = {
     name: optional({"type": "integer", "minimum": limits.TENANT_LIMIT.start, "maximum": limits.TENANT_LIMIT.stop - 1})
     for name in TenantLimits.__dataclass_fields__
+}
+
+_INVOCATION = {
+    "invocation_id": TEXT,
+    "function": FUNCTION_NAME,
+    "status": one_of(Status),
+    "attempt": COUNT,
+    "created": MOMENT,
+    "settled": optional(MOMENT),
+    "redriven_as": optional(TEXT),
+    "phases": optional(record(queue_ms=NUMBER, start_ms=NUMBER, run_ms=NUMBER)),
+    "usage": optional(ref("Usage")),
+    "charge": optional(ref("Charge")),
 }
 
 #: Name → schema. `ref` points here.
@@ -103,17 +117,54 @@ SHAPES: dict[str, Schema] = {
     ),
     "Usage": record(**fields_of(Usage)),
     "Charge": record(**fields_of(Charge), total_pico_usd=COUNT),
-    "Invocation": record(
-        invocation_id=TEXT,
-        function=FUNCTION_NAME,
-        status=one_of(Status),
-        attempt=COUNT,
-        created=MOMENT,
-        settled=optional(MOMENT),
-        outcome=optional(ref("Outcome")),
-        phases=optional(record(queue_ms=NUMBER, start_ms=NUMBER, run_ms=NUMBER)),
-        usage=optional(ref("Usage")),
-        charge=optional(ref("Charge")),
+    "Invocation": record(**_INVOCATION, outcome=optional(ref("Outcome")), log_tail=optional(TEXT)),
+    "Invocations": record(
+        invocations=listed(record(**_INVOCATION, error_type=optional(TEXT))), next_after=optional(TEXT)
+    ),
+    "Logs": record(logs=listed(record(invocation_id=TEXT, status=one_of(Status), created=MOMENT, log=TEXT)), next=TEXT),
+    "Selection": record(
+        {
+            "invocation_ids": {
+                "type": "array",
+                "items": {"type": "string", "minLength": 1, "maxLength": 128},
+                "minItems": 1,
+                "maxItems": MOST,
+            },
+            "since": MOMENT,
+        }
+    ),
+    "Redriven": record(
+        redriven=listed(record(invocation_id=TEXT, redriven_as=TEXT)),
+        skipped=listed(record(invocation_id=TEXT, reason=TEXT)),
+    ),
+    "UsageDays": record(
+        **{"from": DAY, "to": DAY},
+        usage=listed(
+            record(
+                day=DAY,
+                function=FUNCTION_NAME,
+                invocations=COUNT,
+                errors=COUNT,
+                unserved=COUNT,
+                gb_s=NUMBER,
+                cpu_s=NUMBER,
+                charge_pico_usd=COUNT,
+            )
+        ),
+        next_after=optional(TEXT),
+    ),
+    "Workers": record(
+        workers=listed(
+            record(
+                {"running": COUNT, "slots": COUNTS, "stems": COUNTS},
+                id=TEXT,
+                host=TEXT,
+                schema=COUNT,
+                since=MOMENT,
+                concurrency=COUNT,
+                able={"type": "boolean"},
+            )
+        )
     ),
     "WantedSchedule": record(
         {"input": ANYTHING, "enabled": optional({"type": "boolean"}), "qualifier": optional(TEXT)},

@@ -5,6 +5,7 @@ local gateway to the app, over a real Redis and moto; no worker is there, so tha
 """
 
 import copy
+import dataclasses
 import json
 import uuid
 from collections.abc import Iterator
@@ -23,9 +24,13 @@ from schemathesis.engine.events import NonFatalError, ScenarioFinished
 from schemathesis.engine.recorder import ScenarioRecorder
 
 from local.gateway import Gateway
+from shared_lua.contract import Charge, Invocation, PeakScope, Usage
 from tests.apigateway import Gateway as Direct
-from tests.integration.api.conftest import Configure, upload
+from tests.integration.api.conftest import Configure, Worker, settlement_of, success, upload
 from tests.zips import zipped
+from worker_agent.ledger import Ledger
+from worker_agent.presence import Presence
+from worker_agent.redis_side import RedisSide
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -100,7 +105,9 @@ def served(key: str, admin_key: str, known: dict[str, list[str]]) -> Any:
     config = {
         "seed": SEED,
         "headers": {"x-api-key": key},
-        "operations": [{"include-path-regex": "^/(tenants|admin)", "headers": {"x-api-key": admin_key}}],
+        "operations": [
+            {"include-path-regex": "^/(tenants|admin|workers|metrics)", "headers": {"x-api-key": admin_key}}
+        ],
         "generation": {"max-examples": EXAMPLES, "deterministic": True, "no-shrink": True, "database": "none"},
         "phases": {
             "stateful": {"enabled": False},
@@ -135,16 +142,28 @@ def every(value: Any, wanted: Any) -> Iterator[dict[str, Any]]:
             yield from every(inner, wanted)
 
 
+def settle(invocation: Invocation, ledger: Ledger) -> None:
+    """End an Invocation as one that ran and is billed."""
+    usage = Usage(
+        queue_us=1, start_us=2, run_us=3, cpu_us=4, peak_memory_bytes=5, peak_scope=PeakScope.SANDBOX, cold=True
+    )
+    charge = Charge(billed_us=1000, memory_mb=128, duration_pico_usd=1, request_pico_usd=1)
+    end = settlement_of(invocation.invocation_id, success())
+    ledger.settle(invocation.version, dataclasses.replace(end, usage=usage, charge=charge))
+
+
 @pytest.fixture
-def findings(configure: Configure) -> Findings:
-    """What a run over all routes found."""
-    hearth = configure(HEARTH_SYNC_WAIT_S="1", **PLENTY)
+def findings(configure: Configure, worker: Worker, aws: Any, data: dict[str, str]) -> Findings:
+    """What a run over all routes found. There is something of everything."""
+    hearth = configure(HEARTH_SYNC_WAIT_S="1", HEARTH_WAITING="3", **PLENTY)
     keys = hearth.tenants.create("acme")
     [spare, *others] = hearth.tenant_keys.issue("acme", [Kind.API_KEY, Kind.API_KEY, Kind.ACCESS_KEY], own="")
     [admin, spare_admin, *other_admins] = hearth.tenant_keys.issue(ADMIN, [Kind.ADMIN_KEY] * 4, own="")
     key = {"x-api-key": keys.api_key}
     upload(Direct(app), key)
     started = Direct(app).send("POST", "/functions/hello/invocations?mode=async", b"{}", key)
+    settle(worker.take(), Ledger(aws("dynamodb"), data["InvocationsTable"], data["PartsTable"]))
+    Presence(RedisSide(worker.redis_client), 8, lambda: {"running": 1, "slots": {"idle": 1}, "stems": {}})._tell()
     known = {
         "name": ["hello", "there", "absent"],
         "tenant": ["beta", "gamma"],
@@ -165,6 +184,9 @@ def findings(configure: Configure) -> Findings:
         ),
         ("DELETE /functions/{name}/schedules/{schedule_id}", key, {"path_parameters": schedule}),
         ("DELETE /keys/{key_id}", key, {"path_parameters": {"key_id": spare.listed.key_id}}),
+        ("GET /workers", admin_key, {}),
+        ("GET /usage", key, {"query": {"from": "2023-11-14", "to": "2023-11-14"}}),
+        ("GET /usage", key | {"Accept": "text/csv"}, {}),
         ("DELETE /admin/keys/{key_id}", admin_key, {"path_parameters": {"key_id": spare_admin.listed.key_id}}),
     ]
     return run(served(keys.api_key, admin.secret, known), seldom)
