@@ -130,6 +130,8 @@ def test_answers_are_counted_by_door_and_status_and_timed(fresh: Gateway, config
     assert found["answers_total", "lambda", "200"] == 1
     assert sum(value for name, value in found.items() if name[:2] == ("answers_total", "url")) == 1
     assert found["answer_seconds_count", "people"] == 3
+    assert found["under_way", "people"] == 1, "the call that asks for the figures"
+    assert found["under_way", "lambda"] == 0
     assert found["answer_seconds_bucket", "people", "30.0"] == 3
     assert "acme" not in str(found)
 
