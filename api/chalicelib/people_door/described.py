@@ -186,6 +186,7 @@ ROUTES: dict[str, Described] = {
         },
         errors=(400,),
     ),
+    "GET /fleet": Described(answers={200: shows("The room there is, for all tenants together.", ref("Room"))}),
     "GET /workers": Described(answers={200: shows("The workers that are there.", ref("Workers"))}),
     "GET /metrics": Described(
         answers={200: Answer(says="The figures, in Prometheus's text format.", content={"text/plain": TEXT})}

@@ -47,6 +47,7 @@ OFFERED: list[tuple[str, str, View]] = [
     ("GET", "/functions/{name}/logs", invocations.logs),
     ("GET", "/invocations/{invocation_id}", invocations.show),
     ("GET", "/usage", usage.show),
+    ("GET", "/fleet", operations.room),
     ("GET", "/keys", keys.list_all),
     ("POST", "/keys", keys.issue),
     ("DELETE", "/keys/{key_id}", keys.revoke),

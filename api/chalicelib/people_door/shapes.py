@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib import limits
 from chalicelib.advice import Advice
 from chalicelib.credentials import Kind
+from chalicelib.fleet import Room
 from chalicelib.naming import NAME
 from chalicelib.people_door.description import Schema, ref
 from chalicelib.redrive import MOST
@@ -153,6 +154,7 @@ SHAPES: dict[str, Schema] = {
         ),
         next_after=optional(TEXT),
     ),
+    "Room": record(**fields_of(Room)),
     "Workers": record(
         workers=listed(
             record(

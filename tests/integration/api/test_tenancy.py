@@ -91,6 +91,7 @@ CASES: dict[str, list[Case]] = {
         Case("nothing", "/usage"),
         Case("name", f"/usage?from=2026-11-24&to=2026-11-30&after=2026-11-24/{THING}"),
     ],
+    "GET /fleet": [Case("nothing", "/fleet")],
     "GET /workers": [Case("nothing", "/workers")],
     "GET /metrics": [Case("nothing", "/metrics")],
     "GET /keys": [Case("nothing", "/keys")],
