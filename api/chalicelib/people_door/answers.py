@@ -38,6 +38,8 @@ def page_asked(call: Call, checked: Callable[[str], str | None] = checked_name) 
     """Give the name to list after, and how many things to list."""
     after = call.parameter("after")
     most = number("limit", call.parameter("limit") or str(limits.MAX_PAGE))
+    if most == 0:
+        raise InvalidParameterError("limit must be 1 or more")
     return checked(after) if after else None, most
 
 

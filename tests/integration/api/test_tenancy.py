@@ -72,6 +72,7 @@ CREATION = creation(FunctionName=THING, Code={"ZipFile": CODE_TEXT})
 #: Door 2's routes by method and path, and door 1's offered operations by name.
 CASES: dict[str, list[Case]] = {
     "GET /health": [Case("nothing", "/health")],
+    "GET /openapi.json": [Case("nothing", "/openapi.json")],
     "GET /functions": [Case("nothing", "/functions"), Case("name", f"/functions?after={THING}&limit=1")],
     "PUT /functions/{name}": [
         Case("name", f"{FUNCTIONS}?runtime=python3.11&handler=main.handler", CODE, "application/zip")
@@ -98,6 +99,7 @@ CASES: dict[str, list[Case]] = {
         Case("nothing", "/usage"),
         Case("name", f"/usage?from=2026-11-24&to=2026-11-30&after=2026-11-24/{THING}"),
     ],
+    "GET /fleet": [Case("nothing", "/fleet")],
     "GET /workers": [Case("nothing", "/workers")],
     "GET /metrics": [Case("nothing", "/metrics")],
     "GET /keys": [Case("nothing", "/keys")],
