@@ -29,7 +29,7 @@ from tests.apigateway import Gateway as Direct
 from tests.integration.api.conftest import Configure, Worker, settlement_of, success, upload
 from tests.zips import zipped
 from worker_agent.ledger import Ledger
-from worker_agent.presence import Presence
+from worker_agent.presence import Presence, new_worker
 from worker_agent.redis_side import RedisSide
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -163,7 +163,9 @@ def findings(configure: Configure, worker: Worker, aws: Any, data: dict[str, str
     upload(Direct(app), key)
     started = Direct(app).send("POST", "/functions/hello/invocations?mode=async", b"{}", key)
     settle(worker.take(), Ledger(aws("dynamodb"), data["InvocationsTable"], data["PartsTable"]))
-    Presence(RedisSide(worker.redis_client), 8, lambda: {"running": 1, "slots": {"idle": 1}, "stems": {}})._tell()
+    Presence(
+        RedisSide(worker.redis_client), new_worker(8), lambda: {"running": 1, "slots": {"idle": 1}, "stems": {}}
+    )._tell()
     known = {
         "name": ["hello", "there", "absent"],
         "tenant": ["beta", "gamma"],
