@@ -12,7 +12,7 @@ from chalicelib.parts import Part, Parts
 from shared_lua import keys
 from shared_lua.contract import Version, decode, encode
 
-PREFIX = "version#"
+PREFIX = keys.VERSION
 
 
 @dataclass(frozen=True)

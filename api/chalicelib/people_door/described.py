@@ -16,7 +16,7 @@ from chalicelib.people_door.description import (
     says_nothing,
     shows,
 )
-from chalicelib.people_door.shapes import ANYTHING, DAY, FUNCTION_NAME, TEXT, listed, one_of, record
+from chalicelib.people_door.shapes import ANYTHING, COUNT, DAY, FUNCTION_NAME, TEXT, listed, one_of, optional, record
 from chalicelib.schedules import ID
 from shared_lua.contract import Mode
 
@@ -29,6 +29,7 @@ AFTER_TEXT = Parameter(name="after", says="`next_after` of an earlier answer.", 
 PAGE = (Parameter(name="after", says="List what comes after this name.", schema=FUNCTION_NAME), LIMIT)
 
 QUALIFIER: Schema = {"type": "string", "pattern": r"^(\$LATEST|[a-zA-Z0-9_-]{1,128})$"}
+QUALIFIED = Parameter(name="qualifier", says="A version's number, an alias or $LATEST.", schema=QUALIFIER)
 IDEMPOTENCY_KEY: Schema = {"type": "string", "pattern": f"^{limits.IDEMPOTENCY_KEY.pattern}$"}
 
 OVERLAP = Parameter(
@@ -123,15 +124,51 @@ ROUTES: dict[str, Described] = {
         },
         errors=(400, 409, 413),
     ),
-    "GET /functions/{name}": Described(answers={200: shows("The function.", ref("Function"))}, errors=(404,)),
+    "GET /functions/{name}": Described(
+        query=(QUALIFIED,), answers={200: shows("The function.", ref("Function"))}, errors=(400, 404)
+    ),
     "DELETE /functions/{name}": Described(answers={204: says_nothing("It is gone.")}, errors=(404,)),
+    "PATCH /functions/{name}": Described(
+        body=Body(says="What to change; what is not named or null stays.", schema=ref("Changes")),
+        answers={200: shows("The function as it is now.", ref("Function"))},
+        errors=(400, 404, 409),
+    ),
+    "GET /functions/{name}/versions": Described(
+        query=(Parameter(name="after", says="List what comes after this number.", schema=COUNT), LIMIT),
+        answers={200: shows("A page of them, oldest first.", ref("Versions"))},
+        errors=(400, 404),
+    ),
+    "POST /functions/{name}/versions": Described(
+        body=Body(says="A description, or nothing.", schema=record({"description": optional(TEXT)})),
+        answers={201: shows("The version.", ref("Function"))},
+        errors=(400, 404, 409),
+    ),
+    "GET /functions/{name}/aliases": Described(
+        query=(Parameter(name="after", says="List what comes after this name.", schema=QUALIFIER), LIMIT),
+        answers={200: shows("A page of them, by name.", ref("Aliases"))},
+        errors=(400, 404),
+    ),
+    "PUT /functions/{name}/aliases/{alias}": Described(
+        body=Body(says="Where it points.", schema=ref("WantedAlias")),
+        answers={
+            200: shows("The alias there was, as it points now.", ref("Alias")),
+            201: shows("A new alias.", ref("Alias")),
+        },
+        errors=(400, 404, 409),
+    ),
+    "GET /functions/{name}/aliases/{alias}": Described(
+        answers={200: shows("The alias.", ref("Alias"))}, errors=(400, 404)
+    ),
+    "DELETE /functions/{name}/aliases/{alias}": Described(
+        answers={204: says_nothing("It is gone.")}, errors=(400, 404, 409)
+    ),
     "GET /functions/{name}/advice": Described(
         answers={200: shows("The advice; null and a reason when it is too early.", ref("Advice"))}, errors=(404,)
     ),
     "POST /functions/{name}/invocations": Described(
         query=(
             Parameter(name="mode", says="Whether to wait for the answer; yes unless said.", schema=one_of(Mode)),
-            Parameter(name="qualifier", says="A version's number, an alias or $LATEST.", schema=QUALIFIER),
+            QUALIFIED,
         ),
         headers=(
             Parameter(
@@ -247,5 +284,6 @@ NAMED: dict[str, Parameter] = {
         says="A name of one's own among the function's schedules.",
         schema={"type": "string", "pattern": f"^{ID.pattern}$"},
     ),
+    "alias": Parameter(name="alias", says="An alias's name.", schema=QUALIFIER),
     "key_id": Parameter(name="key_id", says="As the list of keys names it.", schema=TEXT),
 }

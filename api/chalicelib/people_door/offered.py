@@ -11,7 +11,19 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib.calls import Call
-from chalicelib.people_door import functions, health, invocations, keys, operations, redrive, schedules, tenants, usage
+from chalicelib.people_door import (
+    aliases,
+    functions,
+    health,
+    invocations,
+    keys,
+    operations,
+    redrive,
+    schedules,
+    tenants,
+    usage,
+    versions,
+)
 from chalicelib.people_door.answers import text
 
 View = Callable[..., Response]
@@ -38,6 +50,13 @@ OFFERED: list[tuple[str, str, View]] = [
     ("PUT", "/functions/{name}", functions.put),
     ("GET", "/functions/{name}", functions.show),
     ("DELETE", "/functions/{name}", functions.delete),
+    ("PATCH", "/functions/{name}", functions.configure),
+    ("GET", "/functions/{name}/versions", versions.list_all),
+    ("POST", "/functions/{name}/versions", versions.publish),
+    ("GET", "/functions/{name}/aliases", aliases.list_all),
+    ("PUT", "/functions/{name}/aliases/{alias}", aliases.put),
+    ("GET", "/functions/{name}/aliases/{alias}", aliases.show),
+    ("DELETE", "/functions/{name}/aliases/{alias}", aliases.delete),
     ("GET", "/functions/{name}/advice", functions.advice),
     ("GET", "/functions/{name}/schedules", schedules.list_all),
     ("PUT", "/functions/{name}/schedules/{schedule_id}", schedules.put),

@@ -94,6 +94,7 @@ SHAPES: dict[str, Schema] = {
     "Function": record(
         name=FUNCTION_NAME,
         arn=TEXT,
+        version=TEXT,
         version_id=TEXT,
         runtime=one_of(limits.RUNTIMES),
         handler=TEXT,
@@ -106,6 +107,36 @@ SHAPES: dict[str, Schema] = {
         unpacked_bytes=COUNT,
         modified=MOMENT,
     ),
+    "Changes": record(
+        {
+            "runtime": optional(one_of(limits.RUNTIMES)),
+            "handler": optional({"type": "string", "maxLength": limits.MAX_HANDLER_CHARS}),
+            "memory_mb": optional(
+                {"type": "integer", "minimum": limits.MEMORY_MB.start, "maximum": limits.MEMORY_MB.stop - 1}
+            ),
+            "timeout_s": optional(
+                {"type": "integer", "minimum": limits.TIMEOUT_S.start, "maximum": limits.TIMEOUT_S.stop - 1}
+            ),
+            "environment": optional({"type": "object", "additionalProperties": TEXT}),
+            "description": optional({"type": "string", "maxLength": limits.MAX_DESCRIPTION_CHARS}),
+        }
+    ),
+    "Versions": record(versions=listed(ref("Function")), next_after=optional(TEXT)),
+    "WantedAlias": record(
+        {
+            "weights": optional({"type": "object", "additionalProperties": NUMBER}),
+            "description": optional({"type": "string", "maxLength": limits.MAX_DESCRIPTION_CHARS}),
+        },
+        version=TEXT,
+    ),
+    "Alias": record(
+        name=TEXT,
+        arn=TEXT,
+        version=TEXT,
+        weights={"type": "object", "additionalProperties": NUMBER},
+        description=TEXT,
+    ),
+    "Aliases": record(aliases=listed(ref("Alias")), next_after=optional(TEXT)),
     "Functions": record(functions=listed(ref("Function")), next_after=optional(TEXT)),
     "Advice": record({"reason": TEXT}, function=FUNCTION_NAME, advice=optional(record(**fields_of(Advice)))),
     "Accepted": record(invocation_id=TEXT, status=one_of([Status.QUEUED])),

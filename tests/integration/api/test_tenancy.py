@@ -61,6 +61,7 @@ CODE = zipped()
 FUNCTIONS = f"/functions/{THING}"
 LAMBDA = "/2015-03-31/functions"
 REFERENCE = f"{LAMBDA}/{THING}"
+PROVISIONED = f"/2019-09-30/functions/{THING}/provisioned-concurrency"
 LAYERS = "/2018-10-31/layers"
 TAGS = f"/2017-03-31/tags/{THING}"
 URL = f"/2021-10-31/functions/{THING}/url"
@@ -77,6 +78,13 @@ CASES: dict[str, list[Case]] = {
         Case("name", f"{FUNCTIONS}?runtime=python3.11&handler=main.handler", CODE, "application/zip")
     ],
     "GET /functions/{name}": [Case("name", FUNCTIONS)],
+    "PATCH /functions/{name}": [Case("name", FUNCTIONS, b'{"memory_mb": 256}')],
+    "POST /functions/{name}/versions": [Case("name", f"{FUNCTIONS}/versions")],
+    "GET /functions/{name}/versions": [Case("name", f"{FUNCTIONS}/versions")],
+    "GET /functions/{name}/aliases": [Case("name", f"{FUNCTIONS}/aliases")],
+    "PUT /functions/{name}/aliases/{alias}": [Case("name", f"{FUNCTIONS}/aliases/live", b'{"version": "1"}')],
+    "GET /functions/{name}/aliases/{alias}": [Case("name", f"{FUNCTIONS}/aliases/live")],
+    "DELETE /functions/{name}/aliases/{alias}": [Case("name", f"{FUNCTIONS}/aliases/live")],
     "DELETE /functions/{name}": [Case("name", FUNCTIONS)],
     "GET /functions/{name}/advice": [Case("name", f"{FUNCTIONS}/advice")],
     "POST /functions/{name}/invocations": [
@@ -135,6 +143,14 @@ CASES: dict[str, list[Case]] = {
     ],
     "GetFunctionConcurrency": [Case("reference", f"/2019-09-30/functions/{THING}/concurrency")],
     "DeleteFunctionConcurrency": [Case("reference", f"/2017-10-31/functions/{THING}/concurrency")],
+    "PutProvisionedConcurrencyConfig": [
+        Case("reference", f"{PROVISIONED}?Qualifier=live", b'{"ProvisionedConcurrentExecutions": 1}')
+    ],
+    "GetProvisionedConcurrencyConfig": [Case("reference", f"{PROVISIONED}?Qualifier=live")],
+    "ListProvisionedConcurrencyConfigs": [Case("reference", f"{PROVISIONED}?List=ALL")],
+    "DeleteProvisionedConcurrencyConfig": [Case("reference", f"{PROVISIONED}?Qualifier=live")],
+    "GetRuntimeManagementConfig": [Case("reference", f"/2021-07-20/functions/{THING}/runtime-management-config")],
+    "GetFunctionRecursionConfig": [Case("reference", f"/2024-08-31/functions/{THING}/recursion-config")],
     "GetAccountSettings": [Case("nothing", "/2016-08-19/account-settings")],
     "PublishLayerVersion": [
         Case("layer", f"{LAYERS}/{THING}/versions", f'{{"Content": {{"ZipFile": "{CODE_TEXT}"}}}}'.encode())
