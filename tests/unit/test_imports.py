@@ -54,9 +54,9 @@ ONLY_IN: dict[str, set[str]] = {
 WORKER_LAYERS: list[set[str]] = [
     {"errors", "log", "log_buffer", "images", "lifecycle", "netns", "environment", "ownership", "runtime_link"},
     {"aws_errors", "runtime_api", "code_cache"},
-    {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane", "metrics"},
+    {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane", "metrics", "ends"},
     {"sandbox", "config", "presence", "outage", "hold"},
-    {"outcomes", "report", "pool", "docker_sandbox", "stems", "engine_watch"},
+    {"outcomes", "report", "tries", "pool", "docker_sandbox", "stems", "engine_watch"},
     {"execute"},
     {"handle"},
     {"agent"},
