@@ -19,7 +19,7 @@ def settlement(**changed: Any) -> Settlement:
         queue_us=10, start_us=20, run_us=30, cpu_us=40, peak_memory_bytes=50, peak_scope=PeakScope.INVOCATION, cold=True
     )
     charge = Charge(billed_us=1000, memory_mb=128, duration_pico_usd=7, request_pico_usd=8)
-    values = {"outcome": FAILED, "attempt": 1, "settled_at_us": 5, "usage": usage, "charge": charge}
+    values: dict[str, Any] = {"outcome": FAILED, "attempt": 1, "settled_at_us": 5, "usage": usage, "charge": charge}
     return Settlement(invocation_id="i-1", **(values | changed))
 
 
