@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from chalice.app import Response
+from chalice.app import CloudWatchEvent, Rate, Response
 from chalicelib import wiring
 from chalicelib.calls import Call, from_event
 from chalicelib.entrance import Entrance, Visitor
@@ -137,3 +137,11 @@ for (path, method), candidates in lambda_door.routes().items():
         register(method, path, door(machines_running(candidates[0]), lambda_answers.error, identify))
     else:
         register(method, path, door(machines(candidates), lambda_answers.error, let_in))
+
+
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def tick(_event: CloudWatchEvent) -> None:
+    """Run what schedules are due, every minute."""
+    hearth = wiring.controller()
+    with hearth.tracing.segment("hearth-tick", None):
+        hearth.due.run()

@@ -59,6 +59,7 @@ class Stack:
         self._data()
         keys = self._first_tenant()
         url = self._gateway()
+        self._events()
         self._agent()
         self._state.write_env({"HEARTH_URL": url, "HEARTH_REGION": REGION, **keys})
         return url
@@ -123,6 +124,10 @@ class Stack:
             taken = "" if port == self._options.port else f"port {self._options.port} is taken, so "
             result.append(f"{taken}at http://127.0.0.1:{port}")
         return f"http://127.0.0.1:{port}"
+
+    def _events(self) -> None:
+        with step("events", "starting what calls the controller's event handlers"):
+            self._child(self._program("events", python("local.events")))
 
     def _agent(self) -> None:
         with step("worker", "starting the worker agent"):

@@ -119,9 +119,39 @@ def tenant_keys(tenant: str) -> str:
     return f"{tenant}/keys"
 
 
+def tenant_concurrency(tenant: str) -> str:
+    """Owner of what a tenant's functions reserve, among the parts."""
+    return f"{tenant}/concurrency"
+
+
+def tenant_layers(tenant: str) -> str:
+    """Owner of a tenant's layers, by name, among the parts."""
+    return f"{tenant}/layers"
+
+
+def layer_parts(tenant: str, name: str) -> str:
+    """Owner of a layer's versions among the parts."""
+    return f"{tenant}/layer/{name}"
+
+
+def upload(tenant: str, upload_id: str) -> str:
+    """S3 object that a tenant has put there, not checked yet; no tenant's name has a slash."""
+    return f"uploads/{tenant}/{upload_id}"
+
+
 def url_parts(url_id: str) -> str:
     """Owner of what a function URL's id stands for, among the parts; `url/` is no tenant's name."""
     return f"url/{url_id}"
+
+
+def tenant_schedules(tenant: str) -> str:
+    """Owner of a tenant's schedules among the parts: what counts them."""
+    return f"{tenant}/schedules"
+
+
+def due_schedules() -> str:
+    """Owner of every tenant's schedules by when they are due, among the parts; no tenant's name has a slash."""
+    return "/due"
 
 
 def invocation_row(invocation_id: str) -> dict[str, str]:

@@ -2,15 +2,18 @@
 
 import dataclasses
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from chalicelib import limits
 from chalicelib.config import Settings
 from chalicelib.entrance import Entrance, Visitor
-from chalicelib.errors import NotFoundError, UnavailableError
-from chalicelib.function import Function
+from chalicelib.errors import InvalidParameterError, NotFoundError, UnavailableError
 from chalicelib.local_bucket import LocalBucket
+from chalicelib.naming import Home
+from chalicelib.routing import Route
 from chalicelib.targets import Known, Targets
-from shared_lua.contract import Mode, Seats
+from shared_lua.contract import Mode, Seats, Version
 from shared_lua.scripts import Run, Verdict, Word
 
 #: A seat outlives the Invocation's own deadline by this, as its record is written after its end.
@@ -31,18 +34,30 @@ class Admitted:
     """An Invocation that may go."""
 
     invocation_id: str
-    function: Function
+    version: Version
+    arn: str  #: as the caller named it
     seats: Seats | None  #: among which it needs one to run; None when it has one
 
 
 class Admission:
-    """Asks for Invocations. `outage` is what goes while Redis is down, a process."""
+    """Asks for Invocations. `outage` is what goes while Redis is down, a process; `chance` draws between versions."""
 
-    def __init__(self, entrance: Entrance, targets: Targets, outage: LocalBucket, settings: Settings) -> None:
+    def __init__(  # noqa: PLR0913  (everything that decides on an Invocation)
+        self,
+        *,
+        entrance: Entrance,
+        targets: Targets,
+        home: Home,
+        outage: LocalBucket,
+        settings: Settings,
+        chance: Callable[[], float],
+    ) -> None:
         self._entrance = entrance
         self._targets = targets
+        self._home = home
         self._outage = outage
         self._settings = settings
+        self._chance = chance
 
     def admit(self, visitor: Visitor, wanted: Wanted) -> Admitted:
         """Admit an Invocation; raise TooManyRequestsError, NotFoundError or UnavailableError."""
@@ -51,10 +66,28 @@ class Admission:
             known = self._current(visitor, wanted, invocation_id)
         except UnavailableError:
             known = self._despite_the_outage(visitor, wanted)
-        if known.function is None:
-            raise NotFoundError(f"Function not found: {wanted.function}")
-        seats = None if wanted.mode is Mode.SYNC else self._seats(visitor)
-        return Admitted(invocation_id, known.function, seats)
+        if known.route is None:
+            raise NotFoundError(
+                f"Function not found: {self._home.arn(visitor.tenant, wanted.function, wanted.qualifier)}"
+            )
+        if _is_too_long(known.route, wanted):
+            raise InvalidParameterError(
+                f"The function's timeout is {known.route.version.timeout_s} s, and nobody may wait for one of more than"
+                f" {limits.MAX_SYNC_TIMEOUT_S} s: invoke it asynchronously"
+            )
+        seats = None if wanted.mode is Mode.SYNC else self._seats(visitor, known.route)
+        return Admitted(invocation_id, known.route.choose(self._chance()), known.route.arn, seats)
+
+    def inside(self, tenant: str, wanted: Wanted, invocation_id: str) -> Admitted:
+        """Admit what the platform runs for a tenant by itself, under this id; raise NotFoundError or UnavailableError.
+
+        It takes no rate token: nobody called. Its seat it takes as it runs.
+        """
+        visitor = self._entrance.stranger(tenant)
+        route = self._targets.read(tenant, wanted.function, wanted.qualifier)
+        if route is None:
+            raise NotFoundError(f"Function not found: {self._home.arn(tenant, wanted.function, wanted.qualifier)}")
+        return Admitted(invocation_id, route.choose(self._chance()), route.arn, self._seats(visitor, route))
 
     def _current(self, visitor: Visitor, wanted: Wanted, invocation_id: str) -> Known:
         """Give the function as it is now, with a seat taken in the same moment."""
@@ -72,23 +105,30 @@ class Admission:
 
     def _run(self, visitor: Visitor, wanted: Wanted, known: Known | None, invocation_id: str) -> Run:
         run = Run(invocation_id=invocation_id, function=wanted.function, generation=known.generation if known else "")
-        if wanted.mode is not Mode.SYNC or known is None or known.function is None:
+        if wanted.mode is not Mode.SYNC or known is None or known.route is None or _is_too_long(known.route, wanted):
             return run
-        seats = self._seats(visitor)
+        seats = self._seats(visitor, known.route)
         return dataclasses.replace(
             run,
-            seat_ms=(self._settings.sync_queue_s + known.function.version.timeout_s) * 1000 + SEAT_GRACE_MS,
+            seat_ms=(self._settings.sync_queue_s + known.route.version.timeout_s) * 1000 + SEAT_GRACE_MS,
             reserved=seats.limit if seats.reserved else None,
             shared=seats.limit,
             waiting=self._settings.waiting,
         )
 
-    def _seats(self, visitor: Visitor) -> Seats:
-        limit = visitor.caller.limits.concurrency or self._settings.tenant_concurrency
-        return Seats(limit=limit, reserved=False)
+    def _seats(self, visitor: Visitor, route: Route) -> Seats:
+        """Give the seats of a function: its own, or what the tenant's functions have not reserved."""
+        if route.reserved is not None:
+            return Seats(limit=route.reserved, reserved=True)
+        seats = visitor.caller.limits.concurrency or self._settings.tenant_concurrency
+        return Seats(limit=max(0, seats - visitor.caller.reserved), reserved=False)
 
     def _despite_the_outage(self, visitor: Visitor, wanted: Wanted) -> Known:
         """Let a little work that nobody waits for into the durable lane, which needs no Redis; refuse the rest."""
         if wanted.mode is not Mode.ASYNC or not self._settings.accepts_without_redis or not self._outage.take():
             raise UnavailableError("Redis")
         return self._targets.learn(visitor.tenant, wanted.function, wanted.qualifier, generation="")
+
+
+def _is_too_long(route: Route, wanted: Wanted) -> bool:
+    return wanted.mode is Mode.SYNC and route.version.timeout_s > limits.MAX_SYNC_TIMEOUT_S

@@ -27,6 +27,9 @@ class Tenants(Protocol):
     def find(self, name: str) -> Tenant | None:
         """Give the tenant, also a deleted one, None when there never was one; raise UnavailableError."""
 
+    def reserved(self, name: str) -> int:
+        """Give how many concurrency seats the tenant's functions have reserved; raise UnavailableError."""
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -34,6 +37,7 @@ class Caller:
 
     credential: Credential
     limits: TenantLimits = field(default_factory=TenantLimits)
+    reserved: int = 0  #: concurrency seats that functions of the tenant have reserved
 
     @property
     def tenant(self) -> str:
@@ -127,7 +131,10 @@ class Callers:
         if credential.tenant == ADMIN:
             return Caller(credential)
         tenant = self._tenants.find(credential.tenant)
-        return None if tenant is None or tenant.deleted_s is not None else Caller(credential, tenant.limits)
+        return None if tenant is None or tenant.deleted_s is not None else self._with_limits(credential, tenant)
+
+    def _with_limits(self, credential: Credential, tenant: Tenant) -> Caller:
+        return Caller(credential, tenant.limits, self._tenants.reserved(tenant.name))
 
     def _counts(self, credential: Credential) -> bool:
         return credential.ends_s is None or self._now_s() < credential.ends_s

@@ -4,7 +4,7 @@ A zip's row goes one way: held (a put is under way) → named → unnamed → co
 row that is not collecting, and what has such a row has its object, or a put under way that brings it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +33,12 @@ class CodeRefs:
 
     parts: Parts
 
-    def naming(self, sha256: str) -> Act:
-        """Give the act of a version that takes this zip. It is refused when the zip is not there, or about to go:
+    def naming(self, sha256: str, versions: int = 1) -> Act:
+        """Give the act of versions that take this zip. It is refused when the zip is not there, or about to go:
         put it again, then.
         """
         return self._update(
-            sha256, "ADD refs :one", "attribute_exists(refs) AND attribute_not_exists(collecting)", {":one": 1}
+            sha256, "ADD refs :more", "attribute_exists(refs) AND attribute_not_exists(collecting)", {":more": versions}
         )
 
     def unnaming(self, sha256: str, now_s: int, versions: int = 1) -> list[Act]:
@@ -47,11 +47,19 @@ class CodeRefs:
         leave = self._update(sha256, "SET zero_at_s = :now_s ADD refs :less", "refs >= :versions", count)
         return [leave, self._suspecting(sha256, now_s)]
 
-    def renaming(self, old_sha256: str, new_sha256: str, now_s: int) -> list[Act]:
-        """Give the acts of a version that changes from one zip to another, or to the same."""
-        if old_sha256 == new_sha256:
-            return []
-        return [self.naming(new_sha256), *self.unnaming(old_sha256, now_s)]
+    def moving(self, left: Mapping[str, int], taken: Mapping[str, int], now_s: int) -> list[Act]:
+        """Give the acts of versions that leave some zips and take others, each with how many versions do.
+
+        A transaction may touch a zip's row only once: what is left and taken alike is not touched at all.
+        """
+        moves = {sha256: taken.get(sha256, 0) - left.get(sha256, 0) for sha256 in {*left, *taken}}
+        acts: list[Act] = []
+        for sha256, more in sorted(moves.items()):
+            if more > 0:
+                acts.append(self.naming(sha256, more))
+            elif more < 0:
+                acts += self.unnaming(sha256, now_s, -more)
+        return acts
 
     def hold(self, sha256: str, now_s: int) -> bool:
         """Let a zip live for the grace from now, so that it can be put and named; False while it is being removed."""

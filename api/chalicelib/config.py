@@ -27,6 +27,7 @@ NUMBERS = {
     "HEARTH_ADDRESS_RATE_PER_S": 500,
     "HEARTH_ADDRESS_BURST": 1000,
     "HEARTH_TENANT_CONCURRENCY": 100,
+    "HEARTH_MIN_UNRESERVED": 10,
     "HEARTH_WAITING": 16,
     "HEARTH_OUTAGE_RATE_PER_S": 5,
     "HEARTH_OUTAGE_BURST": 20,
@@ -58,6 +59,7 @@ class Settings:
     address_rate_per_s: int
     address_burst: int
     tenant_concurrency: int  #: Invocations of one tenant that somebody waits for, and that run, at once
+    min_unreserved: int  #: of these, what functions may not reserve
     waiting: int  #: Invocations that may wait behind those that the fleet runs at once, while somebody waits
     outage_rate_per_s: int  #: what one process of the controller accepts without Redis, of what nobody waits for
     outage_burst: int

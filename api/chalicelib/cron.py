@@ -28,7 +28,7 @@ WEEKDAYS = {name: number for number, name in enumerate(("SUN", "MON", "TUE", "WE
 SATURDAY = 7
 
 
-class Schedule(Protocol):
+class Timing(Protocol):
     """What an expression means."""
 
     def next_after(self, moment_s: int, since_s: int) -> int | None:
@@ -38,7 +38,7 @@ class Schedule(Protocol):
         """
 
 
-def parse(expression: str) -> Schedule:
+def parse(expression: str) -> Timing:
     """Give what an expression means; raise InvalidParameterError with the field that is wrong."""
     if len(expression) > MAX_EXPRESSION_CHARS:
         raise InvalidParameterError(f"The expression has more than {MAX_EXPRESSION_CHARS} characters")

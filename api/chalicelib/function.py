@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chalicelib import limits
 from chalicelib.naming import Home, checked_name
-from shared_lua.contract import Version
+from shared_lua.contract import LATEST, Layer, Version
 
 DEFAULT_MEMORY_MB = 128
 DEFAULT_TIMEOUT_S = 3
@@ -25,6 +26,7 @@ class Configuration:
     environment: Mapping[str, str] = field(default_factory=dict)
     role: str = ""  #: kept and shown, since Lambda's clients must send one; grants nothing
     description: str = ""
+    layers: tuple[Layer, ...] = ()
 
     def __post_init__(self) -> None:
         checked_name(self.name)
@@ -35,6 +37,7 @@ class Configuration:
         limits.check_environment(self.environment)
         limits.check_text("Description", self.description, limits.MAX_DESCRIPTION_CHARS)
         limits.check_text("Role", self.role, limits.MAX_ROLE_CHARS)
+        limits.check_layers([layer.arn for layer in self.layers])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +51,17 @@ class Code:
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """A name, the Version that an Invocation of it gets, and what is only shown."""
+    """A name, the Version that an Invocation of it gets, and what is only shown. A published version is one too."""
 
     version: Version
     role: str
     description: str
     modified_at_us: int
     revision: str  #: another one after every change
+    published: int = 0  #: the highest number that a version of it was ever given
+    published_id: str = ""  #: version id of what was published last, as it was called when it was $LATEST
+    reserved: int | None = None  #: concurrency seats that are its own
+    tick: int = 0  #: counts every change of the function and of what belongs to it: who changes it has seen the last
 
     @property
     def configuration(self) -> Configuration:
@@ -69,6 +76,7 @@ class Function:
             environment=version.environment,
             role=self.role,
             description=self.description,
+            layers=version.layers,
         )
 
     @property
@@ -78,8 +86,8 @@ class Function:
         return Code(sha256=version.code_sha256, zip_bytes=version.code_bytes, unpacked_bytes=version.unpacked_bytes)
 
 
-def mint_version(home: Home, tenant: str, configuration: Configuration, code: Code) -> Version:
-    """Give the Version that this code with this configuration is; equal ones get equal ids."""
+def mint_version(home: Home, tenant: str, configuration: Configuration, code: Code, number: str = LATEST) -> Version:
+    """Give the Version that this code with this configuration is under this number; equal ones get equal ids."""
     content = {
         # Tenant and name count: a sandbox is kept by version id, and must never serve two tenants.
         "tenant": tenant,
@@ -90,13 +98,15 @@ def mint_version(home: Home, tenant: str, configuration: Configuration, code: Co
         "memory_mb": configuration.memory_mb,
         "timeout_s": configuration.timeout_s,
         "environment": dict(configuration.environment),
+        "layers": [layer.code_sha256 for layer in configuration.layers],
+        "number": number,  # a function can read its own
     }
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return Version(
         tenant=tenant,
         function=configuration.name,
         version_id=hashlib.sha256(canonical.encode()).hexdigest()[:32],
-        arn=home.arn(tenant, configuration.name),
+        arn=home.arn(tenant, configuration.name, None if number == LATEST else number),
         runtime=configuration.runtime,
         handler=configuration.handler,
         memory_mb=configuration.memory_mb,
@@ -105,4 +115,11 @@ def mint_version(home: Home, tenant: str, configuration: Configuration, code: Co
         code_bytes=code.zip_bytes,
         unpacked_bytes=code.unpacked_bytes,
         environment=configuration.environment,
+        layers=configuration.layers,
+        number=number,
     )
+
+
+def named_zips(version: Version) -> Counter[str]:
+    """Give how often a version names each zip, its own and its layers', by digest."""
+    return Counter([version.code_sha256, *(layer.code_sha256 for layer in version.layers)])

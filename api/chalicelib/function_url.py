@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ BUFFERED = "BUFFERED"
 
 #: As Lambda's own: 32 characters, here of 160 random bits. Nobody finds one by trying.
 ID_BYTES = 20
+ID = re.compile(r"[a-z2-7]{32}")
 
 #: The one part under `keys.url_parts`: all that a request needs to know, in one read.
 TARGET = "target"
@@ -79,7 +81,7 @@ class FunctionUrls:
 
     def find(self, url_id: str) -> FunctionUrl | None:
         """Give the URL of this id with one read, None when there is none."""
-        part = self.parts.find(keys.url_parts(url_id), TARGET)
+        part = self.parts.find(keys.url_parts(url_id), TARGET) if ID.fullmatch(url_id) else None
         return _url(part) if part else None
 
     def every(self, tenant: str, name: str) -> list[FunctionUrl]:

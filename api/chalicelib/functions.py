@@ -2,68 +2,95 @@
 
 import dataclasses
 import hashlib
+import io
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from chalicelib import limits, zip_gate
 from chalicelib.belongings import Belongings
+from chalicelib.code_refs import CodeRefs
 from chalicelib.code_store import CodeStore
 from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError, RevisionMismatchError
-from chalicelib.function import Code, Configuration, Function, mint_version
+from chalicelib.function import Code, Configuration, Function, mint_version, named_zips
 from chalicelib.naming import Home
+from chalicelib.parts import Act
 from chalicelib.registry import Page, Registry
+
+#: Read at once of a zip in S3.
+PIECE_BYTES = 1024 * 1024
+
+#: A zip's bytes, or a file of them: what was uploaded to S3 is never held whole.
+Source = bytes | BinaryIO
 
 
 @dataclass(frozen=True, kw_only=True)
 class Functions:
-    """The use-cases. A refused one leaves nothing behind: all checks come before the first write."""
+    """The use-cases. A refused one leaves nothing behind: all checks come before the first write.
+
+    `changed` is told a function's tenant and name before and after every change of what an Invocation of it would get.
+    """
 
     registry: Registry
     code_store: CodeStore
+    refs: CodeRefs
     home: Home
     belongings: Belongings
+    reserving: Callable[[str, int], Act]  #: the act of a tenant's reserved seats growing by so many
     changed: Callable[[str, str], None]
     now_us: Callable[[], int]
 
-    def create(self, tenant: str, configuration: Configuration, data: bytes) -> Function:
+    def create(self, tenant: str, configuration: Configuration, source: Source) -> Function:
         """Make a new function of a zip; raise ConflictError when its name is taken, or what is wrong with the zip."""
-        code = _checked_code(data, configuration.handler, configuration.runtime)
+        code = checked_code(source, configuration)
         if self.registry.find(tenant, configuration.name):
             raise ConflictError(f"Function already exist: {configuration.name}")
         function = self._function(tenant, configuration, code)
-        self.code_store.put(code.sha256, data)
-        with self._changing(tenant, configuration.name):
-            self.registry.add(function)
+        self.code_store.put(code.sha256, source)
+        self.store(function, None)
         return function
 
-    def put(self, tenant: str, name: str, named: Mapping[str, Any], data: bytes) -> tuple[Function, bool]:
+    def put(self, tenant: str, name: str, named: Mapping[str, Any], source: Source) -> tuple[Function, bool]:
         """Make or replace a function, and tell whether it is new. What is not named keeps its value or its default."""
         current = self.registry.find(tenant, name)
         if current is None:
-            return self.create(tenant, _new_configuration(name, named), data), True
+            return self.create(tenant, _new_configuration(name, named), source), True
         configuration = dataclasses.replace(current.configuration, **named)
-        return self._replace(current, configuration, data), False
+        return self._replace_code(current, configuration, source), False
 
     def update_code(
-        self, tenant: str, name: str, data: bytes, revision: str | None = None, *, dry_run: bool = False
+        self, tenant: str, name: str, source: Source, revision: str | None = None, *, dry_run: bool = False
     ) -> Function:
         """Give a function another zip, or only check it on a dry run; raise NotFoundError, RevisionMismatchError, …"""
-        current = self.get(tenant, name)
-        if revision not in (None, current.revision):
-            raise RevisionMismatchError
+        current = self.at_revision(tenant, name, revision)
         if dry_run:
-            code = _checked_code(data, current.version.handler, current.version.runtime)
-            return self._function(tenant, current.configuration, code)
-        return self._replace(current, current.configuration, data)
+            return self._changed_to(current, current.configuration, checked_code(source, current.configuration))
+        return self._replace_code(current, current.configuration, source)
+
+    def configure(self, tenant: str, name: str, named: Mapping[str, Any], revision: str | None = None) -> Function:
+        """Change what is named of a function's configuration; raise NotFoundError, RevisionMismatchError, …"""
+        current = self.at_revision(tenant, name, revision)
+        configuration = dataclasses.replace(current.configuration, **named)
+        _check_unpacked(current.code.unpacked_bytes, configuration)
+        changed = self._changed_to(current, configuration, current.code)
+        self.store(changed, current)
+        return changed
 
     def get(self, tenant: str, name: str) -> Function:
         """Give a function; raise NotFoundError."""
         function = self.registry.find(tenant, name)
         if function is None:
-            raise self._not_found(tenant, name)
+            raise self.not_found(tenant, name)
+        return function
+
+    def at_revision(self, tenant: str, name: str, revision: str | None) -> Function:
+        """Give a function, at this revision if one is named; raise NotFoundError or RevisionMismatchError."""
+        function = self.get(tenant, name)
+        if revision not in (None, function.revision):
+            raise RevisionMismatchError
         return function
 
     def page(self, tenant: str, after: str | None, most: int) -> Page:
@@ -71,32 +98,38 @@ class Functions:
         return self.registry.page(tenant, after, min(most, limits.MAX_PAGE))
 
     def delete(self, tenant: str, name: str) -> None:
-        """Forget a function with all that belongs to it; raise NotFoundError.
+        """Forget a function with all that belongs to it; raise NotFoundError or ConflictError.
 
         What belongs to it goes first: a public URL that outlived its function would serve the next one of this name.
-        What was added meanwhile goes after. Its zip stays: others may have the same, and work may wait.
+        What was added meanwhile goes after. Zips stay until no version names them, and work that waits is done.
         """
-        self.get(tenant, name)
-        with self._changing(tenant, name):
+        function = self.get(tenant, name)
+        freed = [self.reserving(tenant, -function.reserved)] if function.reserved else []
+        left = self.refs.moving(named_zips(function.version), {}, self.now_us() // 1_000_000)
+        with self.changing(tenant, name):
             self.belongings.forget_all(tenant, name)
-            if not self.registry.remove(tenant, name):
-                raise self._not_found(tenant, name)
+            if not self.registry.remove(function, [*freed, *left]):
+                raise _changed_meanwhile(name)
             self.belongings.forget_all(tenant, name)
 
     def code_link(self, function: Function) -> str:
         """Give an address from which the function's zip can be fetched for a while."""
         return self.code_store.link(function.version.code_sha256)
 
-    def _replace(self, current: Function, configuration: Configuration, data: bytes) -> Function:
-        code = _checked_code(data, configuration.handler, configuration.runtime)
-        function = self._function(current.version.tenant, configuration, code)
-        self.code_store.put(code.sha256, data)
-        with self._changing(current.version.tenant, configuration.name):
-            self.registry.replace(function, current.revision)
-        return function
+    def store(self, function: Function, seen: Function | None, acts: Sequence[Act] = ()) -> None:
+        """Store a function over what was seen, in one transaction with the acts; raise ConflictError.
+
+        The one way a function is written: zips are counted here, and what is remembered of it ends here.
+        """
+        version = function.version
+        left = named_zips(seen.version) if seen else Counter()
+        zips = self.refs.moving(left, named_zips(version), self.now_us() // 1_000_000)
+        with self.changing(version.tenant, version.function):
+            if not self.registry.write(function, seen.tick if seen else None, [*zips, *acts]):
+                raise _changed_meanwhile(version.function)
 
     @contextmanager
-    def _changing(self, tenant: str, name: str) -> Iterator[None]:
+    def changing(self, tenant: str, name: str) -> Iterator[None]:
         """Have nobody go on what is remembered of a function.
 
         Told before the write, so that nothing is written when it cannot be told; and after it, so that what was read
@@ -105,6 +138,27 @@ class Functions:
         self.changed(tenant, name)
         yield
         self.changed(tenant, name)
+
+    def not_found(self, tenant: str, name: str, qualifier: str | None = None) -> NotFoundError:
+        """Give the error of a function that is not there, or of what a qualifier would name."""
+        return NotFoundError(f"Function not found: {self.home.arn(tenant, name, qualifier)}")
+
+    def _replace_code(self, current: Function, configuration: Configuration, source: Source) -> Function:
+        code = checked_code(source, configuration)
+        function = self._changed_to(current, configuration, code)
+        self.code_store.put(code.sha256, source)
+        self.store(function, current)
+        return function
+
+    def _changed_to(self, current: Function, configuration: Configuration, code: Code) -> Function:
+        fresh = self._function(current.version.tenant, configuration, code)
+        return dataclasses.replace(
+            fresh,
+            published=current.published,
+            published_id=current.published_id,
+            reserved=current.reserved,
+            tick=current.tick + 1,
+        )
 
     def _function(self, tenant: str, configuration: Configuration, code: Code) -> Function:
         return Function(
@@ -115,8 +169,39 @@ class Functions:
             revision=str(uuid.uuid4()),
         )
 
-    def _not_found(self, tenant: str, name: str) -> NotFoundError:
-        return NotFoundError(f"Function not found: {self.home.arn(tenant, name)}")
+
+def touched(function: Function) -> Function:
+    """Give a function of which nothing changes itself, but something that belongs to it."""
+    return dataclasses.replace(function, tick=function.tick + 1)
+
+
+def checked_code(source: Source, configuration: Configuration) -> Code:
+    """Check a zip against the configuration it is for; raise InvalidParameterError or TooLargeError."""
+    zip_bytes = size_of(source)
+    limits.check_zip_size(zip_bytes)
+    unpacked_bytes = zip_gate.check(source, configuration.handler, configuration.runtime)
+    _check_unpacked(unpacked_bytes, configuration)
+    return Code(sha256=digest_of(source), zip_bytes=zip_bytes, unpacked_bytes=unpacked_bytes)
+
+
+def size_of(source: Source) -> int:
+    """Give how many bytes a zip has."""
+    return len(source) if isinstance(source, bytes) else source.seek(0, io.SEEK_END)
+
+
+def digest_of(source: Source) -> str:
+    """Give the hex SHA-256 of a zip, read in pieces when it is a file."""
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()
+    digest = hashlib.sha256()
+    source.seek(0)
+    while piece := source.read(PIECE_BYTES):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _check_unpacked(unpacked_bytes: int, configuration: Configuration) -> None:
+    limits.check_unpacked(unpacked_bytes + sum(layer.unpacked_bytes for layer in configuration.layers))
 
 
 def _new_configuration(name: str, named: Mapping[str, Any]) -> Configuration:
@@ -128,7 +213,5 @@ def _new_configuration(name: str, named: Mapping[str, Any]) -> Configuration:
     return Configuration(name=name, **named)
 
 
-def _checked_code(data: bytes, handler: str, runtime: str) -> Code:
-    limits.check_zip_size(len(data))
-    unpacked_bytes = zip_gate.check(data, handler, runtime)
-    return Code(sha256=hashlib.sha256(data).hexdigest(), zip_bytes=len(data), unpacked_bytes=unpacked_bytes)
+def _changed_meanwhile(name: str) -> ConflictError:
+    return ConflictError(f"{name} was changed by another request meanwhile. Look, then try again.")

@@ -1,5 +1,6 @@
 """From a call to an Invocation on a lane, and back from its answer; never runs user code."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status
 MAX_QUEUED_BYTES = 128 * 1024
 #: Advice is drawn from this many of the latest runs.
 RUNS_LOOKED_AT = 100
+#: Between recording an Invocation and queueing it lie milliseconds; after this long whoever recorded it is dead.
+LEFT_AFTER_US = 30_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,7 @@ class Reply:
     """What a caller gets: the Invocation's id, and its outcome unless it is still to come."""
 
     invocation_id: str
+    version: str  #: the number of the version that ran or will run
     outcome: Outcome | None
 
 
@@ -75,7 +79,40 @@ class Invocations:
         outcome = self._wait(invocation.invocation_id) if wish.mode is Mode.SYNC else None
         if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
             raise UnservedError(_sentence(outcome))
-        return Reply(invocation.invocation_id, outcome)
+        return Reply(invocation.invocation_id, invocation.version.number, outcome)
+
+    def queue_once(self, tenant: str, wish: Wish, invocation_id: str) -> bool:
+        """Queue a wish under an id that stands for it, however often asked to; its event must fit a message.
+
+        False when the id was taken only just now: whoever took it is about to queue it. Raises what `invoke` raises of
+        an asynchronous wish.
+        """
+        event = limits.event_text(wish.event)
+        admitted = self.admission.inside(tenant, Wanted(wish.function, wish.qualifier, wish.mode), invocation_id)
+        invocation = self._mint(admitted, wish, event)
+        if not self.ledger.open_once(invocation):
+            return self._queue_again(invocation)
+        try:
+            self.lane.send(invocation)
+        except UnavailableError:
+            self.ledger.forget(invocation_id)  # the next to ask opens it anew
+            raise
+        return True
+
+    def _queue_again(self, invocation: Invocation) -> bool:
+        """Queue what has long been recorded and still waits: whoever recorded it may have died before queueing it.
+
+        At worst it is in the queue twice then, and the ledger lets it end once. Its deadline stays the first one.
+        """
+        row = self.ledger.find(invocation.invocation_id)
+        if row is None or row.status is not Status.QUEUED:
+            return True
+        late_us = invocation.admitted_at_us - row.created_at_us
+        if late_us < LEFT_AFTER_US:
+            return False
+        deadline_us = invocation.deadline_us - late_us
+        self.lane.send(dataclasses.replace(invocation, admitted_at_us=row.created_at_us, deadline_us=deadline_us))
+        return True
 
     def row(self, tenant: str, invocation_id: str) -> Row:
         """Give what the ledger knows of an Invocation; raise NotFoundError, also when it is another tenant's."""
@@ -97,7 +134,7 @@ class Invocations:
         return outcome.payload if outcome.payload is not None else self.payloads.result(settlement.invocation_id)
 
     def _mint(self, admitted: Admitted, wish: Wish, event: str) -> Invocation:
-        version = admitted.function.version
+        version = admitted.version
         now_us = self.now_us()
         queue_s = self.settings.sync_queue_s if wish.mode is Mode.SYNC else self.settings.async_queue_s
         small = len(json.dumps(event, ensure_ascii=False).encode()) <= MAX_QUEUED_BYTES
@@ -110,6 +147,7 @@ class Invocations:
             payload=event if small else None,
             trace_header=self.tracing.header(),
             client_context=wish.client_context,
+            function_arn=admitted.arn,
             seats=admitted.seats,
         )
 

@@ -4,7 +4,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.aws_errors import needing
+from botocore.exceptions import ClientError
+
+from chalicelib.aws_errors import is_refused_condition, needing
 from chalicelib.errors import UnavailableError
 from shared_lua import keys
 from shared_lua.contract import Invocation, Settlement, Status, attempt_of, decode
@@ -37,19 +39,20 @@ class Ledger:
 
     def open(self, invocation: Invocation) -> None:
         """Record an Invocation before any lane has it: work that is not recorded would be nobody's."""
-        created_us = invocation.admitted_at_us
-        item = {
-            **_key(invocation.invocation_id),
-            "tenant": {"S": invocation.version.tenant},
-            "function": {"S": invocation.version.function},
-            "tenant_function": {"S": keys.tenant_function(invocation.version.tenant, invocation.version.function)},
-            "status": {"S": Status.QUEUED.value},
-            "attempt": {"N": "0"},
-            "created_us": {"N": str(created_us)},
-            "expires_s": {"N": str(created_us // 1_000_000 + KEEP_S)},
-        }
         with needing(PART):
-            self._dynamodb.put_item(TableName=self._table, Item=item)
+            self._dynamodb.put_item(TableName=self._table, Item=_queued(invocation))
+
+    def open_once(self, invocation: Invocation) -> bool:
+        """Record an Invocation whose id others may have taken before; False when one has."""
+        condition = "attribute_not_exists(invocation_id)"
+        with needing(PART):
+            try:
+                self._dynamodb.put_item(TableName=self._table, Item=_queued(invocation), ConditionExpression=condition)
+            except ClientError as error:
+                if not is_refused_condition(error):
+                    raise
+                return False
+        return True
 
     def forget(self, invocation_id: str) -> None:
         """Remove a row whose Invocation no lane took, if the table can be reached; if not, the row expires."""
@@ -82,6 +85,20 @@ class Ledger:
 
 def _key(invocation_id: str) -> dict[str, dict[str, str]]:
     return {attribute: {"S": value} for attribute, value in keys.invocation_row(invocation_id).items()}
+
+
+def _queued(invocation: Invocation) -> dict[str, dict[str, str]]:
+    created_us = invocation.admitted_at_us
+    return {
+        **_key(invocation.invocation_id),
+        "tenant": {"S": invocation.version.tenant},
+        "function": {"S": invocation.version.function},
+        "tenant_function": {"S": keys.tenant_function(invocation.version.tenant, invocation.version.function)},
+        "status": {"S": Status.QUEUED.value},
+        "attempt": {"N": "0"},
+        "created_us": {"N": str(created_us)},
+        "expires_s": {"N": str(created_us // 1_000_000 + KEEP_S)},
+    }
 
 
 def _row(item: dict[str, dict[str, str]]) -> Row:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chalicelib.errors import InvalidParameterError, InvalidRequestContentError, TooLargeError
 from shared_lua.contract import MIB
@@ -11,10 +11,12 @@ RUNTIMES = ("nodejs20.x", "provided", "python3.11", "python3.13")
 #: Runtimes whose handler is the function's own affair: its program may read it from _HANDLER, or not.
 FREE_HANDLER = frozenset({"provided"})
 MEMORY_MB = range(64, 10_240 + 1)
-TIMEOUT_S = range(1, 900 + 1)
+TIMEOUT_S = range(1, 43_200 + 1)
+MAX_SYNC_TIMEOUT_S = 900  #: of a function that somebody may wait for
 MAX_HANDLER_CHARS = 128
 MAX_DESCRIPTION_CHARS = 256
 MAX_ROLE_CHARS = 2048
+MAX_LICENSE_CHARS = 512
 MAX_ENVIRONMENT_BYTES = 4096
 MAX_ZIP_BYTES = 50 * MIB
 MAX_UNPACKED_BYTES = 250 * MIB
@@ -25,6 +27,7 @@ MAX_ZIP_PART_BYTES = 255  #: of a file's or folder's own name, as Linux allows
 MAX_ZIP_DEPTH = 64  #: folders within each other
 MAX_PAYLOAD_BYTES = 6 * MIB
 MAX_CLIENT_CONTEXT_CHARS = 3583  #: of base64, as Lambda counts it
+MAX_LAYERS = 5
 MAX_PAGE = 50  #: functions on one page of a listing
 MAX_KEYS = 50  #: of one tenant, of all kinds; a rotated one counts until its end
 MAX_KEY_OVERLAP_S = 7 * 24 * 3600  #: how long a rotated key may go on working
@@ -99,6 +102,24 @@ def check_environment(environment: Mapping[str, str]) -> None:
     total = sum(len(text.encode()) for pair in environment.items() for text in pair)
     if total > MAX_ENVIRONMENT_BYTES:
         raise InvalidParameterError(f"The environment takes {total} bytes; {MAX_ENVIRONMENT_BYTES} are allowed")
+
+
+def check_layers(arns: Sequence[str]) -> None:
+    """Raise InvalidParameterError when a function names too many layers, or versions of one twice."""
+    if len(arns) > MAX_LAYERS:
+        raise InvalidParameterError(f"The function names {len(arns)} layers; {MAX_LAYERS} are allowed")
+    layers = [arn.rpartition(":")[0] for arn in arns]
+    twice = [layer for layer in layers if layers.count(layer) > 1]
+    if twice:
+        raise InvalidParameterError(f"Two different versions of the same layer are not allowed: {twice[0]}")
+
+
+def check_unpacked(unpacked_bytes: int) -> None:
+    """Raise InvalidParameterError when a function takes too much memory unpacked, its layers included."""
+    if unpacked_bytes > MAX_UNPACKED_BYTES:
+        raise InvalidParameterError(
+            f"Code and layers together take {unpacked_bytes} bytes unpacked; {MAX_UNPACKED_BYTES} are allowed"
+        )
 
 
 def check_text(what: str, text: str, most_chars: int) -> None:

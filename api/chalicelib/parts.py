@@ -122,6 +122,30 @@ class Parts:
         condition = {"ConditionExpression": "revision = :expected", "ExpressionAttributeValues": expected}
         return {"ConditionCheck": {"TableName": self.table, "Key": _key(owner, part), **condition}}
 
+    def number(self, owner: str, part: str) -> int:
+        """Give a number that `counting` keeps, 0 when there is none yet."""
+        with needing(PART):
+            answer = self.dynamodb.get_item(TableName=self.table, Key=_key(owner, part), ConsistentRead=True)
+        return int(answer["Item"]["number"]["N"]) if "Item" in answer else 0
+
+    def counting(self, owner: str, part: str, by: int, most: int | None = None) -> Act:
+        """Give the act of a number growing by so many; it is refused when the number would exceed `most`."""
+        values = {":by": {"N": str(by)}}
+        condition = {}
+        if most is not None:
+            values[":room"] = {"N": str(most - by)}
+            condition = {"ConditionExpression": "attribute_not_exists(#number) OR #number <= :room"}
+        return {
+            "Update": {
+                "TableName": self.table,
+                "Key": _key(owner, part),
+                "UpdateExpression": "ADD #number :by",
+                "ExpressionAttributeNames": {"#number": "number"},
+                "ExpressionAttributeValues": values,
+                **condition,
+            }
+        }
+
     def check(self) -> None:
         """Raise UnavailableError unless the table answers."""
         self.find("-", "-")

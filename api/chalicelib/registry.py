@@ -1,13 +1,12 @@
-"""The Functions table in DynamoDB; every write says what it expects to find, and none is blind."""
+"""The Functions table in DynamoDB; every write says what it has seen, and none is blind."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from chalicelib.aws_errors import is_refused_condition, needing
-from chalicelib.errors import ConflictError
+from chalicelib.aws_errors import needing
 from chalicelib.function import Function
+from chalicelib.parts import Act, Parts
 from shared_lua import keys
 from shared_lua.contract import Version, decode, encode
 
@@ -23,11 +22,15 @@ class Page:
 
 
 class Registry:
-    """Functions by tenant and name. Each method raises UnavailableError when the table does not answer."""
+    """Functions by tenant and name. Each method raises UnavailableError when the table does not answer.
 
-    def __init__(self, dynamodb: Any, table: str) -> None:
+    What belongs to a function lies among the parts, and changes in one transaction with the function's row.
+    """
+
+    def __init__(self, dynamodb: Any, table: str, parts: Parts) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._parts = parts
 
     def find(self, tenant: str, name: str) -> Function | None:
         """Give the function, None when there is none."""
@@ -50,40 +53,49 @@ class Registry:
         last = answer.get("LastEvaluatedKey")
         return Page([_function(item) for item in answer["Items"]], last["name"]["S"] if last else None)
 
-    def add(self, function: Function) -> None:
-        """Store a function that does not exist yet; raise ConflictError when it does."""
-        self._put(function, {"ConditionExpression": "attribute_not_exists(tenant)"})
+    def count(self, tenant: str) -> int:
+        """Give how many functions a tenant has: it reads past all of them, so never where somebody waits often."""
+        found, start = 0, dict[str, Any]()
+        while True:
+            with needing(PART):
+                answer = self._dynamodb.query(
+                    TableName=self._table,
+                    KeyConditionExpression="tenant = :tenant",
+                    ExpressionAttributeValues={":tenant": {"S": tenant}},
+                    Select="COUNT",
+                    **start,
+                )
+            found += int(answer["Count"])
+            if "LastEvaluatedKey" not in answer:
+                return found
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def replace(self, function: Function, expected_revision: str) -> None:
-        """Store a function over the revision that was read; raise ConflictError when another is stored by now."""
-        self._put(
-            function,
-            {
-                "ConditionExpression": "revision = :expected",
-                "ExpressionAttributeValues": {":expected": {"S": expected_revision}},
-            },
-        )
+    def write(self, function: Function, seen_tick: int | None, acts: Sequence[Act] = ()) -> bool:
+        """Store a function over the one that was seen (None: that there was none), and do the acts with it.
 
-    def remove(self, tenant: str, name: str) -> bool:
-        """Forget a function; False when there was none."""
-        with needing(PART):
-            row = self._dynamodb.delete_item(TableName=self._table, Key=_key(tenant, name), ReturnValues="ALL_OLD")
-        return "Attributes" in row
+        All of it, or nothing and False when somebody was faster or one of the acts was refused.
+        """
+        return self._parts.transact([self._put(function, seen_tick), *acts])
+
+    def remove(self, function: Function, acts: Sequence[Act] = ()) -> bool:
+        """Forget a function as it was seen, and do the acts with it; False as `write` gives it."""
+        key = _key(function.version.tenant, function.version.function)
+        act = {"Delete": {"TableName": self._table, "Key": key, **_as_seen(function.tick)}}
+        return self._parts.transact([act, *acts])
 
     def check(self) -> None:
         """Raise UnavailableError unless the table answers."""
         self.find("-", "-")
 
-    def _put(self, function: Function, condition: dict[str, Any]) -> None:
-        with needing(PART):
-            try:
-                self._dynamodb.put_item(TableName=self._table, Item=_item(function), **condition)
-            except ClientError as error:
-                if not is_refused_condition(error):
-                    raise
-                raise ConflictError(
-                    f"{function.version.function} was changed by another request meanwhile. Look, then try again."
-                ) from None
+    def _put(self, function: Function, seen_tick: int | None) -> Act:
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(tenant)"}
+        if seen_tick is not None:
+            condition = _as_seen(seen_tick)
+        return {"Put": {"TableName": self._table, "Item": _item(function), **condition}}
+
+
+def _as_seen(tick: int) -> dict[str, Any]:
+    return {"ConditionExpression": "tick = :seen", "ExpressionAttributeValues": {":seen": {"N": str(tick)}}}
 
 
 def _key(tenant: str, name: str) -> dict[str, dict[str, str]]:
@@ -98,14 +110,22 @@ def _item(function: Function) -> dict[str, dict[str, str]]:
         "description": {"S": function.description},
         "modified_at_us": {"N": str(function.modified_at_us)},
         "revision": {"S": function.revision},
+        "published": {"N": str(function.published)},
+        "published_id": {"S": function.published_id},
+        "tick": {"N": str(function.tick)},
+        **({"reserved": {"N": str(function.reserved)}} if function.reserved is not None else {}),
     }
 
 
-def _function(item: dict[str, dict[str, str]]) -> Function:
+def _function(item: Mapping[str, Mapping[str, str]]) -> Function:
     return Function(
         version=decode(Version, item["version"]["S"]),
         role=item["role"]["S"],
         description=item["description"]["S"],
         modified_at_us=int(item["modified_at_us"]["N"]),
         revision=item["revision"]["S"],
+        published=int(item["published"]["N"]),
+        published_id=item["published_id"]["S"],
+        reserved=int(item["reserved"]["N"]) if "reserved" in item else None,
+        tick=int(item["tick"]["N"]),
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.errors import NotFoundError
-from chalicelib.function import Function
+from chalicelib.routing import Route
 
 #: A generation that could not be made new, as Redis failed after a write, is outlived by no memory of this age.
 REMEMBER_S = 60.0
@@ -14,17 +14,17 @@ MAX_REMEMBERED = 10_000
 
 @dataclass(frozen=True)
 class Known:
-    """A function as it was at a generation; without one when there was no such function then."""
+    """Where a name and qualifier led at a generation; nowhere when there was no such function then."""
 
     generation: str
-    function: Function | None
+    route: Route | None
     until_s: float
 
 
 class Targets:
     """Functions by tenant, name and qualifier. `look_up` reads one; it raises NotFoundError."""
 
-    def __init__(self, look_up: Callable[[str, str, str | None], Function], monotonic_s: Callable[[], float]) -> None:
+    def __init__(self, look_up: Callable[[str, str, str | None], Route], monotonic_s: Callable[[], float]) -> None:
         self._look_up = look_up
         self._monotonic_s = monotonic_s
         self._remembered: dict[tuple[str, str, str | None], Known] = {}
@@ -34,16 +34,19 @@ class Targets:
         known = self._remembered.get((tenant, name, qualifier))
         return known if known and self._monotonic_s() < known.until_s else None
 
+    def read(self, tenant: str, name: str, qualifier: str | None) -> Route | None:
+        """Read the route, None when there is no such function; raise UnavailableError."""
+        try:
+            return self._look_up(tenant, name, qualifier)
+        except NotFoundError:
+            return None
+
     def learn(self, tenant: str, name: str, qualifier: str | None, generation: str) -> Known:
-        """Read the function and remember it under the generation, which was asked for before; raise UnavailableError.
+        """Read the route and remember it under the generation, which was asked for before; raise UnavailableError.
 
         What changes after the generation was asked for has another one, so this memory will not count then.
         """
-        try:
-            function = self._look_up(tenant, name, qualifier)
-        except NotFoundError:
-            function = None
-        known = Known(generation, function, self._monotonic_s() + REMEMBER_S)
+        known = Known(generation, self.read(tenant, name, qualifier), self._monotonic_s() + REMEMBER_S)
         if len(self._remembered) >= MAX_REMEMBERED:
             self._remembered.clear()
         self._remembered[tenant, name, qualifier] = known

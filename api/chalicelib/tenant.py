@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib import limits
 from chalicelib.errors import InvalidParameterError
 from chalicelib.parts import Act, Part, Parts
+from chalicelib.reservations import Reservations
 from shared_lua import keys
 
 #: Whose the admin keys are. No tenant's name has a slash, so this is nobody's.
@@ -57,6 +58,15 @@ class TenantRows:
         """Give a tenant, also a deleted one; None when there never was one."""
         part = self.parts.find(keys.TENANTS, name)
         return _tenant(part) if part else None
+
+    def seats(self, name: str) -> int | None:
+        """Give how many concurrency seats a tenant has, None when the settings say."""
+        tenant = self.find(name)
+        return tenant.limits.concurrency if tenant else None
+
+    def reserved(self, name: str) -> int:
+        """Give how many concurrency seats the tenant's functions have reserved."""
+        return Reservations(self.parts).total(name)
 
     def page(self, after: str | None, most: int) -> tuple[list[Tenant], str | None]:
         """Give up to `most` rows by name, without the deleted, and the name to go on after."""

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import random
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -13,20 +14,24 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from chalicelib.admission import Admission
+from chalicelib.aliases import Aliases
 from chalicelib.auth import Authenticator
 from chalicelib.belongings import Belongings
 from chalicelib.callers import Callers
 from chalicelib.calls import Call
 from chalicelib.code_refs import CodeRefs
 from chalicelib.code_store import CodeStore
+from chalicelib.concurrency import Concurrency
 from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
+from chalicelib.due import Due
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Entrance
 from chalicelib.function_url import FunctionUrls
 from chalicelib.functions import Functions
 from chalicelib.health import Health
 from chalicelib.invocations import Invocations
+from chalicelib.layers import Layers
 from chalicelib.ledger import Ledger
 from chalicelib.local_bucket import LocalBucket
 from chalicelib.naming import Home
@@ -35,6 +40,9 @@ from chalicelib.payload_store import PayloadStore
 from chalicelib.policy import Policies
 from chalicelib.redis_gate import RedisGate
 from chalicelib.registry import Registry
+from chalicelib.reservations import Reservations
+from chalicelib.routing import Router
+from chalicelib.schedules import Schedules
 from chalicelib.seal import Seal
 from chalicelib.tags import Tags
 from chalicelib.targets import Targets
@@ -42,6 +50,7 @@ from chalicelib.tenant import TenantRows
 from chalicelib.tenant_keys import TenantKeys
 from chalicelib.tenants import Tenants
 from chalicelib.tracing import NoTracing, Tracing
+from chalicelib.versions import Versions
 
 #: A part that is down must be told to the caller as a 503, well before the gateway gives up at 29 s.
 CLIENT = Config(
@@ -64,15 +73,24 @@ class Controller:
     entrance: Entrance
     home: Home
     functions: Functions
+    versions: Versions
+    aliases: Aliases
+    router: Router
+    layers: Layers
+    concurrency: Concurrency
     tags: Tags
     policies: Policies
     urls: FunctionUrls
+    admission: Admission
+    schedules: Schedules
+    due: Due
     invocations: Invocations
     tenant_keys: TenantKeys
     tenants: Tenants
     health: Health
     tracing: Tracing
     public_url: str | None
+    bucket: str
 
     def base_of(self, call: Call) -> str:
         """Give the controller's own address as this caller sees it, without a slash at the end."""
@@ -93,22 +111,29 @@ def build(settings: Settings) -> Controller:
     s3 = session.create_client("s3", config=S3_CLIENT)
     lane = DurableLane(session.create_client("sqs", config=CLIENT), settings.queue_url)
     credentials = CredentialTable(dynamodb, settings.credentials_table)
-    registry = Registry(dynamodb, settings.functions_table)
     parts = Parts(dynamodb, settings.parts_table)
+    registry = Registry(dynamodb, settings.functions_table, parts)
     ledger = Ledger(dynamodb, settings.invocations_table)
-    code_store = CodeStore(s3, settings.bucket, CodeRefs(parts), _now_s)
+    refs = CodeRefs(parts)
+    code_store = CodeStore(s3, settings.bucket, refs, _now_s)
     gate = _gate(settings)
     tracing = _tracing(settings.xray_address)
     home = Home(settings.region)
     belongings = Belongings(parts)
+    reservations = Reservations(parts)
     functions = Functions(
         registry=registry,
         code_store=code_store,
+        refs=refs,
         home=home,
         belongings=belongings,
+        reserving=reservations.growing,
         changed=gate.function_changed,
         now_us=_now_us,
     )
+    versions = Versions(parts, functions)
+    aliases = Aliases(parts, functions, versions)
+    router = Router(functions, versions, aliases)
     payloads = PayloadStore(s3, settings.bucket)
     seal = Seal(settings.secret_seed)
     tenant_rows = TenantRows(parts)
@@ -124,25 +149,48 @@ def build(settings: Settings) -> Controller:
     )
     outage = LocalBucket(settings.outage_rate_per_s, settings.outage_burst, time.monotonic)
     entrance = Entrance(authenticator, callers, gate, outage, settings)
-    targets = Targets(lambda tenant, name, _: functions.get(tenant, name), time.monotonic)
+    admission = Admission(
+        entrance=entrance,
+        targets=Targets(router.route, time.monotonic),
+        home=home,
+        outage=outage,
+        settings=settings,
+        chance=random.random,
+    )
+    schedules = Schedules(parts, belongings, _now_us)
+    invocations = Invocations(
+        functions=functions,
+        admission=admission,
+        ledger=ledger,
+        payloads=payloads,
+        lane=lane,
+        answers=gate,
+        tracing=tracing,
+        settings=settings,
+        now_us=_now_us,
+    )
     return Controller(
         entrance=entrance,
         home=home,
         functions=functions,
+        versions=versions,
+        aliases=aliases,
+        router=router,
+        layers=Layers(parts=parts, code_store=code_store, refs=refs, home=home, now_us=_now_us),
+        concurrency=Concurrency(
+            functions=functions,
+            reservations=reservations,
+            seats_of=lambda tenant: tenant_rows.seats(tenant) or settings.tenant_concurrency,
+            least=settings.min_unreserved,
+            tenant_changed=gate.tenant_changed,
+        ),
         tags=Tags(parts),
         policies=Policies(parts),
         urls=FunctionUrls(parts, belongings),
-        invocations=Invocations(
-            functions=functions,
-            admission=Admission(entrance, targets, outage, settings),
-            ledger=ledger,
-            payloads=payloads,
-            lane=lane,
-            answers=gate,
-            tracing=tracing,
-            settings=settings,
-            now_us=_now_us,
-        ),
+        admission=admission,
+        schedules=schedules,
+        due=Due(schedules=schedules, invocations=invocations, home=home, now_us=_now_us, monotonic_s=time.monotonic),
+        invocations=invocations,
         tenant_keys=tenant_keys,
         tenants=Tenants(
             rows=tenant_rows,
@@ -162,6 +210,7 @@ def build(settings: Settings) -> Controller:
         ),
         tracing=tracing,
         public_url=settings.public_url,
+        bucket=settings.bucket,
     )
 
 

@@ -41,6 +41,7 @@ ONLY_IN: dict[str, set[str]] = {
         "chalicelib.people_door.keys",
         "chalicelib.people_door.offered",
         "chalicelib.people_door.tenants",
+        "chalicelib.people_door.schedules",
         "chalicelib.url_door.answers",
         "chalicelib.url_door.offered",
         "chalicelib.url_door.view",

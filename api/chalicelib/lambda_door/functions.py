@@ -1,29 +1,48 @@
 """Door 1's operations on functions: from the model's members to a use-case and back."""
 
 import base64
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import limits, tags
 from chalicelib.errors import InvalidParameterError
 from chalicelib.function import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S, Configuration, Function
+from chalicelib.functions import Source
 from chalicelib.lambda_door.answers import SHOWN, check_offered, moment
-from chalicelib.naming import LATEST, checked_name
+from chalicelib.naming import checked_name
 from chalicelib.wiring import Controller
+from shared_lua import keys
+from shared_lua.contract import LATEST
 
 Asked = Mapping[str, Any]
 
 CREATE = frozenset(
     {"FunctionName", "Runtime", "Role", "Handler", "Code", "Description", "Timeout", "MemorySize", "Environment"}
-    | {"Tags"}
+    | {"Tags", "Layers", "Publish"}
 )
-UPDATE_CODE = frozenset({"FunctionName", "ZipFile", "DryRun", "RevisionId"})
+CODE = frozenset({"ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion"})
+UPDATE_CODE = CODE | {"FunctionName", "DryRun", "RevisionId", "Publish"}
+UPDATE_CONFIGURATION = frozenset(
+    {"FunctionName", "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "Layers"}
+    | {"RevisionId"}
+)
+#: Member of a configuration → field of ours.
+FIELDS = {
+    "Runtime": "runtime",
+    "Role": "role",
+    "Handler": "handler",
+    "Description": "description",
+    "Timeout": "timeout_s",
+    "MemorySize": "memory_mb",
+}
 MAX_ITEMS = range(1, 10_000 + 1)
 
 
 def create(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """CreateFunction."""
     check_offered(asked, CREATE)
+    tags.check(asked.get("Tags", {}))  # before the function is: a refused call leaves nothing behind
     configuration = Configuration(
         name=hearth.home.resolve(tenant, asked["FunctionName"]),
         runtime=asked.get("Runtime", ""),
@@ -33,48 +52,83 @@ def create(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
         environment=asked.get("Environment", {}).get("Variables", {}),
         role=asked["Role"],
         description=asked.get("Description", ""),
+        layers=hearth.layers.named(tenant, asked.get("Layers", [])),
     )
-    labels = asked.get("Tags", {})
-    tags.check(labels)
-    function = hearth.functions.create(tenant, configuration, _zip(asked["Code"]))
-    if labels:
-        hearth.tags.add(tenant, configuration.name, labels)
-    return shown(function)
+    function = hearth.functions.create(tenant, configuration, code(hearth, tenant, asked["Code"]))
+    if asked.get("Tags"):
+        hearth.tags.add(tenant, configuration.name, asked["Tags"])
+    return shown(_published(hearth, tenant, function, asked))
 
 
 def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunction."""
-    function = _named(hearth, tenant, asked)
-    code = {"RepositoryType": "S3", "Location": hearth.functions.code_link(function)}
-    return {"Configuration": shown(function), "Code": code, "Tags": hearth.tags.of(tenant, function.version.function)}
+    function = _shown_one(hearth, tenant, asked)
+    reserved = hearth.functions.get(tenant, function.version.function).reserved
+    return {
+        "Configuration": shown(function),
+        "Code": {"RepositoryType": "S3", "Location": hearth.functions.code_link(function)},
+        "Tags": hearth.tags.of(tenant, function.version.function),
+        **({"Concurrency": {"ReservedConcurrentExecutions": reserved}} if reserved is not None else {}),
+    }
 
 
 def get_configuration(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunctionConfiguration."""
-    return shown(_named(hearth, tenant, asked))
+    return shown(_shown_one(hearth, tenant, asked))
 
 
 def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
-    """ListFunctions."""
+    """ListFunctions. With FunctionVersion ALL each function is followed by its versions."""
     after, most = page_asked(asked)
     page = hearth.functions.page(tenant, checked_name(after) if after else None, min(most, limits.MAX_PAGE))
+    found = list(page.functions)
+    if asked.get("FunctionVersion") == "ALL":
+        found = [one for function in found for one in (function, *_every_version(hearth, tenant, function))]
     marker = {"NextMarker": page.next_after} if page.next_after else {}
-    return {"Functions": [shown(one) for one in page.functions], **marker}
+    return {"Functions": [shown(one) for one in found], **marker}
 
 
 def update_code(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """UpdateFunctionCode."""
     check_offered(asked, UPDATE_CODE)
     name = hearth.home.resolve(tenant, asked["FunctionName"])
-    is_dry_run = asked.get("DryRun", False)
-    revision = asked.get("RevisionId")
-    return shown(hearth.functions.update_code(tenant, name, _zip(asked), revision, dry_run=is_dry_run))
+    source, is_dry_run = code(hearth, tenant, asked), asked.get("DryRun", False)
+    function = hearth.functions.update_code(tenant, name, source, asked.get("RevisionId"), dry_run=is_dry_run)
+    return shown(function if is_dry_run else _published(hearth, tenant, function, asked))
+
+
+def update_configuration(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """UpdateFunctionConfiguration: what is not named stays as it is."""
+    check_offered(asked, UPDATE_CONFIGURATION)
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    named = {FIELDS[member]: value for member, value in asked.items() if member in FIELDS}
+    if "Environment" in asked:
+        named["environment"] = asked["Environment"].get("Variables", {})
+    if "Layers" in asked:
+        named["layers"] = hearth.layers.named(tenant, asked["Layers"])
+    return shown(hearth.functions.configure(tenant, name, named, asked.get("RevisionId")))
 
 
 def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
-    """DeleteFunction."""
-    hearth.functions.delete(tenant, hearth.home.resolve(tenant, asked["FunctionName"], asked.get("Qualifier")))
+    """DeleteFunction: the whole of it, or one version."""
+    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
+    if LATEST in (asked.get("Qualifier"), asked["FunctionName"].rpartition(":")[2]):
+        raise InvalidParameterError("$LATEST version cannot be deleted without deleting the function.")
+    if named.qualifier is None:
+        hearth.functions.delete(tenant, named.name)
+    elif named.qualifier.isdecimal():
+        naming = hearth.aliases.naming(tenant, named.name, named.qualifier)
+        hearth.versions.delete(tenant, named.name, named.qualifier, naming)
+    else:
+        raise InvalidParameterError(f"{named.qualifier!r} is an alias: delete it with DeleteAlias")
     return {"StatusCode": 204}
+
+
+def get_code_signing(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """GetFunctionCodeSigningConfig: there is none, which is what clients that look before they change want to hear."""
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    hearth.functions.get(tenant, name)
+    return {"CodeSigningConfigArn": "", "FunctionName": name}
 
 
 def page_asked(asked: Asked) -> tuple[str | None, int]:
@@ -82,13 +136,28 @@ def page_asked(asked: Asked) -> tuple[str | None, int]:
     most = asked.get("MaxItems", limits.MAX_PAGE)
     if most not in MAX_ITEMS:
         raise InvalidParameterError(f"MaxItems must be 1 to {MAX_ITEMS.stop - 1}, not {most!r}")
-    return asked.get("Marker") or None, most
+    return asked.get("Marker") or None, min(most, limits.MAX_PAGE)
+
+
+def code(hearth: Controller, tenant: str, asked: Asked) -> Source:
+    """Give the zip that an operation carries or names in Hearth's bucket; raise InvalidParameterError."""
+    if asked.get("ZipFile"):
+        data: bytes = asked["ZipFile"]
+        return data
+    if not asked.get("S3Key"):
+        raise InvalidParameterError("Please provide a source for function code: ZipFile, or S3Bucket and S3Key")
+    uploads = keys.upload(tenant, "")
+    if asked.get("S3Bucket") != hearth.bucket or not asked["S3Key"].startswith(uploads):
+        raise InvalidParameterError(
+            f"Code comes from S3 only as S3Bucket {hearth.bucket} and an S3Key under {uploads}; POST /uploads gives one"
+        )
+    return hearth.functions.code_store.open(asked["S3Key"]).file
 
 
 def shown(function: Function) -> dict[str, Any]:
-    """Give a function's configuration as Lambda shows it."""
+    """Give a function's configuration, or a published version's, as Lambda shows it."""
     version = function.version
-    environment = {"Environment": {"Variables": dict(version.environment)}} if version.environment else {}
+    layers = [{"Arn": layer.arn, "CodeSize": layer.code_bytes} for layer in version.layers]
     return {
         "FunctionName": version.function,
         "FunctionArn": version.arn,
@@ -101,22 +170,34 @@ def shown(function: Function) -> dict[str, Any]:
         "MemorySize": version.memory_mb,
         "LastModified": moment(function.modified_at_us),
         "CodeSha256": base64.b64encode(bytes.fromhex(version.code_sha256)).decode(),
-        "Version": LATEST,
+        "Version": version.number,
         "RevisionId": function.revision,
         "State": "Active",
         "LastUpdateStatus": "Successful",
         **SHOWN,
-        **environment,
+        **({"Environment": {"Variables": dict(version.environment)}} if version.environment else {}),
+        **({"Layers": layers} if layers else {}),
     }
 
 
-def _named(hearth: Controller, tenant: str, asked: Asked) -> Function:
-    return hearth.functions.get(tenant, hearth.home.resolve(tenant, asked["FunctionName"], asked.get("Qualifier")))
+def _published(hearth: Controller, tenant: str, function: Function, asked: Asked) -> Function:
+    """Give the version that was asked to be published at once, else the function itself."""
+    if not asked.get("Publish"):
+        return function
+    return hearth.versions.publish(tenant, function.version.function)
 
 
-def _zip(code: Asked) -> bytes:
-    check_offered(code, UPDATE_CODE)
-    if not code.get("ZipFile"):
-        raise InvalidParameterError("Please provide a source for function code: ZipFile")
-    data: bytes = code["ZipFile"]
-    return data
+def _every_version(hearth: Controller, tenant: str, function: Function) -> list[Function]:
+    found, after = hearth.versions.page(tenant, function.version.function, None, limits.MAX_PAGE)
+    while after:
+        more, after = hearth.versions.page(tenant, function.version.function, after, limits.MAX_PAGE)
+        found += more
+    return found
+
+
+def _shown_one(hearth: Controller, tenant: str, asked: Asked) -> Function:
+    """Give what a qualifier names, under the ARN that names it so."""
+    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
+    function = hearth.router.shown(tenant, named.name, named.qualifier)
+    version = dataclasses.replace(function.version, arn=hearth.home.arn(tenant, named.name, named.qualifier))
+    return dataclasses.replace(function, version=version)

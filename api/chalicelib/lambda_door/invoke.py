@@ -10,7 +10,7 @@ from chalicelib import limits
 from chalicelib.entrance import Visitor
 from chalicelib.errors import InvalidParameterError, InvalidRequestContentError
 from chalicelib.invocations import Reply, Wish
-from chalicelib.naming import LATEST
+from chalicelib.naming import Named
 from chalicelib.wiring import Controller
 from shared_lua.contract import Mode, Status
 
@@ -27,24 +27,30 @@ class Answer:
 
 def invoke(hearth: Controller, visitor: Visitor, asked: Mapping[str, Any]) -> Answer:
     """Invoke: 200 with the function's own words, 202 when they are still to come, 204 for a dry run."""
-    wish = _wish(asked, hearth.home.resolve(visitor.tenant, asked["FunctionName"], asked.get("Qualifier")))
+    wish = _wish(asked, hearth.home.find(visitor.tenant, asked["FunctionName"], asked.get("Qualifier")))
     if asked.get("InvocationType") == "DryRun":
         hearth.invocations.check(visitor, wish)
         return Answer({"StatusCode": 204, "Payload": ""}, {})
     return _answer(hearth.invocations.invoke(visitor, wish), wants_log=asked.get("LogType") == "Tail")
 
 
-def _wish(asked: Mapping[str, Any], name: str) -> Wish:
+def _wish(asked: Mapping[str, Any], named: Named) -> Wish:
     kind = asked.get("InvocationType", "RequestResponse")
     if kind not in MODES:
         raise InvalidParameterError(f"InvocationType must be RequestResponse, Event or DryRun, not {kind!r}")
     context = _client_context(asked.get("ClientContext"))
-    return Wish(function=name, event=asked.get("Payload", b""), mode=MODES[kind], client_context=context)
+    return Wish(
+        function=named.name,
+        qualifier=named.qualifier,
+        event=asked.get("Payload", b""),
+        mode=MODES[kind],
+        client_context=context,
+    )
 
 
 def _answer(reply: Reply, *, wants_log: bool) -> Answer:
     headers = {"X-Hearth-Invocation-Id": reply.invocation_id}
-    members: dict[str, Any] = {"StatusCode": 202, "Payload": "", "ExecutedVersion": LATEST}
+    members: dict[str, Any] = {"StatusCode": 202, "Payload": "", "ExecutedVersion": reply.version}
     outcome = reply.outcome
     if outcome is None:
         return Answer(members, headers | {"Location": f"/invocations/{reply.invocation_id}"})

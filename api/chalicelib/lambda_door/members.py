@@ -21,6 +21,7 @@ _KINDS: dict[str, tuple[type, str]] = {
     "string": (str, "a text"),
     "integer": (int, "a whole number"),
     "long": (int, "a whole number"),
+    "double": (float, "a number"),
     "boolean": (bool, "true or false"),
     "structure": (dict, "an object"),
     "map": (dict, "an object of texts"),
@@ -46,6 +47,8 @@ def checked(shape: Any, value: Any, where: str) -> Any:
     """Give `value` with blobs decoded; raise InvalidParameterError naming the first member that does not fit."""
     if shape.type_name == "blob" and isinstance(value, bytes):
         return value
+    if shape.type_name == "double" and type(value) is int:  # JSON writes 1.0 as 1
+        value = float(value)
     kind, spelt = _KINDS.get(shape.type_name, (object, "something else"))
     if kind is not object and type(value) is not kind:  # exact: JSON's true would pass for a number
         raise _refused(where, f"must be {spelt}")
@@ -60,10 +63,12 @@ def _itself(_shape: Any, value: Any, _where: str) -> Any:
 
 def _structure(shape: Any, value: Mapping[str, Any], where: str) -> dict[str, Any]:
     for name in shape.required_members:
-        if name not in value:
+        if value.get(name) is None:
             raise _refused(_inside(where, name), "is missing")
     found = {}
     for name, one in value.items():
+        if one is None:  # Lambda's clients mean that it is left out
+            continue
         if name not in shape.members:
             raise _refused(_inside(where, name), "is not known; leave it out")
         found[name] = checked(shape.members[name], one, _inside(where, name))
@@ -102,8 +107,9 @@ def _check_limits(shape: Any, value: Any, where: str) -> None:
     if re.split(r"[.\[]", where, maxsplit=1)[0] in OWN_RULES:
         return
     rules = shape.metadata
-    size = value if isinstance(value, int) else len(value)
-    what = "" if isinstance(value, int) else " in length"
+    is_number = isinstance(value, int | float)
+    size = value if is_number else len(value)
+    what = "" if is_number else " in length"
     if size < rules.get("min", size) or size > rules.get("max", size):
         raise _refused(where, f"must be {_range(rules)}{what}, not {size}")
     if "enum" in rules and value not in rules["enum"]:

@@ -50,9 +50,8 @@ class Operation:
         return members
 
     def _body(self, call: Call) -> dict[str, Any]:
-        """Give the members of the JSON body under their names in the model; null counts as left out."""
-        body = call.json() if call.body else {}
-        return {name: value for name, value in body.items() if value is not None}
+        """Give the members of the JSON body under their names in the model."""
+        return call.json() if call.body else {}
 
     def render(self, members: Mapping[str, Any]) -> Response:
         """Give the answer that carries these members."""

@@ -9,7 +9,7 @@ from chalice.app import Response
 from chalicelib.calls import Call
 from chalicelib.entrance import Visitor
 from chalicelib.errors import NotOfferedError
-from chalicelib.lambda_door import functions, invoke, policy, tags, urls
+from chalicelib.lambda_door import concurrency, functions, invoke, layers, policy, tags, urls, versions
 from chalicelib.lambda_door.invoke import Answer
 from chalicelib.lambda_door.model import Operation, operations
 from chalicelib.wiring import Controller
@@ -31,7 +31,26 @@ OFFERED: Mapping[str, View | Addressed] = {
     "GetFunctionConfiguration": functions.get_configuration,
     "ListFunctions": functions.list_all,
     "UpdateFunctionCode": functions.update_code,
+    "UpdateFunctionConfiguration": functions.update_configuration,
     "DeleteFunction": functions.delete,
+    "GetFunctionCodeSigningConfig": functions.get_code_signing,
+    "PublishVersion": versions.publish,
+    "ListVersionsByFunction": versions.list_versions,
+    "CreateAlias": versions.create_alias,
+    "GetAlias": versions.get_alias,
+    "UpdateAlias": versions.update_alias,
+    "DeleteAlias": versions.delete_alias,
+    "ListAliases": versions.list_aliases,
+    "PutFunctionConcurrency": concurrency.put,
+    "GetFunctionConcurrency": concurrency.get,
+    "DeleteFunctionConcurrency": concurrency.delete,
+    "GetAccountSettings": concurrency.account,
+    "PublishLayerVersion": layers.publish,
+    "GetLayerVersion": layers.get,
+    "GetLayerVersionByArn": layers.get_by_arn,
+    "ListLayers": layers.list_all,
+    "ListLayerVersions": layers.list_versions,
+    "DeleteLayerVersion": layers.delete,
     "TagResource": tags.add,
     "UntagResource": tags.remove,
     "ListTags": tags.list_all,

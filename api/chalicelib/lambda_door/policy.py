@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import policy
-from chalicelib.naming import asked_qualifier
 from chalicelib.wiring import Controller
 
 Asked = Mapping[str, Any]
@@ -34,7 +33,6 @@ def remove(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
 
 def _named(hearth: Controller, tenant: str, asked: Asked) -> tuple[str, str | None]:
     """Give name and qualifier of the function that is meant; raise NotFoundError."""
-    reference, qualifier = asked["FunctionName"], asked.get("Qualifier")
-    name = hearth.home.resolve(tenant, reference, qualifier)
-    hearth.functions.get(tenant, name)
-    return name, asked_qualifier(reference, qualifier)
+    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
+    hearth.router.shown(tenant, named.name, named.qualifier)
+    return named.name, named.qualifier

@@ -9,7 +9,6 @@ from chalicelib import function_url
 from chalicelib.function_url import BUFFERED, Cors, FunctionUrl
 from chalicelib.lambda_door.answers import moment
 from chalicelib.lambda_door.functions import page_asked
-from chalicelib.naming import asked_qualifier
 from chalicelib.wiring import Controller
 
 Asked = Mapping[str, Any]
@@ -86,10 +85,9 @@ def _marker(url: FunctionUrl) -> str:
 
 def _named(hearth: Controller, tenant: str, asked: Asked) -> tuple[str, str | None]:
     """Give name and qualifier of the function that is meant; raise NotFoundError."""
-    reference, qualifier = asked["FunctionName"], asked.get("Qualifier")
-    name = hearth.home.resolve(tenant, reference, qualifier)
-    hearth.functions.get(tenant, name)
-    return name, asked_qualifier(reference, qualifier)
+    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
+    hearth.router.shown(tenant, named.name, named.qualifier)
+    return named.name, named.qualifier
 
 
 def _cors(asked: Asked | None) -> Cors | None:

@@ -10,7 +10,7 @@ from chalicelib.calls import Call
 from chalicelib.entrance import Visitor
 from chalicelib.errors import InvalidParameterError
 from chalicelib.invocations import Reply, Wish
-from chalicelib.naming import checked_name
+from chalicelib.naming import asked_qualifier, checked_name, checked_qualifier
 from chalicelib.people_door.answers import moment, shown, text
 from chalicelib.wiring import Controller
 from shared_lua.contract import Mode, Outcome, Settlement, Status, Usage
@@ -45,12 +45,13 @@ def _wish(call: Call, name: str) -> Wish:
     mode = call.parameter("mode") or ("async" if "respond-async" in (call.header("prefer") or "").lower() else "sync")
     if mode not in list(Mode):
         raise InvalidParameterError(f"mode must be sync or async, not {mode!r}")
-    return Wish(function=checked_name(name), event=call.body, mode=Mode(mode))
+    qualifier = asked_qualifier(name, checked_qualifier(call.parameter("qualifier")))
+    return Wish(function=checked_name(name), event=call.body, mode=Mode(mode), qualifier=qualifier)
 
 
 def _reply(given: Reply, call: Call) -> Response:
     """Show an outcome as the function gave it, or where it will be."""
-    headers = {"X-Hearth-Invocation-Id": given.invocation_id}
+    headers = {"X-Hearth-Invocation-Id": given.invocation_id, "X-Amz-Executed-Version": given.version}
     if given.outcome is None:
         where = {"Location": f"/invocations/{given.invocation_id}"}
         return shown({"invocation_id": given.invocation_id, "status": Status.QUEUED}, 202, headers | where)

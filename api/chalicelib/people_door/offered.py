@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chalice.app import Response
 
-from chalicelib.people_door import functions, health, invocations, keys, tenants
+from chalicelib.people_door import functions, health, invocations, keys, schedules, tenants
 
 View = Callable[..., Response]
 
@@ -15,6 +15,10 @@ OFFERED: list[tuple[str, str, View]] = [
     ("GET", "/functions/{name}", functions.show),
     ("DELETE", "/functions/{name}", functions.delete),
     ("GET", "/functions/{name}/advice", functions.advice),
+    ("GET", "/functions/{name}/schedules", schedules.list_all),
+    ("PUT", "/functions/{name}/schedules/{schedule_id}", schedules.put),
+    ("GET", "/functions/{name}/schedules/{schedule_id}", schedules.show),
+    ("DELETE", "/functions/{name}/schedules/{schedule_id}", schedules.delete),
     ("GET", "/invocations/{invocation_id}", invocations.show),
     ("GET", "/keys", keys.list_all),
     ("POST", "/keys", keys.issue),

@@ -1,14 +1,40 @@
 """Who is let in how often."""
 
-import pytest
-from chalicelib.tenants import IssuedKeys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
 
-from tests.apigateway import Gateway
-from tests.integration.api.conftest import Configure
+import pytest
+import redis
+from botocore.client import BaseClient
+from chalicelib.admission import Wanted
+from chalicelib.tenants import IssuedKeys
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared_lua.contract import Mode
+from tests.apigateway import Answer, Gateway
+from tests.conftest import RedisServer
+from tests.integration.api.conftest import Configure, Deployed, upload, visitor
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 Key = dict[str, str]
+
+
+@contextmanager
+def aws_calls() -> Iterator[list[str]]:
+    """Note every call of AWS that is made inside."""
+    made: list[str] = []
+    call = BaseClient._make_api_call
+
+    def noted(self: Any, operation: str, arguments: Any) -> Any:
+        made.append(operation)
+        return call(self, operation, arguments)
+
+    with patch.object(BaseClient, "_make_api_call", noted):
+        yield made
 
 
 def test_a_tenant_beyond_its_burst_is_told_when_to_come_back(gateway: Gateway, key: Key, configure: Configure) -> None:
@@ -87,3 +113,140 @@ def test_beyond_its_rate_an_address_costs_no_look_up_of_its_key(
     statuses = [gateway.send("GET", "/functions", headers={"x-api-key": f"guess{n}"}).status for n in range(3)]
 
     assert (statuses, len(looked_up)) == ([403, 429, 429], 1)
+
+
+def test_nobody_may_wait_for_a_function_of_more_than_fifteen_minutes(gateway: Gateway, key: Key) -> None:
+    def invoked(timeout_s: int, prefer: str = "") -> int:
+        upload(gateway, key, f"f{timeout_s}", f"runtime=python3.11&handler=main.handler&timeout_s={timeout_s}")
+        headers = key | {"Prefer": prefer}
+        return gateway.send("POST", f"/functions/f{timeout_s}/invocations", b"{}", headers).status
+
+    assert invoked(901) == 400
+    assert invoked(901, "respond-async") == 202
+    assert invoked(43_200, "respond-async") == 202
+
+
+def test_concurrency_reserves_seats_for_one_function_and_leaves_the_rest_to_the_others(
+    gateway: Gateway, key: Key, boto: Any, configure: Configure
+) -> None:
+    configure(HEARTH_TENANT_CONCURRENCY="12", HEARTH_MIN_UNRESERVED="10", HEARTH_SYNC_WAIT_S="1")
+    for name in ("own", "other"):
+        upload(gateway, key, name)
+
+    with pytest.raises(boto.exceptions.InvalidParameterValueException, match=r"minimum value of \[10\]"):
+        boto.put_function_concurrency(FunctionName="own", ReservedConcurrentExecutions=3)
+    boto.put_function_concurrency(FunctionName="own", ReservedConcurrentExecutions=2)
+    assert boto.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 10
+
+    assert [invoke(gateway, key, "own").status for _ in range(3)] == [202, 202, 429]
+    with pytest.raises(boto.exceptions.TooManyRequestsException) as refused:
+        boto.invoke(FunctionName="own")
+    assert refused.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    assert invoke(gateway, key, "other").status == 202
+
+    boto.delete_function_concurrency(FunctionName="own")
+    assert invoke(gateway, key, "own").status == 202
+    assert boto.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 12
+
+
+def invoke(gateway: Gateway, key: Key, name: str, prefer: str = "") -> Answer:
+    return gateway.send("POST", f"/functions/{name}/invocations", b"{}", key | {"Prefer": prefer})
+
+
+def test_a_full_tenant_and_a_full_fleet_refuse_at_once(gateway: Gateway, key: Key, configure: Configure) -> None:
+    upload(gateway, key)
+    configure(HEARTH_TENANT_CONCURRENCY="2", HEARTH_SYNC_WAIT_S="1")
+    assert [invoke(gateway, key, "hello").status for _ in range(3)] == [202, 202, 429]
+
+    configure(HEARTH_WAITING="2", HEARTH_SYNC_WAIT_S="1")
+    refused = invoke(gateway, key, "hello")
+    assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+    assert invoke(gateway, key, "hello", "respond-async").status == 202
+
+
+def test_a_refusal_costs_one_call_of_redis_and_none_of_aws(
+    gateway: Gateway, key: Key, configure: Configure, redis_client: redis.Redis
+) -> None:
+    configure(HEARTH_TENANT_CONCURRENCY="1", HEARTH_SYNC_WAIT_S="1")
+    upload(gateway, key)
+    assert invoke(gateway, key, "hello").status == 202
+    assert invoke(gateway, key, "hello").status == 429
+    redis_client.config_resetstat()
+
+    with aws_calls() as made:
+        assert [invoke(gateway, key, "hello").status for _ in range(5)] == [429] * 5
+
+    stats: Any = redis_client.info("commandstats")
+    scripts = {name: row["calls"] for name, row in stats.items() if name in ("cmdstat_evalsha", "cmdstat_eval")}
+    assert scripts == {"cmdstat_evalsha": 5}
+    assert made == []
+
+
+def test_a_roll_back_is_seen_by_the_next_call_of_another_process(
+    gateway: Gateway, key: Key, boto: Any, configure: Configure, deployed: Deployed
+) -> None:
+    for number in ("1", "2"):
+        upload(gateway, key, "hello", f"runtime=python3.11&handler=main.handler&timeout_s={number}")
+        assert boto.publish_version(FunctionName="hello")["Version"] == number
+    boto.create_alias(FunctionName="hello", Name="live", FunctionVersion="2")
+    elsewhere = configure()  # remembers what follows, as another process would
+    ran = [elsewhere.admission.admit(visitor(elsewhere, key), Wanted("hello", "live", Mode.ASYNC)).version.number]
+    configure()
+
+    boto.update_alias(FunctionName="hello", Name="live", FunctionVersion="1")
+
+    ran.append(elsewhere.admission.admit(visitor(elsewhere, key), Wanted("hello", "live", Mode.ASYNC)).version.number)
+    assert ran == ["2", "1"]
+
+
+def test_without_redis_only_a_little_that_nobody_waits_for_is_accepted(
+    gateway: Gateway, key: Key, configure: Configure, redis_server: RedisServer
+) -> None:
+    configure(HEARTH_OUTAGE_BURST="2", HEARTH_OUTAGE_RATE_PER_S="1")
+    upload(gateway, key)
+    redis_server.stop()
+    try:
+        waiting = invoke(gateway, key, "hello")
+        others = [invoke(gateway, key, "hello", "respond-async").status for _ in range(4)]
+    finally:
+        redis_server.start()
+
+    assert (waiting.status, "Redis" in waiting.json["error"], int(waiting.headers["retry-after"]) >= 1) == (
+        503,
+        True,
+        True,
+    )
+    assert others[0] == 202
+    assert others[-1] == 503
+
+
+def test_the_operator_may_have_everything_refused_without_redis(
+    gateway: Gateway, key: Key, configure: Configure, redis_server: RedisServer
+) -> None:
+    configure(HEARTH_ACCEPT_WITHOUT_REDIS="no")
+    upload(gateway, key)
+    redis_server.stop()
+    try:
+        refused = invoke(gateway, key, "hello", "respond-async")
+    finally:
+        redis_server.start()
+
+    assert refused.status == 503
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    headers=st.dictionaries(
+        st.sampled_from(["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "Via", "X-Forwarded-Host"]),
+        st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40),
+    )
+)
+def test_no_header_moves_a_caller_to_another_address(
+    gateway: Gateway, configure: Configure, redis_client: redis.Redis, headers: dict[str, str]
+) -> None:
+    redis_client.flushall()
+    configure(HEARTH_ADDRESS_RATE_PER_S="1", HEARTH_ADDRESS_BURST="1")
+
+    statuses = [gateway.send("GET", "/functions", headers={"x-api-key": "guess", **headers}).status for _ in range(2)]
+
+    assert statuses == [403, 429]

@@ -161,8 +161,8 @@ def test_a_version_changes_from_one_zip_to_another_or_to_the_same(world: World) 
     world.store.put(other, b"other")
     assert world.name()
 
-    assert world.refs.renaming(SHA256, SHA256, NOW_S) == []
-    assert world.parts.transact(world.refs.renaming(SHA256, other, NOW_S))
+    assert world.refs.moving({SHA256: 1}, {SHA256: 1}, NOW_S) == []
+    assert world.parts.transact(world.refs.moving({SHA256: 1}, {other: 1}, NOW_S))
     world.now_s += GRACE_S + 1
 
     assert (world.collect(), world.objects()) == (1, [other])

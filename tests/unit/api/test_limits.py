@@ -17,14 +17,14 @@ def test_memory_past_its_edges_is_refused(memory_mb: int) -> None:
         limits.check_memory(memory_mb)
 
 
-@pytest.mark.parametrize("timeout_s", [1, 900])
+@pytest.mark.parametrize("timeout_s", [1, 43_200])
 def test_the_timeout_reaches_its_edges(timeout_s: int) -> None:
     limits.check_timeout(timeout_s)
 
 
-@pytest.mark.parametrize("timeout_s", [0, 901])
+@pytest.mark.parametrize("timeout_s", [0, 43_201])
 def test_a_timeout_past_its_edges_is_refused(timeout_s: int) -> None:
-    with pytest.raises(InvalidParameterError, match=f"1 to 900 seconds, not {timeout_s}"):
+    with pytest.raises(InvalidParameterError, match=f"1 to 43200 seconds, not {timeout_s}"):
         limits.check_timeout(timeout_s)
 
 

@@ -1,0 +1,42 @@
+"""Door 1's operations on concurrency seats and on what a tenant may use."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib import limits
+from chalicelib.wiring import Controller
+
+Asked = Mapping[str, Any]
+
+
+def put(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """PutFunctionConcurrency."""
+    seats = asked["ReservedConcurrentExecutions"]
+    hearth.concurrency.reserve(tenant, hearth.home.resolve(tenant, asked["FunctionName"]), seats)
+    return {"ReservedConcurrentExecutions": seats}
+
+
+def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """GetFunctionConcurrency."""
+    reserved = hearth.functions.get(tenant, hearth.home.resolve(tenant, asked["FunctionName"])).reserved
+    return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
+
+
+def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """DeleteFunctionConcurrency."""
+    hearth.concurrency.release(tenant, hearth.home.resolve(tenant, asked["FunctionName"]))
+    return {}
+
+
+def account(hearth: Controller, tenant: str, _asked: Asked) -> dict[str, Any]:
+    """GetAccountSettings. Code is not limited in sum, so what is used of it is not counted either."""
+    found = hearth.concurrency.account(tenant)
+    return {
+        "AccountLimit": {
+            "CodeSizeUnzipped": limits.MAX_UNPACKED_BYTES,
+            "CodeSizeZipped": limits.MAX_ZIP_BYTES,
+            "ConcurrentExecutions": found["seats"],
+            "UnreservedConcurrentExecutions": found["unreserved"],
+        },
+        "AccountUsage": {"FunctionCount": found["functions"]},
+    }

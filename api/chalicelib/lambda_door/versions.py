@@ -1,0 +1,113 @@
+"""Door 1's operations on published versions and aliases."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.aliases import Alias
+from chalicelib.errors import InvalidParameterError
+from chalicelib.lambda_door.functions import page_asked, shown
+from chalicelib.wiring import Controller
+
+Asked = Mapping[str, Any]
+
+#: Member of Lambda's alias → field of ours.
+FIELDS = {"FunctionVersion": "number", "Description": "description"}
+
+
+def publish(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """PublishVersion."""
+    version = hearth.versions.publish(
+        tenant,
+        hearth.home.resolve(tenant, asked["FunctionName"]),
+        description=asked.get("Description"),
+        code_sha256=_hex(asked.get("CodeSha256")),
+        revision=asked.get("RevisionId"),
+    )
+    return shown(version)
+
+
+def list_versions(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """ListVersionsByFunction: $LATEST first."""
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    after, most = page_asked(asked)
+    if after is not None and not after.isdecimal():
+        raise InvalidParameterError(f"Marker {after!r} is none that a listing gave")
+    found, last = hearth.versions.page(tenant, name, after, most)
+    first = [] if after else [hearth.functions.get(tenant, name)]
+    return {"Versions": [shown(one) for one in [*first, *found]], **_marker(last)}
+
+
+def create_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """CreateAlias."""
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    alias = Alias(
+        name=asked["Name"],
+        number=asked["FunctionVersion"],
+        weights=_weights(asked),
+        description=asked.get("Description", ""),
+    )
+    return _shown(hearth, tenant, name, hearth.aliases.create(tenant, name, alias))
+
+
+def get_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """GetAlias."""
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    return _shown(hearth, tenant, name, hearth.aliases.get(tenant, name, asked["Name"]))
+
+
+def update_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """UpdateAlias: what is not named stays as it is. To point it back is to roll back."""
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    named = {FIELDS[member]: value for member, value in asked.items() if member in FIELDS}
+    if "RoutingConfig" in asked:
+        named["weights"] = _weights(asked)
+    return _shown(
+        hearth, tenant, name, hearth.aliases.update(tenant, name, asked["Name"], named, asked.get("RevisionId"))
+    )
+
+
+def delete_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """DeleteAlias."""
+    hearth.aliases.delete(tenant, hearth.home.resolve(tenant, asked["FunctionName"]), asked["Name"])
+    return {}
+
+
+def list_aliases(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """ListAliases, of one version where FunctionVersion names it."""
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    after, most = page_asked(asked)
+    found, last = hearth.aliases.page(tenant, name, after, most)
+    number = asked.get("FunctionVersion")
+    wanted = [alias for alias in found if number is None or number in {alias.number, *alias.weights}]
+    return {"Aliases": [_shown(hearth, tenant, name, alias) for alias in wanted], **_marker(last)}
+
+
+def _weights(asked: Asked) -> dict[str, float]:
+    return dict(asked.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}))
+
+
+def _marker(last: str | None) -> dict[str, str]:
+    return {"NextMarker": last} if last else {}
+
+
+def _hex(digest: str | None) -> str | None:
+    if not digest:
+        return None
+    try:
+        return base64.b64decode(digest, validate=True).hex()
+    except (binascii.Error, ValueError):
+        raise InvalidParameterError("CodeSha256 must be the zip's SHA-256 in base64") from None
+
+
+def _shown(hearth: Controller, tenant: str, name: str, alias: Alias) -> dict[str, Any]:
+    weights = {"RoutingConfig": {"AdditionalVersionWeights": dict(alias.weights)}} if alias.weights else {}
+    return {
+        "AliasArn": hearth.home.arn(tenant, name, alias.name),
+        "Name": alias.name,
+        "FunctionVersion": alias.number,
+        "Description": alias.description,
+        "RevisionId": alias.revision,
+        **weights,
+    }

@@ -1,0 +1,82 @@
+"""Calls the app's event handlers as AWS would, since the AWS stand-in calls none; it knows events, not what they do."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from local.process import die_with_parent
+
+Event = dict[str, Any]
+Handler = Callable[[Event, None], Any]
+#: Gives a handler's events as they come, until the stop is set.
+Source = Callable[[threading.Event], Iterator[Event]]
+
+#: How often the clock calls. AWS has nothing faster than a minute; tests have no minute to spare.
+TICK_S = float(os.environ.get("HEARTH_TICK_S") or 60)
+
+_log = logging.getLogger("hearth.events")
+
+
+def ticks(stop: threading.Event) -> Iterator[Event]:
+    """Give EventBridge's event at the beginning of every minute."""
+    while not stop.wait(TICK_S - time.time() % TICK_S):
+        yield {
+            "version": "0",
+            "id": str(uuid.uuid4()),
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": "000000000000",
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "region": os.environ.get("AWS_REGION", ""),
+            "resources": [],
+            "detail": {},
+        }
+
+
+#: The handler's name in the app → where its events come from.
+SOURCES: Mapping[str, Source] = {
+    "tick": ticks,
+}
+
+
+def drive(name: str, handler: Handler, source: Source, stop: threading.Event) -> None:
+    """Hand a source's events to its handler one after the other; one that fails is the log's, and the next goes on."""
+    for event in source(stop):
+        try:
+            handler(event, None)
+            _log.info("%s called", name)
+        except Exception:  # noqa: BLE001  (whatever a handler raises, Lambda calls it again for the next event)
+            _log.exception("%s failed", name)
+
+
+def run(handlers: Mapping[str, Handler], sources: Mapping[str, Source], stop: threading.Event) -> None:
+    """Drive every handler in a thread of its own until the stop is set, and return when the last call has ended."""
+    threads = [
+        threading.Thread(target=drive, args=(name, handlers[name], source, stop), name=name)
+        for name, source in sources.items()
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def main() -> None:
+    """Drive Hearth's own app until SIGTERM."""
+    import app  # noqa: PLC0415  (only here: whoever imports this module may have an app of its own)
+
+    die_with_parent()
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(name)s %(message)s")
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    run({name: getattr(app, name) for name in SOURCES}, SOURCES, stop)
+
+
+if __name__ == "__main__":
+    main()
