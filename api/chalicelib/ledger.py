@@ -26,6 +26,7 @@ class Row:
     function: str
     status: Status
     attempt: int
+    tries: int  #: runs that ended in the function's error and were to be followed by another
     created_at_us: int
     settlement: Settlement | None
 
@@ -108,6 +109,7 @@ def _row(item: dict[str, dict[str, str]]) -> Row:
         function=item["function"]["S"],
         status=Status(item["status"]["S"]),
         attempt=attempt_of(int(item["attempt"]["N"])),
+        tries=int(item["tries"]["N"]) if "tries" in item else 0,
         created_at_us=int(item["created_us"]["N"]),
         settlement=decode(Settlement, item["settlement"]["S"]) if "settlement" in item else None,
     )

@@ -32,6 +32,13 @@ class PayloadStore:
         with suppress(UnavailableError), needing(PART):
             self._s3.delete_object(Bucket=self._bucket, Key=keys.payload(invocation_id))
 
+    def event(self, invocation_id: str) -> str:
+        """Give an event that was put here."""
+        with needing(PART):
+            answer = self._s3.get_object(Bucket=self._bucket, Key=keys.payload(invocation_id))
+            text: str = answer["Body"].read().decode()
+        return text
+
     def result(self, invocation_id: str) -> str:
         """Give an answer that the worker put here."""
         with needing(PART):

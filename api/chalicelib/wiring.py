@@ -24,9 +24,12 @@ from chalicelib.code_store import CodeStore
 from chalicelib.concurrency import Concurrency
 from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
+from chalicelib.destinations import Destinations
 from chalicelib.due import Due
 from chalicelib.durable_lane import DurableLane
+from chalicelib.ends import Ends
 from chalicelib.entrance import Entrance
+from chalicelib.event_invoke import EventInvokes
 from chalicelib.function_url import FunctionUrls
 from chalicelib.functions import Functions
 from chalicelib.health import Health
@@ -35,6 +38,7 @@ from chalicelib.layers import Layers
 from chalicelib.ledger import Ledger
 from chalicelib.local_bucket import LocalBucket
 from chalicelib.naming import Home
+from chalicelib.outbox import Outbox
 from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
 from chalicelib.policy import Policies
@@ -78,6 +82,8 @@ class Controller:
     router: Router
     layers: Layers
     concurrency: Concurrency
+    event_invokes: EventInvokes
+    ends: Ends
     tags: Tags
     policies: Policies
     urls: FunctionUrls
@@ -109,7 +115,8 @@ def build(settings: Settings) -> Controller:
     session.set_config_variable("region", settings.region)
     dynamodb = session.create_client("dynamodb", config=CLIENT)
     s3 = session.create_client("s3", config=S3_CLIENT)
-    lane = DurableLane(session.create_client("sqs", config=CLIENT), settings.queue_url)
+    sqs = session.create_client("sqs", config=CLIENT)
+    lane = DurableLane(sqs, settings.queue_url)
     credentials = CredentialTable(dynamodb, settings.credentials_table)
     parts = Parts(dynamodb, settings.parts_table)
     registry = Registry(dynamodb, settings.functions_table, parts)
@@ -134,6 +141,9 @@ def build(settings: Settings) -> Controller:
     versions = Versions(parts, functions)
     aliases = Aliases(parts, functions, versions)
     router = Router(functions, versions, aliases)
+    own_queues = frozenset(url.rpartition("/")[2] for url in (settings.queue_url, settings.ends_queue_url) if url)
+    destinations = Destinations(home, router, own_queues)
+    event_invokes = EventInvokes(parts, functions, destinations, _now_us)
     payloads = PayloadStore(s3, settings.bucket)
     seal = Seal(settings.secret_seed)
     tenant_rows = TenantRows(parts)
@@ -151,7 +161,7 @@ def build(settings: Settings) -> Controller:
     entrance = Entrance(authenticator, callers, gate, outage, settings)
     admission = Admission(
         entrance=entrance,
-        targets=Targets(router.route, time.monotonic),
+        targets=Targets(router.route, event_invokes.of, time.monotonic),
         home=home,
         outage=outage,
         settings=settings,
@@ -184,6 +194,8 @@ def build(settings: Settings) -> Controller:
             least=settings.min_unreserved,
             tenant_changed=gate.tenant_changed,
         ),
+        event_invokes=event_invokes,
+        ends=Ends(invocations=invocations, destinations=destinations, outbox=Outbox(sqs)),
         tags=Tags(parts),
         policies=Policies(parts),
         urls=FunctionUrls(parts, belongings),

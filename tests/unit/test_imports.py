@@ -48,7 +48,7 @@ ONLY_IN: dict[str, set[str]] = {
     },
     "moto": {"local.aws_standin"},
     "granian": {"local.serve"},
-    "boto3": {"worker_agent.wiring", "local.data", "infra.__main__", "infra.deployment"},
+    "boto3": {"worker_agent.wiring", "local.data", "local.events", "infra.__main__", "infra.deployment"},
 }
 
 #: Modules by height, lowest first: one may import those before it, and its own line's not at all.

@@ -32,6 +32,7 @@ def show(hearth: Controller, _call: Call, tenant: str, invocation_id: str) -> Re
             "function": row.function,
             "status": row.status,
             "attempt": row.attempt,
+            "tries": settlement.tries if settlement else row.tries,
             "created": moment(row.created_at_us),
             "settled": moment(settlement.settled_at_us) if settlement else None,
             "outcome": _outcome(settlement.outcome, payload) if settlement else None,

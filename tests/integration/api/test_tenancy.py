@@ -62,6 +62,7 @@ CODE = zipped()
 FUNCTIONS = f"/functions/{THING}"
 LAMBDA = "/2015-03-31/functions"
 REFERENCE = f"{LAMBDA}/{THING}"
+EVENT_INVOKE = f"/2019-09-25/functions/{THING}/event-invoke-config"
 
 CREATION = creation(FunctionName=THING, Code={"ZipFile": base64.b64encode(CODE).decode()})
 
@@ -103,6 +104,14 @@ CASES: dict[str, list[Case]] = {
     ],
     "DeleteFunction": [Case("reference", REFERENCE)],
     "Invoke": [Case("reference", f"{REFERENCE}/invocations", b"{}")],
+    "PutFunctionEventInvokeConfig": [Case("reference", EVENT_INVOKE, b'{"MaximumRetryAttempts": 1}')],
+    "UpdateFunctionEventInvokeConfig": [Case("reference", EVENT_INVOKE, b'{"MaximumRetryAttempts": 1}')],
+    "GetFunctionEventInvokeConfig": [
+        Case("reference", EVENT_INVOKE),
+        Case("reference", f"{EVENT_INVOKE}?Qualifier=live"),
+    ],
+    "DeleteFunctionEventInvokeConfig": [Case("reference", EVENT_INVOKE)],
+    "ListFunctionEventInvokeConfigs": [Case("reference", f"{EVENT_INVOKE}/list")],
 }
 
 
