@@ -25,6 +25,8 @@ TICK_S = float(os.environ.get("HEARTH_TICK_S") or 60)
 
 #: How long one look for messages lasts: so long may stopping take.
 LOOK_S = 2
+#: In an event that its handler failed at.
+FAILED = "hearth_failed"
 #: Between two looks while the queue does not answer.
 OUTAGE_PAUSE_S = 1.0
 
@@ -61,7 +63,7 @@ def messages(queue_url: str, stop: threading.Event) -> Iterator[Event]:
             event: Event = {"Records": [record]}
             yield event
             if FAILED not in event:
-                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+                _let_go(sqs, queue_url, message["ReceiptHandle"])
 
 
 def _look(sqs: Any, queue_url: str, stop: threading.Event) -> list[Any]:
@@ -74,14 +76,18 @@ def _look(sqs: Any, queue_url: str, stop: threading.Event) -> list[Any]:
     return found
 
 
+def _let_go(sqs: Any, queue_url: str, receipt: str) -> None:
+    try:
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=receipt)
+    except (BotoCoreError, ClientError):
+        _log.exception("a message stays in %s and comes again", queue_url)
+
+
 #: The handler's name in the app → where its events come from.
 SOURCES: Mapping[str, Source] = {
     "tick": ticks,
     "ends": ends,
 }
-
-#: In an event that its handler failed at.
-FAILED = "hearth_failed"
 
 
 def drive(name: str, handler: Handler, source: Source, stop: threading.Event) -> None:
