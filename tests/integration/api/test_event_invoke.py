@@ -67,17 +67,18 @@ def test_a_configuration_is_set_read_changed_and_removed_as_on_lambda(boto: Any)
 
 
 @pytest.mark.parametrize(
-    ("member", "edge", "past"),
+    ("member", "edge_and_past"),
     [
-        ("MaximumRetryAttempts", 0, -1),
-        ("MaximumRetryAttempts", 2, 3),
-        ("MaximumEventAgeInSeconds", 60, 59),
-        ("MaximumEventAgeInSeconds", 21_600, 21_601),
+        ("MaximumRetryAttempts", (0, -1)),
+        ("MaximumRetryAttempts", (2, 3)),
+        ("MaximumEventAgeInSeconds", (60, 59)),
+        ("MaximumEventAgeInSeconds", (21_600, 21_601)),
     ],
 )
 def test_every_number_is_taken_at_its_edge_and_refused_past_it(
-    boto: Any, gateway: Gateway, key: dict[str, str], member: str, edge: int, past: int
+    boto: Any, gateway: Gateway, key: dict[str, str], member: str, edge_and_past: tuple[int, int]
 ) -> None:
+    edge, past = edge_and_past
     create(boto)
 
     assert put(boto, **{member: edge})[member] == edge
@@ -169,7 +170,8 @@ def test_each_qualifier_has_its_own_and_a_listing_pages_through_them(boto: Any) 
         put(boto, Qualifier=name, MaximumRetryAttempts=n)
     put(boto, MaximumRetryAttempts=2)
 
-    found, marker = [], {}
+    found: list[tuple[str, int]] = []
+    marker: dict[str, str] = {}
     for _ in range(4):
         page = boto.list_function_event_invoke_configs(FunctionName="hello", MaxItems=1, **marker)
         found += [(one["FunctionArn"], one["MaximumRetryAttempts"]) for one in page["FunctionEventInvokeConfigs"]]
