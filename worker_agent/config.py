@@ -20,6 +20,7 @@ class Settings:
     redis_url: str
     bucket: str
     invocations_table: str
+    parts_table: str
     queue_url: str
     ends_queue_url: str | None  #: where to say that an Invocation has ended; None when nobody delivers from there
     retry_pause_s: int  #: between a function's error and the next try of what nobody waits for; doubled each time
@@ -44,6 +45,7 @@ class Settings:
             redis_url=reader.text("HEARTH_REDIS_URL"),
             bucket=reader.text("HEARTH_BUCKET"),
             invocations_table=reader.text("HEARTH_INVOCATIONS_TABLE"),
+            parts_table=reader.text("HEARTH_PARTS_TABLE"),
             queue_url=reader.text("HEARTH_QUEUE_URL"),
             ends_queue_url=environ.get("HEARTH_ENDS_QUEUE_URL") or None,
             retry_pause_s=reader.number("HEARTH_RETRY_PAUSE_S", 60, least=0),

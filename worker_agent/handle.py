@@ -119,7 +119,7 @@ class Handler:
         whole = tries.together(before, end) if before else end
         if tries.may_follow(invocation, end.outcome, end.settled_at_us, self._retry_pause_s):
             return self._put_back(invocation, whole)
-        self._finish(invocation, self._settle(whole, invocation.tries))
+        self._finish(invocation, self._settle(invocation, whole))
         return None
 
     def _finish(self, invocation: Invocation, settlement: Settlement, *, repeated: bool = False) -> None:
@@ -159,19 +159,31 @@ class Handler:
     def _conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
         """Run it, unless its time has passed, its attempts are used up, or nobody can run it while its caller waits."""
         if delivery.attempt > MAX_ATTEMPTS:
-            return _unexecuted(invocation, outcomes.abandoned(invocation, MAX_ATTEMPTS), delivery)
+            return self._give_up(invocation, outcomes.abandoned(invocation, MAX_ATTEMPTS), delivery)
         if delivery.received_at_us > invocation.start_by_us:
-            return _unexecuted(invocation, outcomes.expired(invocation, delivery.attempt), delivery)
+            return self._give_up(invocation, outcomes.expired(invocation, delivery.attempt), delivery)
         if self._is_stuck(invocation) and self._is_hopeless(invocation):
-            return _unexecuted(invocation, outcomes.unstartable(invocation), delivery)
+            return self._give_up(invocation, outcomes.unstartable(invocation), delivery)
         try:
             settlement = self._execute(invocation, delivery)
         except EngineUnavailableError:
             if self._engine.look() or not self._is_hopeless(invocation):
                 raise
-            return _unexecuted(invocation, outcomes.unstartable(invocation), delivery)
+            return self._give_up(invocation, outcomes.unstartable(invocation), delivery)
         self._tracer.record(invocation, settlement)
         return self._fit(settlement)
+
+    def _give_up(self, invocation: Invocation, outcome: Outcome, delivery: Delivery) -> Settlement:
+        """Settle what was not run, and keep it for a redrive if S3 can be reached: its record does not wait for S3.
+
+        What had tries before ends with the error of the last: that is no matter for a redrive.
+        """
+        try:
+            if not invocation.tries:
+                self._store.put_undone(invocation)
+        except AwsUnavailableError as error:
+            log.warn("not_kept", f"it cannot be redriven: {error}", invocation_id=invocation.invocation_id)
+        return _unexecuted(invocation, outcome, delivery)
 
     def _execute(self, invocation: Invocation, delivery: Delivery) -> Settlement:
         payload = (
@@ -191,13 +203,13 @@ class Handler:
         self._store.put_result(settlement.invocation_id, payload)
         return dataclasses.replace(settlement, outcome=dataclasses.replace(settlement.outcome, payload=None))
 
-    def _settle(self, settlement: Settlement, recorded: int) -> Settlement:
-        """Write the terminal record over so many recorded tries; give the one that stands, maybe another attempt's."""
-        won = _patiently(lambda: self._ledger.settle(settlement, recorded))
+    def _settle(self, invocation: Invocation, settlement: Settlement) -> Settlement:
+        """Write the terminal record; give the one that stands, which may be another attempt's."""
+        won = _patiently(lambda: self._ledger.settle(invocation.version, settlement, invocation.tries))
         if won:
             self._metrics.settled(settlement)
             return settlement
-        return self._ledger.standing(settlement.invocation_id, recorded) or settlement
+        return self._ledger.standing(settlement.invocation_id, invocation.tries) or settlement
 
     def _answer(self, invocation: Invocation, settlement: Settlement) -> None:
         if invocation.mode is not Mode.SYNC and invocation.seats is None:

@@ -1,16 +1,25 @@
-"""The ledger, as the worker sees it: DynamoDB; takes a claim, writes the one terminal record, never overwrites one."""
+"""The ledger, as the worker sees it: DynamoDB; takes a claim, writes the one terminal record, never overwrites one.
 
+With the record goes its part of the day's sums, in one transaction: what is charged once is summed up once.
+"""
+
+import random
 import time
 from typing import Any
 
 from shared_lua import keys
-from shared_lua.contract import TERMINAL, Settlement, Status, decode, encode, hand_over_of
+from shared_lua.contract import TERMINAL, Settlement, Status, Version, decode, encode, hand_over_of
+from shared_lua.sums import KEEP_DAYS, SHARDS, day_of, sums_of
 from worker_agent.aws_errors import aws_call
-from worker_agent.errors import ClaimHeldError
+from worker_agent.errors import AwsUnavailableError, ClaimHeldError
 
 _NAMES = {"#status": "status"}
 _OPEN = {":" + status: {"S": status} for status in sorted(set(Status) - TERMINAL)}
 _IS_OPEN = f"#status IN ({', '.join(_OPEN)})"
+
+#: How often a record is tried again at once when it met another transaction in its day's sums, and the longest pause.
+MEETINGS = 10
+LONGEST_PAUSE_S = 0.5
 
 _IS_FREE = "(attribute_not_exists(held_until_us) OR held_until_us <= :now)"
 
@@ -32,11 +41,12 @@ class TriedError(Exception):
 
 
 class Ledger:
-    """The table of Invocations."""
+    """The table of Invocations, and in the table of parts the sums of what they took."""
 
-    def __init__(self, dynamodb: Any, table: str) -> None:
+    def __init__(self, dynamodb: Any, table: str, parts_table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._parts_table = parts_table
 
     def claim(self, invocation_id: str, fence: int, tries: int = 0) -> Settlement | None:
         """Take the row for the Delivery of this fence; give its Settlement when it is settled, None when it may run.
@@ -92,12 +102,62 @@ class Ledger:
         update = "SET #status = :queued, tried = :tried, tries = :made REMOVE held_until_us"
         return self._update(so_far.invocation_id, update, f"{_IS_OPEN} AND {condition}", values)
 
-    def settle(self, settlement: Settlement, tries: int = 0) -> bool:
-        """Write the terminal record of a row with these `tries` recorded; False when there is one already, or more."""
+    def settle(self, version: Version, settlement: Settlement, tries: int = 0) -> bool:
+        """Write the terminal record and add it to its day's sums; False when there is one already, which then stands.
+
+        Both or neither: a second Settlement of the same Invocation adds nothing either. False as well when not exactly
+        these `tries` are recorded: the Settlement would leave some of them out.
+        """
+        acts = [self._record(settlement, tries), self._addition(version, settlement)]
+        for meeting in range(MEETINGS):
+            with aws_call("the ledger", "write"):
+                try:
+                    self._dynamodb.transact_write_items(TransactItems=acts)
+                    return True
+                except self._dynamodb.exceptions.TransactionCanceledException as error:
+                    codes = [reason.get("Code") for reason in error.response["CancellationReasons"]]
+                    if codes[0] == "ConditionalCheckFailed":
+                        return False
+                    if "TransactionConflict" not in codes:
+                        raise
+            # Two settlements of one function met in one item: the other one is through in a moment.
+            time.sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.01 * 2**meeting)))  # noqa: S311  (chance parts them)
+            acts[1] = self._addition(version, settlement)
+        raise AwsUnavailableError("the ledger failed to write: too many settlements met in one item of the day's sums")
+
+    def _record(self, settlement: Settlement, tries: int) -> dict[str, Any]:
+        """Give the act of writing the terminal record over an open row; what is recorded of tries is part of it."""
         condition, after = _after(tries)
-        ended = {":to": {"S": settlement.outcome.status}, ":settlement": {"S": encode(settlement)}}
-        update = "SET #status = :to, settlement = :settlement REMOVE tried"  # it is part of the record now
-        return self._update(settlement.invocation_id, update, f"{_IS_OPEN} AND {condition}", ended | after | _OPEN)
+        values = {":to": {"S": settlement.outcome.status}, ":settlement": {"S": encode(settlement)}, **after, **_OPEN}
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": _key(settlement.invocation_id),
+                "UpdateExpression": "SET #status = :to, settlement = :settlement REMOVE tried",
+                "ConditionExpression": f"{_IS_OPEN} AND {condition}",
+                "ExpressionAttributeNames": _NAMES,
+                "ExpressionAttributeValues": values,
+            }
+        }
+
+    def _addition(self, version: Version, settlement: Settlement) -> dict[str, Any]:
+        """Give the act of adding a Settlement to one of the items of its function's day, whichever."""
+        part = keys.usage_part(day_of(settlement.settled_at_us), version.function) + str(random.randrange(SHARDS))  # noqa: S311
+        added = sums_of(settlement).fields()
+        expires_s = settlement.settled_at_us // 1_000_000 + KEEP_DAYS * 86_400
+        return {
+            "Update": {
+                "TableName": self._parts_table,
+                "Key": {
+                    name: {"S": value} for name, value in keys.part_row(keys.usage_parts(version.tenant), part).items()
+                },
+                "UpdateExpression": f"SET expires_s = :expires ADD {', '.join(f'{name} :{name}' for name in added)}",
+                "ExpressionAttributeValues": {
+                    ":expires": {"N": str(expires_s)},
+                    **{f":{name}": {"N": str(number)} for name, number in added.items()},
+                },
+            }
+        }
 
     def _update(self, invocation_id: str, update: str, condition: str, values: dict[str, Any]) -> bool:
         """Update the row if the condition holds; False when it does not, or there is no such row."""

@@ -82,7 +82,7 @@ class Ends:
                 "condition": condition(invocation, settlement),
                 "approximateInvokeCount": settlement.tries if outcome.executed else 0,
             },
-            "requestPayload": _json(self.invocations.event(invocation)),
+            "requestPayload": _json(self.invocations.payloads.event(invocation)),
         }
         if not outcome.executed:
             return record
