@@ -117,7 +117,14 @@ CASES: dict[str, list[Case]] = {
     ],
     "DeleteFunction": [Case("reference", REFERENCE)],
     "Invoke": [Case("reference", f"{REFERENCE}/invocations", b"{}")],
-    "PutFunctionEventInvokeConfig": [Case("reference", EVENT_INVOKE, b'{"MaximumRetryAttempts": 1}')],
+    "PutFunctionEventInvokeConfig": [
+        Case("reference", EVENT_INVOKE, b'{"MaximumRetryAttempts": 1}'),
+        Case(
+            "arn",
+            "/2019-09-25/functions/zone/event-invoke-config",
+            f'{{"DestinationConfig": {{"OnFailure": {{"Destination": "{THING}"}}}}}}'.encode(),
+        ),
+    ],
     "UpdateFunctionEventInvokeConfig": [Case("reference", EVENT_INVOKE, b'{"MaximumRetryAttempts": 1}')],
     "GetFunctionEventInvokeConfig": [
         Case("reference", EVENT_INVOKE),
@@ -283,6 +290,7 @@ def world(gateway: Gateway, hearth: Controller, tenant: IssuedKeys, key: Key) ->
     boto.put_function_concurrency(FunctionName=THEIRS, ReservedConcurrentExecutions=2)
     boto.publish_layer_version(LayerName=THEIRS, Content={"ZipFile": CODE})
     gateway.send("PUT", f"/functions/{THEIRS}/schedules/s", b'{"expression": "rate(1 hour)"}', key)
+    boto.put_function_event_invoke_config(FunctionName=THEIRS, MaximumRetryAttempts=0)
     url = boto.create_function_url_config(FunctionName=THEIRS, AuthType="AWS_IAM")["FunctionUrl"]
     started = gateway.send("POST", f"/functions/{THEIRS}/invocations?mode=async", b"{}", key)
     stranger = {"x-api-key": hearth.tenants.create("stranger").api_key}
