@@ -4,6 +4,7 @@ Whoever adds a route to `offered` adds it here, with the shapes of its answers i
 """
 
 from chalicelib import limits
+from chalicelib.aliases import NAME as ALIAS
 from chalicelib.people_door.description import (
     JSON,
     Answer,
@@ -16,7 +17,7 @@ from chalicelib.people_door.description import (
     says_nothing,
     shows,
 )
-from chalicelib.people_door.shapes import ANYTHING, COUNT, DAY, FUNCTION_NAME, TEXT, listed, one_of, optional, record
+from chalicelib.people_door.shapes import ANYTHING, DAY, FUNCTION_NAME, TEXT, listed, one_of, record
 from chalicelib.schedules import ID
 from shared_lua.contract import Mode
 
@@ -29,8 +30,14 @@ AFTER_TEXT = Parameter(name="after", says="`next_after` of an earlier answer.", 
 PAGE = (Parameter(name="after", says="List what comes after this name.", schema=FUNCTION_NAME), LIMIT)
 
 QUALIFIER: Schema = {"type": "string", "pattern": r"^(\$LATEST|[a-zA-Z0-9_-]{1,128})$"}
-QUALIFIED = Parameter(name="qualifier", says="A version's number, an alias or $LATEST.", schema=QUALIFIER)
 IDEMPOTENCY_KEY: Schema = {"type": "string", "pattern": f"^{limits.IDEMPOTENCY_KEY.pattern}$"}
+
+BY_QUALIFIER = Parameter(name="qualifier", says="A version's number, an alias or $LATEST.", schema=QUALIFIER)
+AFTER_NUMBER = Parameter(
+    name="after",
+    says="List what comes after this version.",
+    schema={"type": "integer", "minimum": 0, "maximum": 999_999_999},
+)
 
 OVERLAP = Parameter(
     name="overlap_s",
@@ -125,23 +132,22 @@ ROUTES: dict[str, Described] = {
         errors=(400, 409, 413),
     ),
     "GET /functions/{name}": Described(
-        query=(QUALIFIED,), answers={200: shows("The function.", ref("Function"))}, errors=(400, 404)
+        query=(BY_QUALIFIER,), answers={200: shows("The function.", ref("Function"))}, errors=(400, 404)
     ),
-    "DELETE /functions/{name}": Described(answers={204: says_nothing("It is gone.")}, errors=(404,)),
     "PATCH /functions/{name}": Described(
-        body=Body(says="What to change; what is not named or null stays.", schema=ref("Changes")),
+        body=Body(says="What is to change of its configuration.", schema=ref("Configuration")),
         answers={200: shows("The function as it is now.", ref("Function"))},
-        errors=(400, 404, 409),
-    ),
-    "GET /functions/{name}/versions": Described(
-        query=(Parameter(name="after", says="List what comes after this number.", schema=COUNT), LIMIT),
-        answers={200: shows("A page of them, oldest first.", ref("Versions"))},
-        errors=(400, 404),
+        errors=(400, 404, 409, 413),
     ),
     "POST /functions/{name}/versions": Described(
-        body=Body(says="A description, or nothing.", schema=record({"description": optional(TEXT)})),
+        body=Body(says="A description of the version; the function's own unless said.", schema=ref("Publication")),
         answers={201: shows("The version.", ref("Function"))},
-        errors=(400, 404, 409),
+        errors=(400, 404, 409, 413),
+    ),
+    "GET /functions/{name}/versions": Described(
+        query=(AFTER_NUMBER, LIMIT),
+        answers={200: shows("A page of them, oldest first.", ref("Versions"))},
+        errors=(400, 404),
     ),
     "GET /functions/{name}/aliases": Described(
         query=(Parameter(name="after", says="List what comes after this name.", schema=QUALIFIER), LIMIT),
@@ -149,12 +155,12 @@ ROUTES: dict[str, Described] = {
         errors=(400, 404),
     ),
     "PUT /functions/{name}/aliases/{alias}": Described(
-        body=Body(says="Where it points.", schema=ref("WantedAlias")),
+        body=Body(says="Which version it names, and which other one gets a part of its calls.", schema=ref("Pointing")),
         answers={
             200: shows("The alias there was, as it points now.", ref("Alias")),
             201: shows("A new alias.", ref("Alias")),
         },
-        errors=(400, 404, 409),
+        errors=(400, 404, 409, 413),
     ),
     "GET /functions/{name}/aliases/{alias}": Described(
         answers={200: shows("The alias.", ref("Alias"))}, errors=(400, 404)
@@ -162,13 +168,14 @@ ROUTES: dict[str, Described] = {
     "DELETE /functions/{name}/aliases/{alias}": Described(
         answers={204: says_nothing("It is gone.")}, errors=(400, 404, 409)
     ),
+    "DELETE /functions/{name}": Described(answers={204: says_nothing("It is gone.")}, errors=(404,)),
     "GET /functions/{name}/advice": Described(
         answers={200: shows("The advice; null and a reason when it is too early.", ref("Advice"))}, errors=(404,)
     ),
     "POST /functions/{name}/invocations": Described(
         query=(
             Parameter(name="mode", says="Whether to wait for the answer; yes unless said.", schema=one_of(Mode)),
-            QUALIFIED,
+            BY_QUALIFIER,
         ),
         headers=(
             Parameter(
@@ -284,6 +291,8 @@ NAMED: dict[str, Parameter] = {
         says="A name of one's own among the function's schedules.",
         schema={"type": "string", "pattern": f"^{ID.pattern}$"},
     ),
-    "alias": Parameter(name="alias", says="An alias's name.", schema=QUALIFIER),
+    "alias": Parameter(
+        name="alias", says="An alias's name.", schema={"type": "string", "pattern": f"^{ALIAS.pattern}$"}
+    ),
     "key_id": Parameter(name="key_id", says="As the list of keys names it.", schema=TEXT),
 }

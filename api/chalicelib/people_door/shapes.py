@@ -58,6 +58,7 @@ MOMENT: Schema = {"type": "string", "format": "date-time"}
 DAY: Schema = {"type": "string", "format": "date"}
 COUNTS: Schema = {"type": "object", "additionalProperties": COUNT}
 ANYTHING: Schema = {}
+WEIGHTS: Schema = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
 FUNCTION_NAME: Schema = {"type": "string", "pattern": f"^{NAME.pattern}$"}
 
 _KEY = {
@@ -78,6 +79,7 @@ _INVOCATION = {
     "function": FUNCTION_NAME,
     "status": one_of(Status),
     "attempt": COUNT,
+    "tries": COUNT,
     "created": MOMENT,
     "settled": optional(MOMENT),
     "redriven_as": optional(TEXT),
@@ -107,37 +109,22 @@ SHAPES: dict[str, Schema] = {
         unpacked_bytes=COUNT,
         modified=MOMENT,
     ),
-    "Changes": record(
+    "Functions": record(functions=listed(ref("Function")), next_after=optional(TEXT)),
+    "Configuration": record(
         {
-            "runtime": optional(one_of(limits.RUNTIMES)),
-            "handler": optional({"type": "string", "maxLength": limits.MAX_HANDLER_CHARS}),
-            "memory_mb": optional(
-                {"type": "integer", "minimum": limits.MEMORY_MB.start, "maximum": limits.MEMORY_MB.stop - 1}
-            ),
-            "timeout_s": optional(
-                {"type": "integer", "minimum": limits.TIMEOUT_S.start, "maximum": limits.TIMEOUT_S.stop - 1}
-            ),
-            "environment": optional({"type": "object", "additionalProperties": TEXT}),
-            "description": optional({"type": "string", "maxLength": limits.MAX_DESCRIPTION_CHARS}),
+            "runtime": one_of(limits.RUNTIMES),
+            "handler": TEXT,
+            "memory_mb": {"type": "integer"},
+            "timeout_s": {"type": "integer"},
+            "environment": {"type": "object", "additionalProperties": TEXT},
+            "description": TEXT,
         }
     ),
+    "Publication": record({"description": TEXT}),
     "Versions": record(versions=listed(ref("Function")), next_after=optional(TEXT)),
-    "WantedAlias": record(
-        {
-            "weights": optional({"type": "object", "additionalProperties": NUMBER}),
-            "description": optional({"type": "string", "maxLength": limits.MAX_DESCRIPTION_CHARS}),
-        },
-        version=TEXT,
-    ),
-    "Alias": record(
-        name=TEXT,
-        arn=TEXT,
-        version=TEXT,
-        weights={"type": "object", "additionalProperties": NUMBER},
-        description=TEXT,
-    ),
+    "Pointing": record({"weights": WEIGHTS, "description": TEXT}, version=TEXT),
+    "Alias": record(name=TEXT, arn=TEXT, version=TEXT, weights=WEIGHTS, description=TEXT),
     "Aliases": record(aliases=listed(ref("Alias")), next_after=optional(TEXT)),
-    "Functions": record(functions=listed(ref("Function")), next_after=optional(TEXT)),
     "Advice": record({"reason": TEXT}, function=FUNCTION_NAME, advice=optional(record(**fields_of(Advice)))),
     "Accepted": record(invocation_id=TEXT, status=one_of([Status.QUEUED])),
     "Outcome": record(

@@ -162,4 +162,6 @@ def test_people_publish_point_and_roll_back(deployed: Deployed, gateway: Gateway
 def test_what_people_send_wrongly_is_refused(
     gateway: Gateway, key: Key, function: Answer, asked: str, body: Any
 ) -> None:
-    assert send(gateway, key, *asked.split(" "), body).status == 400
+    method, path = asked.split(" ")
+
+    assert send(gateway, key, method, path, body).status == 400
