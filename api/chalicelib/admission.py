@@ -9,6 +9,7 @@ from chalicelib import limits
 from chalicelib.config import Settings
 from chalicelib.entrance import Entrance, Visitor
 from chalicelib.errors import InvalidParameterError, NotFoundError, UnavailableError
+from chalicelib.event_invoke import EventInvoke
 from chalicelib.local_bucket import LocalBucket
 from chalicelib.naming import Home
 from chalicelib.routing import Route
@@ -39,8 +40,9 @@ class Admitted:
     invocation_id: str
     version: Version
     arn: str  #: as the caller named it
-    seats: Seats | None  #: among which it needs one to run; None when it has one
+    seats: Seats | None = None  #: among which it needs one to run; None when it has one
     is_express: bool = False  #: it lies on a worker's lane already
+    event_invoke: EventInvoke | None = None  #: what is done about it; None when somebody waits
 
 
 class Admission:
@@ -70,15 +72,15 @@ class Admission:
             return self._current(visitor, wanted, invocation_id)
         except UnavailableError:
             known = self._despite_the_outage(visitor, wanted)
-        return self._admitted(visitor, wanted, known, invocation_id)
+        return self._admitted(visitor, wanted, known.route, known, invocation_id)
 
     def inside(self, tenant: str, wanted: Wanted, invocation_id: str) -> Admitted:
         """Admit what the platform runs for a tenant by itself, under this id; raise NotFoundError or UnavailableError.
 
         It takes no rate token: nobody called. Its seat it takes as it runs.
         """
-        known = Known("", self._targets.read(tenant, wanted.function, wanted.qualifier), 0)
-        return self._admitted(self._entrance.stranger(tenant), wanted, known, invocation_id)
+        route = self._targets.read(tenant, wanted.function, wanted.qualifier)
+        return self._admitted(self._entrance.stranger(tenant), wanted, route, None, invocation_id)
 
     def take_seat(self, visitor: Visitor, wanted: Wanted, invocation_id: str) -> None:
         """Take the seat of a synchronous Invocation that was admitted without one; raise as `admit` does."""
@@ -92,39 +94,42 @@ class Admission:
             known = self._targets.learn(visitor.tenant, wanted.function, wanted.qualifier, verdict.generation)
             visitor, verdict, draft = self._ask(visitor.without_dues(), wanted, known, invocation_id)
         if draft is None:
-            return self._admitted(visitor, wanted, known, invocation_id)
+            return self._admitted(visitor, wanted, known.route, known, invocation_id)
         return dataclasses.replace(draft, is_express=verdict.word is Word.EXPRESS)
 
-    def _admitted(self, visitor: Visitor, wanted: Wanted, known: Known, invocation_id: str) -> Admitted:
+    def _admitted(
+        self, visitor: Visitor, wanted: Wanted, route: Route | None, known: Known | None, invocation_id: str
+    ) -> Admitted:
         """Give what runs by the durable lane; raise NotFoundError, or InvalidParameterError when nobody may wait."""
-        if known.route is None:
+        if route is None:
             arn = self._home.arn(visitor.tenant, wanted.function, wanted.qualifier)
             raise NotFoundError(f"Function not found: {arn}")
-        if _is_too_long(known.route, wanted):
+        if _is_too_long(route, wanted):
             raise InvalidParameterError(
-                f"The function's timeout is {known.route.version.timeout_s} s, and nobody may wait for one of more than"
+                f"The function's timeout is {route.version.timeout_s} s, and nobody may wait for one of more than"
                 f" {limits.MAX_SYNC_TIMEOUT_S} s: invoke it asynchronously"
             )
-        return self._draft(visitor, wanted, known.route, invocation_id)
-
-    def _draft(self, visitor: Visitor, wanted: Wanted, route: Route, invocation_id: str) -> Admitted:
-        seats = None if wanted.mode is Mode.SYNC else self._seats(visitor, route)
-        return Admitted(invocation_id, route.choose(self._chance()), route.arn, seats)
+        admitted = Admitted(invocation_id, route.choose(self._chance()), route.arn)
+        if wanted.mode is Mode.SYNC:
+            return admitted
+        event_invoke = self._targets.event_invoke(visitor.tenant, wanted.function, wanted.qualifier, known)
+        return dataclasses.replace(admitted, seats=self._seats(visitor, route), event_invoke=event_invoke)
 
     def _ask(
         self, visitor: Visitor, wanted: Wanted, known: Known | None, invocation_id: str
     ) -> tuple[Visitor, Verdict, Admitted | None]:
-        """Ask for the Invocation as it would be by what is known; give it too, None when that is not to be run."""
+        """Ask for the Invocation as it would be by what is known; give it too, None when nobody would wait for it."""
         route = known.route if known else None
-        runs = route is not None and not _is_too_long(route, wanted)
-        draft = self._draft(visitor, wanted, route, invocation_id) if route and runs else None
+        draft = None
+        if route and wanted.mode is Mode.SYNC and not _is_too_long(route, wanted):
+            draft = Admitted(invocation_id, route.choose(self._chance()), route.arn)
         run = Run(invocation_id=invocation_id, function=wanted.function, generation=known.generation if known else "")
         visitor, verdict = self._entrance.admit(visitor, lambda asking: self._seated(run, asking, wanted, route, draft))
         return visitor, verdict, draft
 
     def _seated(self, run: Run, visitor: Visitor, wanted: Wanted, route: Route | None, draft: Admitted | None) -> Run:
         """Give the Run with the seat that it needs now, if it needs one."""
-        if wanted.mode is not Mode.SYNC or not wanted.takes_seat or route is None or draft is None:
+        if not wanted.takes_seat or route is None or draft is None:
             return run
         seats = self._seats(visitor, route)
         return dataclasses.replace(

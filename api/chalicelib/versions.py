@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from chalicelib import limits
 from chalicelib.errors import ConflictError, InvalidParameterError
 from chalicelib.function import Function, mint_version, named_zips
 from chalicelib.functions import Functions, touched
@@ -36,6 +37,7 @@ class Versions:
         Raises NotFoundError, RevisionMismatchError, ConflictError, and InvalidParameterError when the code is not the
         one that `code_sha256` (hex) names.
         """
+        limits.check_text("Description", description or "", limits.MAX_DESCRIPTION_CHARS)
         latest = self.functions.at_revision(tenant, name, revision)
         if code_sha256 not in (None, latest.version.code_sha256):
             raise InvalidParameterError("CodeSHA256 is not that of $LATEST: its code was changed since. Look again.")
