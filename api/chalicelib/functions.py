@@ -41,6 +41,7 @@ class Functions:
     belongings: Belongings
     reserving: Callable[[str, int], Act]  #: the act of a tenant's reserved seats growing by so many
     changed: Callable[[str, str], None]
+    tenant_changed: Callable[[str], None]  #: told when seats that a function had reserved are the tenant's again
     now_us: Callable[[], int]
 
     def create(self, tenant: str, configuration: Configuration, source: Source) -> Function:
@@ -111,6 +112,8 @@ class Functions:
             if not self.registry.remove(function, [*freed, *left]):
                 raise _changed_meanwhile(name)
             self.belongings.forget_all(tenant, name)
+        if freed:
+            self.tenant_changed(tenant)
 
     def code_link(self, function: Function) -> str:
         """Give an address from which the function's zip can be fetched for a while."""
@@ -167,6 +170,8 @@ class Functions:
             description=configuration.description,
             modified_at_us=self.now_us(),
             revision=str(uuid.uuid4()),
+            # Never again the number of a function that had this name before: who has seen that one must not write.
+            tick=self.now_us(),
         )
 
 

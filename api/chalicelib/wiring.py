@@ -136,7 +136,7 @@ def build(settings: Settings) -> Controller:
     gate = _gate(settings)
     tracing = _tracing(settings.xray_address)
     home = Home(settings.region)
-    belongings = Belongings(parts)
+    belongings = Belongings(parts, refs, _now_s)
     reservations = Reservations(parts)
     functions = Functions(
         registry=registry,
@@ -146,6 +146,7 @@ def build(settings: Settings) -> Controller:
         belongings=belongings,
         reserving=reservations.growing,
         changed=gate.function_changed,
+        tenant_changed=gate.tenant_changed,
         now_us=_now_us,
     )
     versions = Versions(parts, functions)
