@@ -121,6 +121,7 @@ def counted(door_name: str, route: Callable[..., Response]) -> Callable[..., Res
 
     def timed(**path: str) -> Response:
         began = time.perf_counter()
+        wiring.metrics().asked(door_name)
         answer = route(**path)
         wiring.metrics().answered(door_name, answer.status_code, time.perf_counter() - began)
         return answer

@@ -174,6 +174,24 @@ def upload(tenant: str, upload_id: str) -> str:
     return f"uploads/{tenant}/{upload_id}"
 
 
+#: What the names of a function's published versions begin with, among its parts.
+VERSION = "version#"
+
+
+def tenant_numbers(tenant: str) -> str:
+    """Owner of the last numbers that a tenant's deleted functions published, by name, among the parts."""
+    return f"{tenant}/numbers"
+
+
+#: What the name of a part begins with that says how many sandboxes are to be kept.
+PROVISIONED = "provisioned#"
+
+
+def provisioned_part(qualifier: str) -> str:
+    """Part of a function: how many sandboxes are to be kept for a version or an alias."""
+    return f"{PROVISIONED}{qualifier}"
+
+
 def url_parts(url_id: str) -> str:
     """Owner of what a function URL's id stands for, among the parts; `url/` is no tenant's name."""
     return f"url/{url_id}"

@@ -19,6 +19,9 @@ PREFIX = "alias#"
 #: A name with a letter in it: a number would be taken for a version's.
 NAME = re.compile(r"(?!^[0-9]+$)[a-zA-Z0-9_-]{1,128}")
 
+#: A number is spelt in one way only.
+NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Alias:
@@ -36,6 +39,9 @@ class Alias:
                 f"{self.name!r} is no alias's name: use 1 to 128 letters, digits, hyphens and underscores, and a letter"
             )
         limits.check_text("Description", self.description, limits.MAX_DESCRIPTION_CHARS)
+        for number in (self.number, *self.weights):
+            if number != LATEST and not NUMBER.fullmatch(number):
+                raise InvalidParameterError(f"Invalid function version {number!r}: name a version's number, or $LATEST")
         self._check_weights()
 
     def _check_weights(self) -> None:

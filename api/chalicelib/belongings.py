@@ -1,16 +1,13 @@
-"""Removes what belongs to a function (versions, tags, URLs, schedules, …) with it; never the function itself."""
+"""Removes what belongs to a function (tags, policies, URLs, schedules, …) with it; never the function itself."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chalicelib.code_refs import CodeRefs
 from chalicelib.parts import Act, Part, Parts
 from shared_lua import keys
 
 #: In the body of a function's part: what stands elsewhere for it and goes with it, as [owner, part] pairs.
 ELSEWHERE = "elsewhere"
-#: In the body of a function's part: how often it names each zip, by digest. It leaves them as it goes.
-ZIPS = "zips"
 
 
 @dataclass(frozen=True)
@@ -18,21 +15,21 @@ class Belongings:
     """The one place that knows how a function's parts end; it asks no part of what kind it is."""
 
     parts: Parts
-    refs: CodeRefs
-    now_s: Callable[[], int]
 
     def forget_all(self, tenant: str, name: str) -> None:
-        """Remove every part of a function, each together with what stands elsewhere for it; raise UnavailableError."""
+        """Remove every part of a function, each together with what stands elsewhere for it; raise UnavailableError.
+
+        But for its versions: each counts for its zips, and goes with its counts.
+        """
         for part in self.parts.every(keys.function_parts(tenant, name)):
-            self.parts.transact(self.removing(part))
+            if not part.part.startswith(keys.VERSION):
+                self.parts.transact(self.removing(part))
 
     def removing(self, part: Part) -> list[Act]:
         """Give the acts that remove one part with what stands elsewhere for it."""
-        zips = part.body.get(ZIPS, {})
-        # Two may remove a part at once, and what it names may be left only once: the next to be left is another's.
-        forget = self.parts.taking if zips else self.parts.removing
-        return [
-            *(self.parts.removing(owner, name) for owner, name in part.body.get(ELSEWHERE, [])),
-            forget(part.owner, part.part),
-            *self.refs.moving(zips, {}, self.now_s()),
-        ]
+        return [self.parts.removing(owner, name) for owner, name in _places(part)]
+
+
+def _places(part: Part) -> Iterator[tuple[str, str]]:
+    yield from ((owner, name) for owner, name in part.body.get(ELSEWHERE, []))
+    yield part.owner, part.part

@@ -41,12 +41,15 @@ class Concurrency:
         function = self.functions.get(tenant, name)
         self._store(function, reserved=None, more=-(function.reserved or 0), most=None)
 
+    def unreserved(self, tenant: str) -> int:
+        """Give the seats of a tenant that no function has reserved."""
+        return max(0, self.seats_of(tenant) - self.reservations.total(tenant))
+
     def account(self, tenant: str) -> dict[str, Any]:
         """Give a tenant's seats, those that no function has reserved, and how many functions it has."""
-        seats = self.seats_of(tenant)
         return {
-            "seats": seats,
-            "unreserved": seats - self.reservations.total(tenant),
+            "seats": self.seats_of(tenant),
+            "unreserved": self.unreserved(tenant),
             "functions": self.functions.registry.count(tenant),
         }
 

@@ -17,8 +17,13 @@ from chalicelib.code_store import CodeStore
 from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError, RevisionMismatchError
 from chalicelib.function import Code, Configuration, Function, mint_version, named_zips
 from chalicelib.naming import Home
-from chalicelib.parts import Act
+from chalicelib.parts import Act, Part
 from chalicelib.registry import Page, Registry
+from shared_lua import keys
+from shared_lua.contract import Version, decode
+
+#: How often a deletion begins again when others change the function at the same moment.
+TRIES = 5
 
 #: Read at once of a zip in S3.
 PIECE_BYTES = 1024 * 1024
@@ -104,16 +109,18 @@ class Functions:
         What belongs to it goes first: a public URL that outlived its function would serve the next one of this name.
         What was added meanwhile goes after. Zips stay until no version names them, and work that waits is done.
         """
-        function = self.get(tenant, name)
-        freed = [self.reserving(tenant, -function.reserved)] if function.reserved else []
-        left = self.refs.moving(named_zips(function.version), {}, self.now_us() // 1_000_000)
+        self.get(tenant, name)
         with self.changing(tenant, name):
-            self.belongings.forget_all(tenant, name)
-            if not self.registry.remove(function, [*freed, *left]):
-                raise _changed_meanwhile(name)
-            self.belongings.forget_all(tenant, name)
-        if freed:
-            self.tenant_changed(tenant)
+            for _ in range(TRIES):
+                function = self.get(tenant, name)  # before its versions, so that none can be published in between
+                self._forget_versions(tenant, name)
+                self.belongings.forget_all(tenant, name)
+                if self.registry.remove(function, self._leaving(function)):
+                    self.belongings.forget_all(tenant, name)
+                    if function.reserved:
+                        self.tenant_changed(tenant)
+                    return
+        raise _changed_meanwhile(name)
 
     def code_link(self, function: Function) -> str:
         """Give an address from which the function's zip can be fetched for a while."""
@@ -125,6 +132,8 @@ class Functions:
         The one way a function is written: zips are counted here, and what is remembered of it ends here.
         """
         version = function.version
+        if seen is None:
+            function = dataclasses.replace(function, published=self._last_number(version.tenant, version.function))
         left = named_zips(seen.version) if seen else Counter()
         zips = self.refs.moving(left, named_zips(version), self.now_us() // 1_000_000)
         with self.changing(version.tenant, version.function):
@@ -145,6 +154,29 @@ class Functions:
     def not_found(self, tenant: str, name: str, qualifier: str | None = None) -> NotFoundError:
         """Give the error of a function that is not there, or of what a qualifier would name."""
         return NotFoundError(f"Function not found: {self.home.arn(tenant, name, qualifier)}")
+
+    def _forget_versions(self, tenant: str, name: str) -> None:
+        """Forget all published versions, each with what it counts for its zips."""
+        parts, now_s = self.belongings.parts, self.now_us() // 1_000_000
+        for part in parts.every(keys.function_parts(tenant, name), keys.VERSION):
+            left = self.refs.moving(named_zips(decode(Version, part.body["version"])), {}, now_s)
+            parts.transact([parts.taking(part.owner, part.part), *left])
+
+    def _leaving(self, function: Function) -> list[Act]:
+        """Give the acts by which a function leaves its seats and its zips, and its last number behind."""
+        tenant, name = function.version.tenant, function.version.function
+        acts = self.refs.moving(named_zips(function.version), {}, self.now_us() // 1_000_000)
+        if function.reserved:
+            acts.append(self.reserving(tenant, -function.reserved))
+        if function.published:
+            last = Part(owner=keys.tenant_numbers(tenant), part=name, body={"last": function.published})
+            acts.append(self.belongings.parts.putting(last))
+        return acts
+
+    def _last_number(self, tenant: str, name: str) -> int:
+        """Give the highest number that a deleted function of this name ever gave: none is given twice."""
+        part = self.belongings.parts.find(keys.tenant_numbers(tenant), name)
+        return part.body["last"] if part else 0
 
     def _replace_code(self, current: Function, configuration: Configuration, source: Source) -> Function:
         code = checked_code(source, configuration)

@@ -49,6 +49,14 @@ class Once:
         return digest.hexdigest()
 
 
+@dataclass(frozen=True)
+class First:
+    """The Invocation that a key stands for, and the number of the version that runs."""
+
+    invocation_id: str
+    version: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Idempotency:
     """Invocations by key; each method raises UnavailableError unless it says otherwise."""
@@ -57,15 +65,15 @@ class Idempotency:
     ledger: Ledger
     now_us: Callable[[], int]
 
-    def open(self, once: Once, invocation: Invocation) -> str:
-        """Record the Invocation under its key, or find the one that was before; give the id that counts.
+    def open(self, once: Once, invocation: Invocation) -> First:
+        """Record the Invocation under its key, or find the one that was before; give the one that counts.
 
         Raises IdempotencyMismatchError when that one is another call's.
         """
         mine = self._part(once, invocation)
         for _ in range(LOOKS):
             if self.parts.transact([self.parts.adding_anew(mine, self._now_s()), self.ledger.opening(invocation)]):
-                return invocation.invocation_id
+                return _first(mine)
             first = self.parts.find(mine.owner, mine.part)
             if first and (counts := self._of(first, once, mine, invocation)):
                 return counts
@@ -78,14 +86,14 @@ class Idempotency:
             self.parts.remove(part.owner, part.part)
         self.ledger.forget(invocation.invocation_id)
 
-    def _of(self, first: Part, once: Once, mine: Part, invocation: Invocation) -> str | None:
-        """Give the id that a stored part stands for, ours if it stands for nothing any more; None to look again."""
+    def _of(self, first: Part, once: Once, mine: Part, invocation: Invocation) -> First | None:
+        """Give what a stored part stands for, ours if it stands for nothing any more; None to look again."""
         if first.body["fingerprint"] != once.fingerprint:
             raise IdempotencyMismatchError
         if not self._is_lost(first):
-            return str(first.body["invocation_id"])
+            return _first(first)
         acts = [self.parts.replacing(mine, first.revision), self.ledger.opening(invocation)]
-        return invocation.invocation_id if self.parts.transact(acts) else None
+        return _first(mine) if self.parts.transact(acts) else None
 
     def _is_lost(self, first: Part) -> bool:
         """Tell whether what a part points to was never accepted: no row, or one that nobody can have queued."""
@@ -100,6 +108,7 @@ class Idempotency:
             part=once.part,
             body={
                 "invocation_id": invocation.invocation_id,
+                "version": version.number,
                 "fingerprint": once.fingerprint,
                 "start_by_us": invocation.start_by_us,
             },
@@ -109,3 +118,7 @@ class Idempotency:
 
     def _now_s(self) -> int:
         return self.now_us() // 1_000_000
+
+
+def _first(part: Part) -> First:
+    return First(part.body["invocation_id"], part.body["version"])

@@ -13,7 +13,7 @@ from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Visitor
 from chalicelib.errors import NotFoundError, UnavailableError, UnservedAgainError, UnservedError
 from chalicelib.functions import Functions
-from chalicelib.idempotency import LOOKS, Idempotency, Once
+from chalicelib.idempotency import LOOKS, First, Idempotency, Once
 from chalicelib.ledger import Ledger, Row
 from chalicelib.payload_store import PayloadStore
 from chalicelib.polling import poll
@@ -173,11 +173,11 @@ class Invocations:
         invocation = self._mint(admitted, wish, event)
         once = Once(key=key, mode=wish.mode, qualifier=wish.qualifier, event=event, client_context=wish.client_context)
         for _ in range(LOOKS):
-            first_id = self.idempotency.open(once, invocation)
-            if first_id == invocation.invocation_id:
+            first = self.idempotency.open(once, invocation)
+            if first.invocation_id == invocation.invocation_id:
                 self._accept(visitor, wanted, once, invocation)
                 return self._reply(invocation)
-            if reply := self._repeat(first_id, invocation.version.number, wish.mode):
+            if reply := self._repeat(first, wish.mode):
                 return reply
         raise UnavailableError("The record of Idempotency-Keys")
 
@@ -198,20 +198,20 @@ class Invocations:
             raise UnservedError(_sentence(outcome))
         return Reply(invocation.invocation_id, invocation.version.number, outcome)
 
-    def _repeat(self, invocation_id: str, version: str, mode: Mode) -> Reply | None:
+    def _repeat(self, first: First, mode: Mode) -> Reply | None:
         """Give what the first call gets; None when that one was refused after all.
 
         Its answer on Redis is for one caller only, so this one reads the ledger.
         """
         wait_s = self.settings.sync_wait_s if mode is Mode.SYNC else 0
         with self.tracing.subsegment("wait"):
-            seen = poll(lambda: self._end_seen(invocation_id), wait_s)
+            seen = poll(lambda: self._end_seen(first.invocation_id), wait_s)
         if seen and seen.settlement is None:
             return None
         outcome = self._whole(seen.settlement) if seen and seen.settlement and mode is Mode.SYNC else None
         if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
             raise UnservedAgainError(_sentence(outcome))
-        return Reply(invocation_id, version, outcome, replayed=True)
+        return Reply(first.invocation_id, first.version, outcome, replayed=True)
 
     def _end_seen(self, invocation_id: str) -> _Seen | None:
         """Give the Settlement, or that there is no row any more; None while neither is so."""

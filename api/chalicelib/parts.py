@@ -123,9 +123,9 @@ class Parts:
         return {"Delete": {"TableName": self.table, "Key": _key(owner, part)}}
 
     def taking(self, owner: str, part: str) -> Act:
-        """Give the act of forgetting a part that must be there, so that of two who forget it one is refused."""
-        there = {"ConditionExpression": "attribute_exists(part)"}
-        return {"Delete": {"TableName": self.table, "Key": _key(owner, part), **there}}
+        """Give the act of forgetting a part that must be there."""
+        condition = {"ConditionExpression": "attribute_exists(part)"}
+        return {"Delete": {"TableName": self.table, "Key": _key(owner, part), **condition}}
 
     def requiring(self, owner: str, part: str, revision: str) -> Act:
         """Give the act that changes nothing, and fails unless a part is stored in the revision that was read."""

@@ -14,6 +14,9 @@ PART = "The table of parts (DynamoDB)"
 #: Sorts after every digit and every character of a function's name.
 LAST = "~"
 
+#: Items read in one call.
+ITEMS_AT_ONCE = 100 * SHARDS
+
 Item = Mapping[str, Mapping[str, str]]
 
 
@@ -66,7 +69,7 @@ class UsageTable:
                         ":end": {"S": end},
                     },
                     ConsistentRead=True,
-                    Limit=100 * SHARDS,
+                    Limit=ITEMS_AT_ONCE,
                     **more,
                 )
             yield from answer["Items"]

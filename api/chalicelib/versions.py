@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from chalicelib import limits
-from chalicelib.belongings import ZIPS
 from chalicelib.errors import ConflictError, InvalidParameterError
 from chalicelib.function import Function, mint_version, named_zips
 from chalicelib.functions import Functions, touched
@@ -15,7 +14,7 @@ from chalicelib.parts import Part, Parts
 from shared_lua import keys
 from shared_lua.contract import Version, decode, encode
 
-PREFIX = "version#"
+PREFIX = keys.VERSION
 #: As versions are numbered; `01` is none, and a longer one was never given.
 NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
@@ -121,12 +120,10 @@ def _part(version: Function, number: int) -> Part:
             "role": version.role,
             "description": version.description,
             "modified_at_us": version.modified_at_us,
-            ZIPS: named_zips(version.version),
         },
         revision=version.revision,
     )
 
 
 def _function(part: Part) -> Function:
-    body = {name: value for name, value in part.body.items() if name != ZIPS}
-    return Function(**{**body, "version": decode(Version, body["version"])}, revision=part.revision)
+    return Function(**{**part.body, "version": decode(Version, part.body["version"])}, revision=part.revision)

@@ -42,6 +42,7 @@ from chalicelib.naming import Home
 from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
 from chalicelib.policy import Policies
+from chalicelib.provisioned import Provisioned
 from chalicelib.redis_gate import RedisGate
 from chalicelib.redrive import Redrive
 from chalicelib.registry import Registry
@@ -84,6 +85,7 @@ class Controller:
     router: Router
     layers: Layers
     concurrency: Concurrency
+    provisioned: Provisioned
     tags: Tags
     policies: Policies
     urls: FunctionUrls
@@ -136,7 +138,7 @@ def build(settings: Settings) -> Controller:
     gate = _gate(settings)
     tracing = _tracing(settings.xray_address)
     home = Home(settings.region)
-    belongings = Belongings(parts, refs, _now_s)
+    belongings = Belongings(parts)
     reservations = Reservations(parts)
     functions = Functions(
         registry=registry,
@@ -175,6 +177,13 @@ def build(settings: Settings) -> Controller:
         settings=settings,
         chance=random.random,
     )
+    concurrency = Concurrency(
+        functions=functions,
+        reservations=reservations,
+        seats_of=lambda tenant: tenant_rows.seats(tenant) or settings.tenant_concurrency,
+        least=settings.min_unreserved,
+        tenant_changed=gate.tenant_changed,
+    )
     schedules = Schedules(parts, belongings, _now_us)
     invocations = Invocations(
         functions=functions,
@@ -196,12 +205,9 @@ def build(settings: Settings) -> Controller:
         aliases=aliases,
         router=router,
         layers=Layers(parts=parts, code_store=code_store, refs=refs, home=home, now_us=_now_us),
-        concurrency=Concurrency(
-            functions=functions,
-            reservations=reservations,
-            seats_of=lambda tenant: tenant_rows.seats(tenant) or settings.tenant_concurrency,
-            least=settings.min_unreserved,
-            tenant_changed=gate.tenant_changed,
+        concurrency=concurrency,
+        provisioned=Provisioned(
+            parts=parts, functions=functions, router=router, concurrency=concurrency, now_us=_now_us
         ),
         tags=Tags(parts),
         policies=Policies(parts),

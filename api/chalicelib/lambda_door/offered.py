@@ -9,7 +9,7 @@ from chalice.app import Response
 from chalicelib.calls import Call
 from chalicelib.entrance import Visitor
 from chalicelib.errors import NotOfferedError
-from chalicelib.lambda_door import concurrency, functions, invoke, layers, policy, tags, urls, versions
+from chalicelib.lambda_door import concurrency, fixed, functions, invoke, layers, policy, tags, urls, versions
 from chalicelib.lambda_door.invoke import Answer
 from chalicelib.lambda_door.model import Operation, operations
 from chalicelib.wiring import Controller
@@ -44,7 +44,13 @@ OFFERED: Mapping[str, View | Addressed] = {
     "PutFunctionConcurrency": concurrency.put,
     "GetFunctionConcurrency": concurrency.get,
     "DeleteFunctionConcurrency": concurrency.delete,
+    "PutProvisionedConcurrencyConfig": concurrency.put_provisioned,
+    "GetProvisionedConcurrencyConfig": concurrency.get_provisioned,
+    "ListProvisionedConcurrencyConfigs": concurrency.list_provisioned,
+    "DeleteProvisionedConcurrencyConfig": concurrency.delete_provisioned,
     "GetAccountSettings": concurrency.account,
+    "GetRuntimeManagementConfig": fixed.runtime_management,
+    "GetFunctionRecursionConfig": fixed.recursion,
     "PublishLayerVersion": layers.publish,
     "GetLayerVersion": layers.get,
     "GetLayerVersionByArn": layers.get_by_arn,

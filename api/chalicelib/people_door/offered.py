@@ -1,12 +1,48 @@
-"""Door 2's table of contents: each route, and the view that serves it."""
+"""Door 2's table of contents: each route, and the view that serves it.
 
+A new route needs its line in `described` too: `GET /openapi.json` says of every one what it takes and answers.
+"""
+
+import functools as memory
+import json
 from collections.abc import Callable
+from typing import Any
 
 from chalice.app import Response
 
-from chalicelib.people_door import functions, health, invocations, keys, operations, redrive, schedules, tenants, usage
+from chalicelib.calls import Call
+from chalicelib.people_door import (
+    aliases,
+    functions,
+    health,
+    invocations,
+    keys,
+    operations,
+    redrive,
+    schedules,
+    tenants,
+    usage,
+    versions,
+)
+from chalicelib.people_door.answers import text
 
 View = Callable[..., Response]
+
+
+def describe(_hearth: Any, _call: Call) -> Response:
+    """Describe every route of this door, as OpenAPI 3.1. Anyone may ask."""
+    return text(description(), 200, {})
+
+
+@memory.cache
+def description() -> str:
+    """Give the description as JSON. What it is made of is imported now: few processes are ever asked for it."""
+    from chalicelib.people_door import openapi  # noqa: PLC0415
+
+    tables = [("public", PUBLIC), ("tenant", OFFERED), ("tenant", RUNNING), ("admin", ADMIN)]
+    routes = [openapi.Route(*row, who) for who, table in tables for row in table]
+    return json.dumps(openapi.document(routes), separators=(",", ":"))
+
 
 #: Method, path, view. A view gets the controller, the call, the tenant and what the path names.
 OFFERED: list[tuple[str, str, View]] = [
@@ -14,6 +50,13 @@ OFFERED: list[tuple[str, str, View]] = [
     ("PUT", "/functions/{name}", functions.put),
     ("GET", "/functions/{name}", functions.show),
     ("DELETE", "/functions/{name}", functions.delete),
+    ("PATCH", "/functions/{name}", functions.configure),
+    ("GET", "/functions/{name}/versions", versions.list_all),
+    ("POST", "/functions/{name}/versions", versions.publish),
+    ("GET", "/functions/{name}/aliases", aliases.list_all),
+    ("PUT", "/functions/{name}/aliases/{alias}", aliases.put),
+    ("GET", "/functions/{name}/aliases/{alias}", aliases.show),
+    ("DELETE", "/functions/{name}/aliases/{alias}", aliases.delete),
     ("GET", "/functions/{name}/advice", functions.advice),
     ("GET", "/functions/{name}/schedules", schedules.list_all),
     ("PUT", "/functions/{name}/schedules/{schedule_id}", schedules.put),
@@ -23,6 +66,7 @@ OFFERED: list[tuple[str, str, View]] = [
     ("GET", "/functions/{name}/logs", invocations.logs),
     ("GET", "/invocations/{invocation_id}", invocations.show),
     ("GET", "/usage", usage.show),
+    ("GET", "/fleet", operations.room),
     ("GET", "/keys", keys.list_all),
     ("POST", "/keys", keys.issue),
     ("DELETE", "/keys/{key_id}", keys.revoke),
@@ -38,6 +82,7 @@ RUNNING: list[tuple[str, str, View]] = [
 #: The same for whoever asks, with a key or without: the view gets no tenant.
 PUBLIC: list[tuple[str, str, View]] = [
     ("GET", "/health", health.health),
+    ("GET", "/openapi.json", describe),
 ]
 
 #: The same for the admin key alone: the view gets the owner of the admin keys in the place of a tenant.

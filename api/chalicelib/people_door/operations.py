@@ -1,4 +1,6 @@
-"""Door 2's routes on the running of the platform, for the admin key alone."""
+"""Door 2's routes on the running of the platform: all of it for the admin key, how much room there is for tenants."""
+
+from dataclasses import asdict
 
 from chalice.app import Response
 
@@ -13,6 +15,11 @@ def workers(hearth: Controller, _call: Call, _admin: str) -> Response:
     words = hearth.fleet.workers()
     listed = [{**word, "since": moment(word["since_us"])} for word in words]
     return shown({"workers": [{name: one[name] for name in one if name != "since_us"} for one in listed]})
+
+
+def room(hearth: Controller, _call: Call, _tenant: str) -> Response:
+    """Show how many workers there are, how many Invocations they run at once, and how many more they could."""
+    return shown(asdict(hearth.fleet.room()))
 
 
 def metrics(hearth: Controller, _call: Call, _admin: str) -> Response:

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -63,21 +64,21 @@ def test_the_next_invocation_after_a_roll_back_runs_the_older_version(
     assert (before, runs()) == (["2", "2"], "1")
 
 
-@pytest.mark.parametrize(("weight", "least", "most"), [(0.0, 0, 0), (0.25, 200, 300), (1.0, 1000, 1000)])
-def test_the_other_version_gets_its_weight_of_the_calls(  # noqa: PLR0913
-    two: Any, hearth: Controller, monkeypatch: pytest.MonkeyPatch, weight: float, least: int, most: int
+@pytest.mark.parametrize(("weight", "drawn"), [(0.0, range(1)), (0.25, range(200, 301)), (1.0, range(1000, 1001))])
+def test_the_other_version_gets_its_weight_of_the_calls(
+    two: Any, hearth: Controller, monkeypatch: pytest.MonkeyPatch, weight: float, drawn: range
 ) -> None:
     point(two, "1", {"2": weight})
     monkeypatch.setattr(hearth.admission, "_chance", random.Random(7).random)
+    # Read once: a thousand reads of the table would test the table.
     route = hearth.router.route("acme", "hello", "live")
     monkeypatch.setattr(hearth.admission._targets, "_look_up", lambda *_: route)
+    wanted = Wanted("hello", "live", Mode.ASYNC)
 
-    drawn = Counter(
-        hearth.admission.inside("acme", Wanted("hello", "live", Mode.ASYNC), str(n)).version.number for n in range(1000)
-    )
+    got = Counter(hearth.admission.inside("acme", wanted, str(n)).version.number for n in range(1000))
 
-    assert least <= drawn["2"] <= most
-    assert drawn["1"] == 1000 - drawn["2"]
+    assert got["2"] in drawn
+    assert got["1"] + got["2"] == 1000
 
 
 def test_a_weight_is_exact_at_its_edge(two: Any, hearth: Controller) -> None:
@@ -99,7 +100,7 @@ def test_weights_end_with_an_empty_routing_and_stay_without_one(two: Any) -> Non
 
 BAD_WEIGHTS: list[tuple[str, Weights]] = [
     ("1", {"2": 1.01}),
-    ("1", {"2": -0.01}),
+    ("01", {}),
     ("1", {"1": 0.5}),
     ("1", {"2": 0.1, "3": 0.1}),
     ("$LATEST", {"2": 0.5}),
@@ -113,7 +114,7 @@ def test_weights_that_mean_nothing_are_refused(two: Any, subtests: pytest.Subtes
             pytest.raises(two.exceptions.InvalidParameterValueException),
         ):
             point(two, number, weights)
-    for number, weights in (("3", {}), ("1", {"3": 0.5}), ("01", {})):
+    for number, weights in (("3", {}), ("1", {"3": 0.5})):
         with subtests.test(f"{number} with {weights}"), pytest.raises(two.exceptions.ResourceNotFoundException):
             point(two, number, weights)
     assert two.list_aliases(FunctionName="hello")["Aliases"] == []
@@ -174,10 +175,11 @@ def test_of_two_who_change_an_alias_at_once_the_later_is_refused(two: Any, monke
         point(two, "1", Description="the faster")
         return seen
 
-    for change_it in (
+    changes: list[Callable[[], Any]] = [
         lambda: two.create_alias(FunctionName="hello", Name="live", FunctionVersion="2"),
         lambda: two.update_alias(FunctionName="hello", Name="live", FunctionVersion="2"),
-    ):
+    ]
+    for change_it in changes:
         monkeypatch.setattr(Aliases, "find", meanwhile)
         with pytest.raises(two.exceptions.ResourceConflictException):
             change_it()

@@ -171,14 +171,14 @@ def test_the_sum_is_that_of_what_is_reserved_whoever_reserves_at_once(eight: Con
     for name in names:
         create(boto, name)
 
-    def change(n: int) -> None:
+    def change(n: int) -> bool:
         try:
-            reserve(boto, n % 5, names[n % 2])
-        except ClientError as error:
-            assert error.response["Error"]["Code"] in ("ResourceConflictException", "InvalidParameterValueException")
+            return reserve(boto, n % 5, names[n % 2]) == n % 5
+        except ClientError:  # somebody was faster, or there was no room
+            return False
 
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(change, range(24)))
+    with ThreadPoolExecutor(4) as pool:
+        assert any(pool.map(change, range(16)))
 
     kept = [boto.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions", 0) for name in names]
     assert unreserved(boto) == 8 - sum(kept) >= 2

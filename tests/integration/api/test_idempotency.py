@@ -13,6 +13,7 @@ from shared_lua import keys
 from shared_lua.contract import Mode, Outcome, Status
 from tests.apigateway import Answer, Gateway
 from tests.builders import invocation as an_invocation
+from tests.builders import version as a_version
 from tests.integration.api.conftest import Configure, Deployed, settlement_of, success, upload
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -238,10 +239,10 @@ def test_a_key_stands_for_its_first_call_for_a_day_and_no_longer(idempotency: Id
     )
 
     clock.now_us += KEEP_S * 1_000_000 - 1_000_000
-    assert idempotency.open(ONCE, second) == "i-1"
+    assert idempotency.open(ONCE, second).invocation_id == "i-1"
 
     clock.now_us += 1_000_000
-    assert idempotency.open(ONCE, second) == "i-2"
+    assert idempotency.open(ONCE, second).invocation_id == "i-2"
 
 
 def test_what_was_recorded_by_a_controller_that_died_before_it_queued_it_is_replaced_once_it_cannot_run(
@@ -251,18 +252,26 @@ def test_what_was_recorded_by_a_controller_that_died_before_it_queued_it_is_repl
     idempotency.open(ONCE, first)
 
     clock.now_us = first.start_by_us + LOST_AFTER_US
-    assert idempotency.open(ONCE, second) == "i-1"
+    assert idempotency.open(ONCE, second).invocation_id == "i-1"
 
     clock.now_us += 1
-    assert idempotency.open(ONCE, second) == "i-2"
-    assert idempotency.open(ONCE, an_invocation(invocation_id="i-3")) == "i-2"
+    assert idempotency.open(ONCE, second).invocation_id == "i-2"
+    assert idempotency.open(ONCE, an_invocation(invocation_id="i-3")).invocation_id == "i-2"
+
+
+def test_a_repeat_names_the_version_that_ran_and_not_todays(idempotency: Idempotency) -> None:
+    idempotency.open(ONCE, an_invocation(invocation_id="i-1", version=a_version(number="1")))
+
+    first = idempotency.open(ONCE, an_invocation(invocation_id="i-2", version=a_version(number="2")))
+
+    assert (first.invocation_id, first.version) == ("i-1", "1")
 
 
 def test_a_key_whose_row_is_gone_stands_for_nothing(idempotency: Idempotency) -> None:
     idempotency.open(ONCE, an_invocation(invocation_id="i-1"))
     idempotency.ledger.forget("i-1")
 
-    assert idempotency.open(ONCE, an_invocation(invocation_id="i-2")) == "i-2"
+    assert idempotency.open(ONCE, an_invocation(invocation_id="i-2")).invocation_id == "i-2"
 
 
 def test_no_key_points_to_an_invocation_that_could_not_be_recorded(

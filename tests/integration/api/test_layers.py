@@ -1,5 +1,6 @@
 """Layers, as an unmodified boto3 client sees them: numbered versions that functions share."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -111,11 +112,12 @@ def test_code_and_layers_together_fit_at_the_limit_and_not_past_it(
     boto.update_function_configuration(FunctionName="grows", Layers=layers)
 
     monkeypatch.setattr(limits, "MAX_UNPACKED_BYTES", together - 1)
-    for call in (
+    calls: list[Callable[[], Any]] = [
         lambda: create(boto, "past", Layers=layers),
         lambda: boto.update_function_configuration(FunctionName="fits", Layers=layers),
         lambda: boto.update_function_code(FunctionName="fits", ZipFile=zipped()),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(boto.exceptions.InvalidParameterValueException, match="together take"):
             call()
 

@@ -96,6 +96,25 @@ def test_a_tenant_sees_neither(gateway: Gateway, key: Key, path: str) -> None:
     assert gateway.send("GET", path).status == 401
 
 
+def test_a_tenant_is_told_how_much_room_there_is_and_nothing_of_any_worker(
+    gateway: Gateway, key: Key, present: Callable[..., Presence]
+) -> None:
+    present(8, lambda: {"running": 3})
+    present(1, lambda: {"running": 2})  # one starts while another one ends: never less than none
+    present(2)
+    unable = present(100)
+    unable._able = False
+    unable._tell()
+
+    answer = gateway.send("GET", "/fleet", headers=key)
+
+    assert (answer.status, answer.json) == (200, {"workers": 3, "places": 11, "free": 7})
+
+
+def test_without_workers_there_is_no_room(gateway: Gateway, key: Key) -> None:
+    assert gateway.send("GET", "/fleet", headers=key).json == {"workers": 0, "places": 0, "free": 0}
+
+
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch, configure: Configure) -> Iterator[Gateway]:
     """The way to an app whose figures begin now."""
@@ -130,6 +149,8 @@ def test_answers_are_counted_by_door_and_status_and_timed(fresh: Gateway, config
     assert found["answers_total", "lambda", "200"] == 1
     assert sum(value for name, value in found.items() if name[:2] == ("answers_total", "url")) == 1
     assert found["answer_seconds_count", "people"] == 3
+    assert found["under_way", "people"] == 1, "the call that asks for the figures"
+    assert found["under_way", "lambda"] == 0
     assert found["answer_seconds_bucket", "people", "30.0"] == 3
     assert "acme" not in str(found)
 

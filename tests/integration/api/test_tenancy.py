@@ -61,6 +61,7 @@ CODE = zipped()
 FUNCTIONS = f"/functions/{THING}"
 LAMBDA = "/2015-03-31/functions"
 REFERENCE = f"{LAMBDA}/{THING}"
+PROVISIONED = f"/2019-09-30/functions/{THING}/provisioned-concurrency"
 LAYERS = "/2018-10-31/layers"
 TAGS = f"/2017-03-31/tags/{THING}"
 URL = f"/2021-10-31/functions/{THING}/url"
@@ -71,11 +72,19 @@ CREATION = creation(FunctionName=THING, Code={"ZipFile": CODE_TEXT})
 #: Door 2's routes by method and path, and door 1's offered operations by name.
 CASES: dict[str, list[Case]] = {
     "GET /health": [Case("nothing", "/health")],
+    "GET /openapi.json": [Case("nothing", "/openapi.json")],
     "GET /functions": [Case("nothing", "/functions"), Case("name", f"/functions?after={THING}&limit=1")],
     "PUT /functions/{name}": [
         Case("name", f"{FUNCTIONS}?runtime=python3.11&handler=main.handler", CODE, "application/zip")
     ],
     "GET /functions/{name}": [Case("name", FUNCTIONS)],
+    "PATCH /functions/{name}": [Case("name", FUNCTIONS, b'{"memory_mb": 256}')],
+    "POST /functions/{name}/versions": [Case("name", f"{FUNCTIONS}/versions")],
+    "GET /functions/{name}/versions": [Case("name", f"{FUNCTIONS}/versions")],
+    "GET /functions/{name}/aliases": [Case("name", f"{FUNCTIONS}/aliases")],
+    "PUT /functions/{name}/aliases/{alias}": [Case("name", f"{FUNCTIONS}/aliases/live", b'{"version": "1"}')],
+    "GET /functions/{name}/aliases/{alias}": [Case("name", f"{FUNCTIONS}/aliases/live")],
+    "DELETE /functions/{name}/aliases/{alias}": [Case("name", f"{FUNCTIONS}/aliases/live")],
     "DELETE /functions/{name}": [Case("name", FUNCTIONS)],
     "GET /functions/{name}/advice": [Case("name", f"{FUNCTIONS}/advice")],
     "POST /functions/{name}/invocations": [
@@ -90,6 +99,7 @@ CASES: dict[str, list[Case]] = {
         Case("nothing", "/usage"),
         Case("name", f"/usage?from=2026-11-24&to=2026-11-30&after=2026-11-24/{THING}"),
     ],
+    "GET /fleet": [Case("nothing", "/fleet")],
     "GET /workers": [Case("nothing", "/workers")],
     "GET /metrics": [Case("nothing", "/metrics")],
     "GET /keys": [Case("nothing", "/keys")],
@@ -133,6 +143,14 @@ CASES: dict[str, list[Case]] = {
     ],
     "GetFunctionConcurrency": [Case("reference", f"/2019-09-30/functions/{THING}/concurrency")],
     "DeleteFunctionConcurrency": [Case("reference", f"/2017-10-31/functions/{THING}/concurrency")],
+    "PutProvisionedConcurrencyConfig": [
+        Case("reference", f"{PROVISIONED}?Qualifier=live", b'{"ProvisionedConcurrentExecutions": 1}')
+    ],
+    "GetProvisionedConcurrencyConfig": [Case("reference", f"{PROVISIONED}?Qualifier=live")],
+    "ListProvisionedConcurrencyConfigs": [Case("reference", f"{PROVISIONED}?List=ALL")],
+    "DeleteProvisionedConcurrencyConfig": [Case("reference", f"{PROVISIONED}?Qualifier=live")],
+    "GetRuntimeManagementConfig": [Case("reference", f"/2021-07-20/functions/{THING}/runtime-management-config")],
+    "GetFunctionRecursionConfig": [Case("reference", f"/2024-08-31/functions/{THING}/recursion-config")],
     "GetAccountSettings": [Case("nothing", "/2016-08-19/account-settings")],
     "PublishLayerVersion": [
         Case("layer", f"{LAYERS}/{THING}/versions", f'{{"Content": {{"ZipFile": "{CODE_TEXT}"}}}}'.encode())

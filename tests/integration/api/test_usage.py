@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from chalicelib import limits
+from chalicelib import limits, usage
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Charge, Outcome, PeakScope, Settlement, Status, Usage
@@ -113,7 +113,11 @@ def test_both_ends_of_the_span_count(
     assert len(ask(gateway, key, f"from=2026-11-{span[0]}&to=2026-11-{span[1]}").json["usage"]) == found
 
 
-def test_pages_follow_one_another_and_never_cut_a_day_in_two(gateway: Gateway, key: Key, books: Books) -> None:
+@pytest.mark.parametrize("at_once", [1, 3, usage.ITEMS_AT_ONCE])
+def test_pages_follow_one_another_and_never_cut_a_day_in_two(
+    gateway: Gateway, key: Key, books: Books, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage, "ITEMS_AT_ONCE", at_once)
     functions = ["a", "a-b", "ab", "a_b", "b"]
     for function in functions * 4:
         books.settle(function)

@@ -273,6 +273,35 @@ def test_the_last_attempt_runs_and_the_one_after_it_gives_up(world: World) -> No
     assert world.answers(over) == [settled]
 
 
+def test_what_is_given_up_is_kept_whole_and_what_ran_is_not(world: World) -> None:
+    late, over, ran_well = (world.accept(asked(invocation_id=f"i-{n}", payload=f"[{n}]")) for n in range(3))
+
+    world.handler.handle(delivery(late, received_at_us=late.start_by_us + 1))
+    world.handler.handle(delivery(over, attempt=MAX_ATTEMPTS + 1))
+    world.handler.handle(delivery(ran_well))
+
+    listed = world.s3.list_objects_v2(Bucket=world.data["BucketName"], Prefix="undone/")["Contents"]
+    stored = [world.s3.get_object(Bucket=world.data["BucketName"], Key=one["Key"])["Body"].read() for one in listed]
+    assert [one["Key"] for one in listed] == [keys.undone(late.invocation_id), keys.undone(over.invocation_id)]
+    assert [decode(Invocation, text.decode()) for text in stored] == [late, over]
+
+
+def test_what_cannot_be_kept_has_its_record_and_its_answer_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = world.accept(asked())
+
+    def fail(*_: object) -> None:
+        raise AwsUnavailableError("S3 is away")
+
+    monkeypatch.setattr(Store, "put_undone", fail)
+
+    world.handler.handle(delivery(over, attempt=MAX_ATTEMPTS + 1))
+
+    assert world.row(over)[0] == Status.ABANDONED
+    assert len(world.answers(over)) == 1
+
+
 def test_the_platforms_fault_is_not_the_functions_outcome(world: World) -> None:
     one = world.accept(asked())
 
