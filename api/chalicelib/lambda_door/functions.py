@@ -66,11 +66,13 @@ def create(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
 def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunction."""
     function = _shown_one(hearth, tenant, asked)
-    reserved = hearth.functions.get(tenant, function.version.function).reserved
+    name = function.version.function
+    latest = function if function.version.number == LATEST else hearth.functions.get(tenant, name)
+    reserved = latest.reserved
     return {
         "Configuration": shown(function),
         "Code": {"RepositoryType": "S3", "Location": hearth.functions.code_link(function)},
-        "Tags": hearth.tags.of(tenant, function.version.function),
+        "Tags": hearth.tags.of(tenant, name),
         **({"Concurrency": {"ReservedConcurrentExecutions": reserved}} if reserved is not None else {}),
     }
 
