@@ -22,6 +22,8 @@ class Settings:
     invocations_table: str
     parts_table: str
     queue_url: str
+    ends_queue_url: str | None  #: where to say that an Invocation has ended; None when nobody delivers from there
+    retry_pause_s: int  #: between a function's error and the next try of what nobody waits for; doubled each time
     stack: str
     concurrency: int  #: Invocations that run at once
     slots: int  #: sandboxes kept warm, those that run included
@@ -45,6 +47,8 @@ class Settings:
             invocations_table=reader.text("HEARTH_INVOCATIONS_TABLE"),
             parts_table=reader.text("HEARTH_PARTS_TABLE"),
             queue_url=reader.text("HEARTH_QUEUE_URL"),
+            ends_queue_url=environ.get("HEARTH_ENDS_QUEUE_URL") or None,
+            retry_pause_s=reader.number("HEARTH_RETRY_PAUSE_S", 60, least=0),
             stack=environ.get("HEARTH_STACK", "default"),
             concurrency=reader.number("HEARTH_CONCURRENCY", 8),
             slots=reader.number("HEARTH_SLOTS", 64),
@@ -84,10 +88,11 @@ class _Reader:
             self.wrong.append(f"{name} is not set")
         return value
 
-    def number(self, name: str, default: int) -> int:
+    def number(self, name: str, default: int, least: int = 1) -> int:
         value = self._environ.get(name, str(default))
-        if not value.isdecimal() or int(value) == 0:
-            self.wrong.append(f"{name} must be a whole number above zero, not {value!r}")
+        if not value.isdecimal() or int(value) < least:
+            kind = "above zero" if least else "of 0 or more"
+            self.wrong.append(f"{name} must be a whole number {kind}, not {value!r}")
             return default
         return int(value)
 

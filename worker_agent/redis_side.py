@@ -32,6 +32,12 @@ class RedisSide:
         with _our_errors():
             self._scripts.settle(invocation.invocation_id, version.tenant, version.function, answer, KEEP_MS)
 
+    def free_seat(self, invocation: Invocation) -> None:
+        """Free the Invocation's seats before it has ended, if it has any; raise RedisUnavailableError."""
+        version = invocation.version
+        with _our_errors():
+            self._scripts.settle(invocation.invocation_id, version.tenant, version.function, "", KEEP_MS)
+
     def take_seat(self, invocation: Invocation) -> bool:
         """Take the seat that an Invocation needs to run; False when all are taken; raise RedisUnavailableError."""
         with _our_errors():

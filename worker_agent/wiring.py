@@ -15,6 +15,7 @@ from worker_agent.code_cache import CodeCache
 from worker_agent.config import Settings
 from worker_agent.docker_sandbox import DockerSandboxes, Limits
 from worker_agent.durable_lane import DurableLane, Keeper
+from worker_agent.ends import Ends
 from worker_agent.engine_watch import EngineWatch
 from worker_agent.execute import Executor
 from worker_agent.handle import Handler
@@ -37,7 +38,8 @@ def build(environ: Mapping[str, str]) -> Agent:
     docker = engine.Engine(engine.connect(), engine.connect(engine.PING_TIMEOUT_S))
     sandboxes = build_sandboxes(docker, settings.stack)
     aws = _aws_clients(settings)
-    lane = DurableLane(aws("sqs"), settings.queue_url, settings.visibility_s, settings.poll_s)
+    sqs = aws("sqs")
+    lane = DurableLane(sqs, settings.queue_url, settings.visibility_s, settings.poll_s)
     redis = redis_side.RedisSide(redis_side.connect(settings.redis_url))
     store = Store(aws("s3"), settings.bucket)
     cache = CodeCache(store.code, settings.code_cache_mb * MIB)
@@ -57,6 +59,8 @@ def build(environ: Mapping[str, str]) -> Agent:
         engine=watch,
         metrics=metrics,
         tracer=tracing.build(environ),
+        ends=Ends(sqs, settings.ends_queue_url),
+        retry_pause_s=settings.retry_pause_s,
     )
     return Agent(
         lane=lane,

@@ -9,6 +9,7 @@ from chalicelib import limits
 from chalicelib.config import Settings
 from chalicelib.entrance import Entrance, Visitor
 from chalicelib.errors import InvalidParameterError, NotFoundError, UnavailableError
+from chalicelib.event_invoke import EventInvoke
 from chalicelib.local_bucket import LocalBucket
 from chalicelib.naming import Home
 from chalicelib.routing import Route
@@ -38,6 +39,7 @@ class Admitted:
     version: Version
     arn: str  #: as the caller named it
     seats: Seats | None  #: among which it needs one to run; None when it has one
+    event_invoke: EventInvoke | None = None  #: what is done about it; None when somebody waits
 
 
 class Admission:
@@ -76,8 +78,11 @@ class Admission:
                 f"The function's timeout is {known.route.version.timeout_s} s, and nobody may wait for one of more than"
                 f" {limits.MAX_SYNC_TIMEOUT_S} s: invoke it asynchronously"
             )
-        seats = None if wanted.mode is Mode.SYNC else self._seats(visitor, known.route)
-        return Admitted(invocation_id, known.route.choose(self._chance()), known.route.arn, seats)
+        version, arn = known.route.choose(self._chance()), known.route.arn
+        if wanted.mode is Mode.SYNC:
+            return Admitted(invocation_id, version, arn, None)
+        event_invoke = self._targets.event_invoke(visitor.tenant, wanted.function, wanted.qualifier, known)
+        return Admitted(invocation_id, version, arn, self._seats(visitor, known.route), event_invoke)
 
     def inside(self, tenant: str, wanted: Wanted, invocation_id: str) -> Admitted:
         """Admit what the platform runs for a tenant by itself, under this id; raise NotFoundError or UnavailableError.
@@ -88,7 +93,9 @@ class Admission:
         route = self._targets.read(tenant, wanted.function, wanted.qualifier)
         if route is None:
             raise NotFoundError(f"Function not found: {self._home.arn(tenant, wanted.function, wanted.qualifier)}")
-        return Admitted(invocation_id, route.choose(self._chance()), route.arn, self._seats(visitor, route))
+        event_invoke = self._targets.event_invoke(tenant, wanted.function, wanted.qualifier, None)
+        seats = self._seats(visitor, route)
+        return Admitted(invocation_id, route.choose(self._chance()), route.arn, seats, event_invoke)
 
     def take_seat(self, visitor: Visitor, wanted: Wanted, invocation_id: str) -> None:
         """Take the seat of a synchronous Invocation that was admitted without one; raise as `admit` does."""

@@ -12,6 +12,7 @@ from chalicelib.config import Settings
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Visitor
 from chalicelib.errors import NotFoundError, UnavailableError, UnservedAgainError, UnservedError
+from chalicelib.event_invoke import DEFAULT_RETRIES, EventInvoke
 from chalicelib.functions import Functions
 from chalicelib.idempotency import LOOKS, First, Idempotency, Once
 from chalicelib.ledger import Ledger, Row
@@ -38,6 +39,7 @@ class Wish:
     mode: Mode
     qualifier: str | None = None
     client_context: str | None = None
+    chain: int = 0  #: how many Invocations led to it, each by the end of the one before
     idempotency_key: str | None = None
 
 
@@ -93,7 +95,7 @@ class Invocations:
         return self._reply(invocation)
 
     def queue_once(self, tenant: str, wish: Wish, invocation_id: str) -> bool:
-        """Queue a wish under an id that stands for it, however often asked to; its event must fit a message.
+        """Queue a wish under an id that stands for it, and for the same event, however often asked to.
 
         False when the id was taken only just now: whoever took it is about to queue it. Raises what `invoke` raises of
         an asynchronous wish.
@@ -101,6 +103,8 @@ class Invocations:
         event = limits.event_text(wish.event)
         admitted = self.admission.inside(tenant, Wanted(wish.function, wish.qualifier, wish.mode), invocation_id)
         invocation = self._mint(admitted, wish, event)
+        if invocation.payload is None:
+            self.payloads.put(invocation_id, event)
         if not self.ledger.open_once(invocation):
             return self._queue_again(invocation)
         try:
@@ -116,7 +120,7 @@ class Invocations:
         At worst it is in the queue twice then, and the ledger lets it end once. Its deadline stays the first one.
         """
         row = self.ledger.find(invocation.invocation_id)
-        if row is None or row.status is not Status.QUEUED:
+        if row is None or row.status is not Status.QUEUED or row.tries:
             return True
         late_us = invocation.admitted_at_us - row.created_at_us
         if late_us < LEFT_AFTER_US:
@@ -221,7 +225,8 @@ class Invocations:
     def _mint(self, admitted: Admitted, wish: Wish, event: str) -> Invocation:
         version = admitted.version
         now_us = self.now_us()
-        queue_s = self.settings.sync_queue_s if wish.mode is Mode.SYNC else self.settings.async_queue_s
+        done = admitted.event_invoke or EventInvoke(retries=0, max_age_s=self.settings.sync_queue_s)
+        queue_s = done.max_age_s or self.settings.async_queue_s
         small = len(json.dumps(event, ensure_ascii=False).encode()) <= MAX_QUEUED_BYTES
         return Invocation(
             invocation_id=admitted.invocation_id,
@@ -234,6 +239,10 @@ class Invocations:
             client_context=wish.client_context,
             function_arn=admitted.arn,
             seats=admitted.seats,
+            retries=DEFAULT_RETRIES if done.retries is None else done.retries,
+            on_success=done.on_success,
+            on_failure=done.on_failure,
+            chain=wish.chain,
         )
 
     def _send(self, invocation: Invocation, event: str, record: Callable[[Invocation], None]) -> None:

@@ -28,6 +28,7 @@ class Row:
     function: str
     status: Status
     attempt: int
+    tries: int  #: runs that ended in the function's error and were to be followed by another
     created_at_us: int
     settlement: Settlement | None
     redriven_as: str | None = None  #: the Invocation that runs in its place
@@ -191,6 +192,7 @@ def _row(item: dict[str, dict[str, str]]) -> Row:
         function=item["function"]["S"],
         status=Status(item["status"]["S"]),
         attempt=attempt_of(int(item["attempt"]["N"])),
+        tries=int(item["tries"]["N"]) if "tries" in item else 0,
         created_at_us=int(item["created_us"]["N"]),
         settlement=decode(Settlement, item["settlement"]["S"]) if "settlement" in item else None,
         redriven_as=item["redriven_as"]["S"] if "redriven_as" in item else None,

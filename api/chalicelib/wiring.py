@@ -24,9 +24,12 @@ from chalicelib.code_store import CodeStore
 from chalicelib.concurrency import Concurrency
 from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
+from chalicelib.destinations import Destinations
 from chalicelib.due import Due
 from chalicelib.durable_lane import DurableLane
+from chalicelib.ends import Ends
 from chalicelib.entrance import Entrance
+from chalicelib.event_invoke import EventInvokes
 from chalicelib.fleet import Fleet
 from chalicelib.function_logs import FunctionLogs
 from chalicelib.function_url import FunctionUrls
@@ -39,6 +42,7 @@ from chalicelib.ledger import Ledger
 from chalicelib.local_bucket import LocalBucket
 from chalicelib.metrics import Metrics
 from chalicelib.naming import Home
+from chalicelib.outbox import Outbox
 from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
 from chalicelib.policy import Policies
@@ -86,6 +90,8 @@ class Controller:
     layers: Layers
     concurrency: Concurrency
     provisioned: Provisioned
+    event_invokes: EventInvokes
+    ends: Ends
     tags: Tags
     policies: Policies
     urls: FunctionUrls
@@ -128,7 +134,8 @@ def build(settings: Settings) -> Controller:
     session.set_config_variable("region", settings.region)
     dynamodb = session.create_client("dynamodb", config=CLIENT)
     s3 = session.create_client("s3", config=S3_CLIENT)
-    lane = DurableLane(session.create_client("sqs", config=CLIENT), settings.queue_url)
+    sqs = session.create_client("sqs", config=CLIENT)
+    lane = DurableLane(sqs, settings.queue_url)
     credentials = CredentialTable(dynamodb, settings.credentials_table)
     parts = Parts(dynamodb, settings.parts_table)
     registry = Registry(dynamodb, settings.functions_table, parts)
@@ -154,6 +161,9 @@ def build(settings: Settings) -> Controller:
     versions = Versions(parts, functions)
     aliases = Aliases(parts, functions, versions)
     router = Router(functions, versions, aliases)
+    own_queues = frozenset(url.rpartition("/")[2] for url in (settings.queue_url, settings.ends_queue_url) if url)
+    destinations = Destinations(home, router, own_queues)
+    event_invokes = EventInvokes(parts, functions, destinations, _now_us)
     payloads = PayloadStore(s3, settings.bucket)
     seal = Seal(settings.secret_seed)
     tenant_rows = TenantRows(parts)
@@ -171,7 +181,7 @@ def build(settings: Settings) -> Controller:
     entrance = Entrance(authenticator, callers, gate, outage, settings)
     admission = Admission(
         entrance=entrance,
-        targets=Targets(router.route, time.monotonic),
+        targets=Targets(router.route, event_invokes.of, time.monotonic),
         home=home,
         outage=outage,
         settings=settings,
@@ -209,6 +219,8 @@ def build(settings: Settings) -> Controller:
         provisioned=Provisioned(
             parts=parts, functions=functions, router=router, concurrency=concurrency, now_us=_now_us
         ),
+        event_invokes=event_invokes,
+        ends=Ends(invocations=invocations, destinations=destinations, outbox=Outbox(sqs)),
         tags=Tags(parts),
         policies=Policies(parts),
         urls=FunctionUrls(parts, belongings),

@@ -54,16 +54,16 @@ ONLY_IN: dict[str, set[str]] = {
     },
     "moto": {"local.aws_standin", "local.transactions"},
     "granian": {"local.serve"},
-    "boto3": {"worker_agent.wiring", "local.data", "infra.__main__", "infra.deployment"},
+    "boto3": {"worker_agent.wiring", "local.data", "local.events", "infra.__main__", "infra.deployment"},
 }
 
 #: Modules by height, lowest first: one may import those before it, and its own line's not at all.
 WORKER_LAYERS: list[set[str]] = [
     {"errors", "log", "log_buffer", "images", "lifecycle", "netns", "environment", "ownership", "runtime_link"},
     {"aws_errors", "runtime_api", "code_cache"},
-    {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane", "metrics"},
+    {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane", "metrics", "ends"},
     {"sandbox", "config", "presence", "outage", "hold"},
-    {"outcomes", "report", "pool", "docker_sandbox", "stems", "engine_watch", "running"},
+    {"outcomes", "report", "tries", "pool", "docker_sandbox", "stems", "engine_watch", "running"},
     {"execute", "live_logs"},
     {"handle"},
     {"agent"},

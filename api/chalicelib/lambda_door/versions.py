@@ -8,10 +8,13 @@ from typing import Any
 from chalicelib.aliases import Alias
 from chalicelib.errors import InvalidParameterError
 from chalicelib.function import Function
+from chalicelib.lambda_door.answers import check_offered
 from chalicelib.lambda_door.functions import NUMBER_MARKER, page_asked, qualified, shown
 from chalicelib.wiring import Controller
 
 Asked = Mapping[str, Any]
+
+PUBLISH = frozenset({"FunctionName", "CodeSha256", "Description", "RevisionId"})
 
 #: Member of Lambda's alias → field of ours.
 FIELDS = {"FunctionVersion": "number", "Description": "description"}
@@ -19,6 +22,7 @@ FIELDS = {"FunctionVersion": "number", "Description": "description"}
 
 def publish(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """PublishVersion."""
+    check_offered(asked, PUBLISH)
     version = hearth.versions.publish(
         tenant,
         hearth.home.resolve(tenant, asked["FunctionName"]),

@@ -79,6 +79,7 @@ _INVOCATION = {
     "function": FUNCTION_NAME,
     "status": one_of(Status),
     "attempt": COUNT,
+    "tries": COUNT,
     "created": MOMENT,
     "settled": optional(MOMENT),
     "redriven_as": optional(TEXT),

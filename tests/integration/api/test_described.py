@@ -42,7 +42,7 @@ CHECKS = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
-EXAMPLES = 12
+EXAMPLES = 8
 SEED = 4
 
 #: Nothing may be refused for its number: a refusal would hide what comes behind the admission.
@@ -168,14 +168,33 @@ def findings(configure: Configure, worker: Worker, aws: Any, data: dict[str, str
         "name": ["hello", "there", "absent"],
         "tenant": ["beta", "gamma"],
         "schedule_id": ["nightly"],
+        "alias": ["live"],
         "invocation_id": [started.json["invocation_id"], str(uuid.UUID(int=0))],
         "key_id": [one.listed.key_id for one in (*others, *other_admins)],
         "handler": ["main.handler"],
     }
     admin_key = {"x-api-key": admin.secret}
+    alias = {"name": "hello", "alias": "mine"}
     schedule = {"name": "hello", "schedule_id": "mine"}
     # What chance seldom gets right, or right too late.
     seldom: list[Step] = [
+        ("POST /functions/{name}/versions", key, {"path_parameters": {"name": "hello"}}),
+        ("PUT /functions/{name}/aliases/{alias}", key, {"path_parameters": alias, "body": {"version": "1"}}),
+        ("GET /functions/{name}/aliases/{alias}", key, {"path_parameters": alias}),
+        ("GET /functions/{name}/aliases", key, {"path_parameters": {"name": "hello"}}),
+        ("DELETE /functions/{name}/aliases/{alias}", key, {"path_parameters": alias}),
+        (
+            "DELETE /functions/{name}/versions/{number}",
+            key,
+            {"path_parameters": {"name": "hello", "number": "1"}},
+        ),
+        (
+            "PUT /functions/{name}/concurrency",
+            key,
+            {"path_parameters": {"name": "hello"}, "body": {"reserved": 1}},
+        ),
+        ("DELETE /functions/{name}/concurrency", key, {"path_parameters": {"name": "hello"}}),
+        ("PATCH /functions/{name}", key, {"path_parameters": {"name": "hello"}, "body": {"timeout_s": 9}}),
         ("PUT /functions/{name}", key, {"path_parameters": {"name": "hello"}, "body": zipped(), "media_type": ZIP}),
         (
             "PUT /functions/{name}/schedules/{schedule_id}",

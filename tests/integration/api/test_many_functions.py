@@ -70,6 +70,6 @@ def test_one_of_ten_thousand_functions_costs_what_one_of_ten_does(
     assert of_many == {
         "shown at door 2": ["GetItem"],
         "shown at door 1": ["GetItem", "GetItem"],  # the function, and its tags
-        "let in": ["GetItem"],
+        "let in": ["GetItem", "GetItem"],  # the function, and its event-invoke configuration
         "let in again": [],
     }

@@ -62,6 +62,7 @@ FUNCTIONS = f"/functions/{THING}"
 LAMBDA = "/2015-03-31/functions"
 REFERENCE = f"{LAMBDA}/{THING}"
 PROVISIONED = f"/2019-09-30/functions/{THING}/provisioned-concurrency"
+EVENT_INVOKE = f"/2019-09-25/functions/{THING}/event-invoke-config"
 LAYERS = "/2018-10-31/layers"
 TAGS = f"/2017-03-31/tags/{THING}"
 URL = f"/2021-10-31/functions/{THING}/url"
@@ -129,6 +130,21 @@ CASES: dict[str, list[Case]] = {
     ],
     "DeleteFunction": [Case("reference", REFERENCE)],
     "Invoke": [Case("reference", f"{REFERENCE}/invocations", b"{}")],
+    "PutFunctionEventInvokeConfig": [
+        Case("reference", EVENT_INVOKE, b'{"MaximumRetryAttempts": 1}'),
+        Case(
+            "arn",
+            "/2019-09-25/functions/zone/event-invoke-config",
+            f'{{"DestinationConfig": {{"OnFailure": {{"Destination": "{THING}"}}}}}}'.encode(),
+        ),
+    ],
+    "UpdateFunctionEventInvokeConfig": [Case("reference", EVENT_INVOKE, b'{"MaximumRetryAttempts": 1}')],
+    "GetFunctionEventInvokeConfig": [
+        Case("reference", EVENT_INVOKE),
+        Case("reference", f"{EVENT_INVOKE}?Qualifier=live"),
+    ],
+    "DeleteFunctionEventInvokeConfig": [Case("reference", EVENT_INVOKE)],
+    "ListFunctionEventInvokeConfigs": [Case("reference", f"{EVENT_INVOKE}/list")],
     "UpdateFunctionConfiguration": [
         Case("reference", f"{REFERENCE}/configuration", b'{"Timeout": 4}'),
         Case("layer version", f"{LAMBDA}/zone/configuration", f'{{"Layers": ["{THING}"]}}'.encode()),
@@ -295,6 +311,7 @@ def world(gateway: Gateway, hearth: Controller, tenant: IssuedKeys, key: Key) ->
     boto.put_function_concurrency(FunctionName=THEIRS, ReservedConcurrentExecutions=2)
     boto.publish_layer_version(LayerName=THEIRS, Content={"ZipFile": CODE})
     gateway.send("PUT", f"/functions/{THEIRS}/schedules/s", b'{"expression": "rate(1 hour)"}', key)
+    boto.put_function_event_invoke_config(FunctionName=THEIRS, MaximumRetryAttempts=0)
     url = boto.create_function_url_config(FunctionName=THEIRS, AuthType="AWS_IAM")["FunctionUrl"]
     started = gateway.send("POST", f"/functions/{THEIRS}/invocations?mode=async", b"{}", key)
     stranger = {"x-api-key": hearth.tenants.create("stranger").api_key}

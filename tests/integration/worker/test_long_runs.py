@@ -19,6 +19,7 @@ from worker_agent import durable_lane
 from worker_agent.agent import Agent
 from worker_agent.billing import Prices
 from worker_agent.durable_lane import Delivery, DurableLane, Keeper
+from worker_agent.ends import Ends
 from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError
 from worker_agent.execute import Executor
@@ -46,9 +47,9 @@ class WatchedLedger(Ledger):
 
     refused: list[int]
 
-    def claim(self, invocation_id: str, attempt: int) -> Settlement | None:
+    def claim(self, invocation_id: str, fence: int, tries: int = 0) -> Settlement | None:
         try:
-            return super().claim(invocation_id, attempt)
+            return super().claim(invocation_id, fence, tries)
         except ClaimHeldError as error:
             if error.wait_s:
                 self.refused.append(error.wait_s)
@@ -81,6 +82,8 @@ class World:
             engine=watch,
             metrics=Metrics(),
             tracer=NoTracer(),
+            ends=Ends(self.aws("sqs"), self.data["EndsUrl"]),
+            retry_pause_s=1,
         )
         agent = Agent(
             lane=lane,
