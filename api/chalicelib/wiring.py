@@ -157,6 +157,7 @@ def build(settings: Settings) -> Controller:
         belongings=belongings,
         reserving=reservations.growing,
         changed=gate.function_changed,
+        tenant_changed=gate.tenant_changed,
         now_us=_now_us,
     )
     versions = Versions(parts, functions)

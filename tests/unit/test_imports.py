@@ -35,6 +35,7 @@ ONLY_IN: dict[str, set[str]] = {
         "chalicelib.lambda_door.model",
         "chalicelib.lambda_door.offered",
         "chalicelib.people_door.aliases",
+        "chalicelib.people_door.concurrency",
         "chalicelib.people_door.answers",
         "chalicelib.people_door.functions",
         "chalicelib.people_door.health",
