@@ -75,6 +75,8 @@ CLIENT = Config(
 S3_CLIENT = CLIENT.merge(Config(signature_version="s3v4"))
 
 REDIS_TIMEOUT_S = 2
+#: More than a gateway has calls at once. The library's own 100 would tell the next caller that Redis is down.
+REDIS_CONNECTIONS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +157,7 @@ def build(settings: Settings) -> Controller:
         belongings=belongings,
         reserving=reservations.growing,
         changed=gate.function_changed,
+        tenant_changed=gate.tenant_changed,
         now_us=_now_us,
     )
     versions = Versions(parts, functions)
@@ -282,6 +285,7 @@ def _redis(settings: Settings, timeout_s: int, retries: int) -> Any:
         settings.redis_url,
         socket_connect_timeout=REDIS_TIMEOUT_S,
         socket_timeout=timeout_s,
+        max_connections=REDIS_CONNECTIONS,
         retry=Retry(NoBackoff(), retries),
     )
 

@@ -16,7 +16,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "worker_agent": {"shared_lua"},
     "infra": {"chalicelib"},
     "local": {"app", "chalicelib", "worker_agent", "shared_lua"},
-    "loadtest": {"worker_agent", "shared_lua"},
+    "loadtest": {"local", "worker_agent", "shared_lua"},
     "security_tests": {"local"},
 }
 
@@ -35,6 +35,7 @@ ONLY_IN: dict[str, set[str]] = {
         "chalicelib.lambda_door.model",
         "chalicelib.lambda_door.offered",
         "chalicelib.people_door.aliases",
+        "chalicelib.people_door.concurrency",
         "chalicelib.people_door.answers",
         "chalicelib.people_door.functions",
         "chalicelib.people_door.health",
@@ -53,7 +54,14 @@ ONLY_IN: dict[str, set[str]] = {
     },
     "moto": {"local.aws_standin", "local.transactions"},
     "granian": {"local.serve"},
-    "boto3": {"worker_agent.wiring", "local.data", "local.events", "infra.__main__", "infra.deployment"},
+    "boto3": {
+        "worker_agent.wiring",
+        "local.data",
+        "local.events",
+        "infra.__main__",
+        "infra.deployment",
+        "loadtest.own_stack",
+    },
 }
 
 #: Modules by height, lowest first: one may import those before it, and its own line's not at all.

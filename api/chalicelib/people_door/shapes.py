@@ -122,6 +122,7 @@ SHAPES: dict[str, Schema] = {
     ),
     "Publication": record({"description": TEXT}),
     "Versions": record(versions=listed(ref("Function")), next_after=optional(TEXT)),
+    "Reservation": record(reserved=COUNT),
     "Pointing": record({"weights": WEIGHTS, "description": TEXT}, version=TEXT),
     "Alias": record(name=TEXT, arn=TEXT, version=TEXT, weights=WEIGHTS, description=TEXT),
     "Aliases": record(aliases=listed(ref("Alias")), next_after=optional(TEXT)),

@@ -185,6 +185,17 @@ def findings(configure: Configure, worker: Worker, aws: Any, data: dict[str, str
         ("GET /functions/{name}/aliases/{alias}", key, {"path_parameters": alias}),
         ("GET /functions/{name}/aliases", key, {"path_parameters": {"name": "hello"}}),
         ("DELETE /functions/{name}/aliases/{alias}", key, {"path_parameters": alias}),
+        (
+            "DELETE /functions/{name}/versions/{number}",
+            key,
+            {"path_parameters": {"name": "hello", "number": "1"}},
+        ),
+        (
+            "PUT /functions/{name}/concurrency",
+            key,
+            {"path_parameters": {"name": "hello"}, "body": {"reserved": 1}},
+        ),
+        ("DELETE /functions/{name}/concurrency", key, {"path_parameters": {"name": "hello"}}),
         ("PATCH /functions/{name}", key, {"path_parameters": {"name": "hello"}, "body": {"timeout_s": 9}}),
         ("PUT /functions/{name}", key, {"path_parameters": {"name": "hello"}, "body": zipped(), "media_type": ZIP}),
         (
