@@ -12,6 +12,7 @@ from shared_lua.contract import ContractError, Invocation, Settlement, decode
 from worker_agent import log
 from worker_agent.durable_lane import Delivery
 from worker_agent.errors import PlatformError, RedisUnavailableError
+from worker_agent.metrics import Metrics
 from worker_agent.outage import Outage
 from worker_agent.recorder import Record, Recorder
 from worker_agent.redis_side import RedisSide
@@ -38,7 +39,9 @@ class Express:
         worker: str,
         places: int,
         conclude: Conclude,
+        metrics: Metrics,
     ) -> None:
+        self._metrics = metrics
         self._redis = redis_side
         self._recorder = recorder
         self._undertaker = undertaker
@@ -129,6 +132,7 @@ class Express:
         if entry is None:
             log.warn("superseded", "it was given to the durable lane", invocation_id=invocation.invocation_id)
             return
+        self._metrics.settled(settlement)
         self._recorder.add(Record(invocation, settlement, entry))
         log.note(
             "settled",

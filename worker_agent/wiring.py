@@ -76,6 +76,7 @@ def build(environ: Mapping[str, str]) -> Agent:
         worker=worker,
         places=settings.concurrency - settings.durable_share,
         conclude=handler.conclude,
+        metrics=metrics,
     )
     return Agent(
         lane=lane,

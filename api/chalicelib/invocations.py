@@ -103,13 +103,14 @@ class Invocations:
         event = limits.event_text(wish.event)
         if wish.idempotency_key is not None:
             return self._invoke_once(visitor, wish, event, wish.idempotency_key)
-        with self.tracing.subsegment("queue"):
-            minted = _Minted(lambda admitted: self._mint(admitted, wish, event))
-            express = minted.item if wish.mode is Mode.SYNC and _fits(event) else None
+        minted = _Minted(lambda admitted: self._mint(admitted, wish, event))
+        express = minted.item if wish.mode is Mode.SYNC and _fits(event) else None
+        with self.tracing.subsegment("admission"):
             admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, wish.mode, express))
-            if admitted.is_express:
-                return self._reply_express(minted.last)
-            invocation = self._mint(admitted, wish, event)
+        if admitted.is_express:
+            return self._reply_express(minted.last)
+        invocation = self._mint(admitted, wish, event)
+        with self.tracing.subsegment("queue"):
             self._send(invocation, event, self.ledger.open)
         return self._reply(invocation)
 

@@ -56,6 +56,7 @@ class Lanes:
             worker=name,
             places=places,
             conclude=self.world.handler.conclude,
+            metrics=self.world.metrics,
         )
         side.announce(name, able=True, free=places, for_ms=FOR_MS * 10)
         lane.start()
