@@ -312,6 +312,7 @@ def world(gateway: Gateway, hearth: Controller, tenant: IssuedKeys, key: Key) ->
     boto.publish_layer_version(LayerName=THEIRS, Content={"ZipFile": CODE})
     gateway.send("PUT", f"/functions/{THEIRS}/schedules/s", b'{"expression": "rate(1 hour)"}', key)
     boto.put_function_event_invoke_config(FunctionName=THEIRS, MaximumRetryAttempts=0)
+    boto.put_function_event_invoke_config(FunctionName=THEIRS, Qualifier="live", MaximumRetryAttempts=0)
     url = boto.create_function_url_config(FunctionName=THEIRS, AuthType="AWS_IAM")["FunctionUrl"]
     started = gateway.send("POST", f"/functions/{THEIRS}/invocations?mode=async", b"{}", key)
     stranger = {"x-api-key": hearth.tenants.create("stranger").api_key}
