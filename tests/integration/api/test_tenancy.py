@@ -309,9 +309,11 @@ def world(gateway: Gateway, hearth: Controller, tenant: IssuedKeys, key: Key) ->
     boto.publish_version(FunctionName=THEIRS)
     boto.create_alias(FunctionName=THEIRS, Name="live", FunctionVersion="1")
     boto.put_function_concurrency(FunctionName=THEIRS, ReservedConcurrentExecutions=2)
+    boto.put_provisioned_concurrency_config(FunctionName=THEIRS, Qualifier="live", ProvisionedConcurrentExecutions=1)
     boto.publish_layer_version(LayerName=THEIRS, Content={"ZipFile": CODE})
     gateway.send("PUT", f"/functions/{THEIRS}/schedules/s", b'{"expression": "rate(1 hour)"}', key)
     boto.put_function_event_invoke_config(FunctionName=THEIRS, MaximumRetryAttempts=0)
+    boto.put_function_event_invoke_config(FunctionName=THEIRS, Qualifier="live", MaximumRetryAttempts=0)
     url = boto.create_function_url_config(FunctionName=THEIRS, AuthType="AWS_IAM")["FunctionUrl"]
     started = gateway.send("POST", f"/functions/{THEIRS}/invocations?mode=async", b"{}", key)
     stranger = {"x-api-key": hearth.tenants.create("stranger").api_key}
@@ -397,7 +399,7 @@ def test_the_owner_does_see_what_the_stranger_does_not(world: World) -> None:
         if name.startswith(("GET ", "Get", "List")) and case.things not in ("nothing", "tenant") and "admin" not in name
     }
 
-    assert set(seen.values()) == {200}, seen
+    assert {name: status for name, status in seen.items() if status != 200} == {}
 
 
 def test_a_closed_address_tells_nothing_of_what_is_behind_it(
