@@ -1,6 +1,7 @@
 """The controller's doors: every route of both, who is let in, and how errors leave; never a decision."""
 
 import logging
+import time
 from collections.abc import Callable
 from urllib.parse import unquote
 
@@ -8,7 +9,7 @@ from chalice.app import CloudWatchEvent, Rate, Response
 from chalicelib import wiring
 from chalicelib.calls import Call, from_event
 from chalicelib.entrance import Entrance, Visitor
-from chalicelib.errors import HearthError, UnavailableError
+from chalicelib.errors import HearthError, TooManyRequestsError, UnavailableError
 from chalicelib.lambda_door import answers as lambda_answers
 from chalicelib.lambda_door import offered as lambda_door
 from chalicelib.lambda_door.model import Operation
@@ -53,6 +54,8 @@ def door(view: View, render_error: RenderError, serve: Serve) -> Callable[..., R
         except HearthError as error:
             if isinstance(error, UnavailableError):
                 log(logging.WARNING, "A part is down", "part_down", call)
+            if isinstance(error, TooManyRequestsError):
+                wiring.metrics().refused(error.fields()["Reason"])
             return render_error(error, call.request_id)
         except Exception:  # noqa: BLE001  the last line of defence: Chalice's own answer is not in our shape
             log(logging.ERROR, "A call failed unexpectedly", "call_failed", call)
@@ -113,30 +116,42 @@ def machines_running(operation: Operation) -> View:
     return view
 
 
-def register(method: str, path: str, route: Callable[..., Response]) -> None:
+def counted(door_name: str, route: Callable[..., Response]) -> Callable[..., Response]:
+    """Give the same route, whose calls are counted and timed."""
+
+    def timed(**path: str) -> Response:
+        began = time.perf_counter()
+        answer = route(**path)
+        wiring.metrics().answered(door_name, answer.status_code, time.perf_counter() - began)
+        return answer
+
+    return timed
+
+
+def register(door_name: str, method: str, path: str, route: Callable[..., Response]) -> None:
     """Make Chalice serve a route."""
-    app.route(path, methods=[method], content_types=ANY, name=f"{method} {path}")(route)
+    app.route(path, methods=[method], content_types=ANY, name=f"{method} {path}")(counted(door_name, route))
 
 
 for method, path, view in people_door.PUBLIC:
-    register(method, path, door(view, people_answers.error, public))
+    register("people", method, path, door(view, people_answers.error, public))
 
 for method, path, view in people_door.OFFERED:
-    register(method, path, door(view, people_answers.error, let_in))
+    register("people", method, path, door(view, people_answers.error, let_in))
 
 for method, path, view in people_door.RUNNING:
-    register(method, path, door(view, people_answers.error, identify))
+    register("people", method, path, door(view, people_answers.error, identify))
 
 for method, path, view in people_door.ADMIN:
-    register(method, path, door(view, people_answers.error, let_admin_in))
+    register("people", method, path, door(view, people_answers.error, let_admin_in))
 for method, path, view in url_door.OFFERED:
-    register(method, path, door(view, url_answers.error, public))
+    register("url", method, path, door(view, url_answers.error, public))
 
 for (path, method), candidates in lambda_door.routes().items():
     if candidates[0].name in lambda_door.RUNNING:
-        register(method, path, door(machines_running(candidates[0]), lambda_answers.error, identify))
+        register("lambda", method, path, door(machines_running(candidates[0]), lambda_answers.error, identify))
     else:
-        register(method, path, door(machines(candidates), lambda_answers.error, let_in))
+        register("lambda", method, path, door(machines(candidates), lambda_answers.error, let_in))
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))

@@ -223,6 +223,14 @@ class Settlement:
     charge: Charge | None = None  #: None when nothing is billed
 
 
+@dataclass(frozen=True, kw_only=True)
+class LiveLog:
+    """What a function has printed so far in a run that is not over."""
+
+    total_bytes: int  #: printed, kept or not: it only grows
+    tail: str  #: the last 16 KiB
+
+
 def encode(value: Any) -> str:
     """Give the JSON text of a contract value."""
     return json.dumps({"schema": SCHEMA, **dataclasses.asdict(value)}, separators=(",", ":"), ensure_ascii=False)

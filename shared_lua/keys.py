@@ -60,6 +60,21 @@ def workers() -> str:
     return "{hearth}:workers"
 
 
+def worker_words() -> str:
+    """Redis sorted set of the ids of all workers that say something of themselves, by when that expires, ms."""
+    return "{hearth}:words"
+
+
+def worker_word(worker_id: str) -> str:
+    """Redis text: what a worker says of itself, as a JSON object."""
+    return f"{{hearth}}:word:{worker_id}"
+
+
+def live_log(invocation_id: str) -> str:
+    """Redis text: what a function has printed so far in a run that is not over."""
+    return f"{{hearth}}:log:{invocation_id}"
+
+
 def code(sha256: str) -> str:
     """S3 object of a zip, by the hex digest of its bytes."""
     return f"code/{sha256}.zip"
@@ -73,6 +88,11 @@ def payload(invocation_id: str) -> str:
 def result(invocation_id: str) -> str:
     """S3 object of an answer too large for the ledger."""
     return f"results/{invocation_id}.json"
+
+
+def undone(invocation_id: str) -> str:
+    """S3 object of an Invocation that was given up without a run: all that is needed to have it run after all."""
+    return f"undone/{invocation_id}.json"
 
 
 def function_row(tenant: str, name: str) -> dict[str, str]:
@@ -108,6 +128,21 @@ def unnamed_code(since_s: int, sha256: str) -> str:
 def function_parts(tenant: str, name: str) -> str:
     """Owner of a function's versions, aliases and configurations among the parts; no tenant's name has a slash."""
     return f"{tenant}/function/{name}"
+
+
+def usage_parts(tenant: str) -> str:
+    """Owner of a tenant's sums by day and function, among the parts."""
+    return f"{tenant}/usage"
+
+
+def usage_part(day: str, function: str) -> str:
+    """How the parts of one day (as 2026-11-24) and function begin; a digit follows. No name has a slash."""
+    return f"{day}/{function}/"
+
+
+def idempotency_parts(tenant: str, function: str) -> str:
+    """Owner of the Invocations that were asked for under an Idempotency-Key, among the parts, by the key's digest."""
+    return f"{tenant}/idempotency/{function}"
 
 
 #: Owner of all tenants' rows among the parts; no tenant's name has a slash.

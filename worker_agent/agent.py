@@ -13,6 +13,7 @@ from worker_agent.durable_lane import BATCH, Delivery, DurableLane, Keeper, Post
 from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import ClaimHeldError, EngineUnavailableError, PlatformError
 from worker_agent.handle import DrainedError, Handler
+from worker_agent.live_logs import LiveLogs
 from worker_agent.metrics import Metrics
 from worker_agent.outage import Outage
 from worker_agent.pool import Pool
@@ -37,6 +38,7 @@ class Agent:
         lane: DurableLane,
         keeper: Keeper,
         presence: Presence,
+        live_logs: LiveLogs,
         engine: EngineWatch,
         handler: Handler,
         metrics: Metrics,
@@ -49,6 +51,7 @@ class Agent:
         self._lane = lane
         self._keeper = keeper
         self._presence = presence
+        self._live_logs = live_logs
         self._engine = engine
         self._handler = handler
         self._metrics = metrics
@@ -71,6 +74,7 @@ class Agent:
         """Take and run Deliveries until asked to stop; then drain."""
         self._keeper.start()
         self._presence.start()
+        self._live_logs.start()
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="run") as threads:
             self._engine.start()
             self._stems.start()
@@ -78,6 +82,7 @@ class Agent:
             while not self._stopping.is_set():
                 self._turn(threads)
             self._drain()
+        self._live_logs.stop()
         self._presence.stop()
         self._keeper.stop()
         self._metrics.close()

@@ -20,6 +20,7 @@ class Settings:
     redis_url: str
     bucket: str
     invocations_table: str
+    parts_table: str
     queue_url: str
     stack: str
     concurrency: int  #: Invocations that run at once
@@ -42,6 +43,7 @@ class Settings:
             redis_url=reader.text("HEARTH_REDIS_URL"),
             bucket=reader.text("HEARTH_BUCKET"),
             invocations_table=reader.text("HEARTH_INVOCATIONS_TABLE"),
+            parts_table=reader.text("HEARTH_PARTS_TABLE"),
             queue_url=reader.text("HEARTH_QUEUE_URL"),
             stack=environ.get("HEARTH_STACK", "default"),
             concurrency=reader.number("HEARTH_CONCURRENCY", 8),

@@ -103,7 +103,7 @@ class Handler:
     def _carry(self, invocation: Invocation, delivery: Delivery) -> None:
         """Claim it, bring it to its end, and tell who waits for it."""
         settled = self._ledger.claim(invocation.invocation_id, fence(invocation.hand_over, delivery.attempt))
-        settlement = settled or self._settle(self._conclude(invocation, delivery))
+        settlement = settled or self._settle(invocation, self._conclude(invocation, delivery))
         self._answer(invocation, settlement)
         self._note(invocation, settlement, repeated=settled is not None)
 
@@ -114,19 +114,27 @@ class Handler:
     def _conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
         """Run it, unless its time has passed, its attempts are used up, or nobody can run it while its caller waits."""
         if delivery.attempt > MAX_ATTEMPTS:
-            return _unexecuted(invocation, outcomes.abandoned(invocation, MAX_ATTEMPTS), delivery)
+            return self._give_up(invocation, outcomes.abandoned(invocation, MAX_ATTEMPTS), delivery)
         if delivery.received_at_us > invocation.start_by_us:
-            return _unexecuted(invocation, outcomes.expired(invocation, delivery.attempt), delivery)
+            return self._give_up(invocation, outcomes.expired(invocation, delivery.attempt), delivery)
         if self._is_stuck(invocation) and self._is_hopeless(invocation):
-            return _unexecuted(invocation, outcomes.unstartable(invocation), delivery)
+            return self._give_up(invocation, outcomes.unstartable(invocation), delivery)
         try:
             settlement = self._execute(invocation, delivery)
         except EngineUnavailableError:
             if self._engine.look() or not self._is_hopeless(invocation):
                 raise
-            return _unexecuted(invocation, outcomes.unstartable(invocation), delivery)
+            return self._give_up(invocation, outcomes.unstartable(invocation), delivery)
         self._tracer.record(invocation, settlement)
         return self._fit(settlement)
+
+    def _give_up(self, invocation: Invocation, outcome: Outcome, delivery: Delivery) -> Settlement:
+        """Settle what was not run, and keep it for a redrive if S3 can be reached: its record does not wait for S3."""
+        try:
+            self._store.put_undone(invocation)
+        except AwsUnavailableError as error:
+            log.warn("not_kept", f"it cannot be redriven: {error}", invocation_id=invocation.invocation_id)
+        return _unexecuted(invocation, outcome, delivery)
 
     def _execute(self, invocation: Invocation, delivery: Delivery) -> Settlement:
         payload = (
@@ -146,9 +154,9 @@ class Handler:
         self._store.put_result(settlement.invocation_id, payload)
         return dataclasses.replace(settlement, outcome=dataclasses.replace(settlement.outcome, payload=None))
 
-    def _settle(self, settlement: Settlement) -> Settlement:
+    def _settle(self, invocation: Invocation, settlement: Settlement) -> Settlement:
         """Write the terminal record; give the one that stands, which may be another attempt's."""
-        won = _patiently(lambda: self._ledger.settle(settlement))
+        won = _patiently(lambda: self._ledger.settle(invocation.version, settlement))
         if won:
             self._metrics.settled(settlement)
             return settlement

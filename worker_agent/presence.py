@@ -1,13 +1,19 @@
-"""Tells the other workers whether this one can start functions, and hears it of them; never what it runs.
+"""Tells whether this worker can start functions, and how much it does, and hears it of others; never what it runs.
 
 A worker that cannot start a function leaves it to one that can; where none can, the caller should hear so at once,
 instead of waiting in vain. The word expires by itself, so a worker that dies is forgotten.
 """
 
 import contextlib
+import json
 import secrets
+import socket
 import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from shared_lua.contract import SCHEMA
 from worker_agent.errors import RedisUnavailableError
 from worker_agent.redis_side import RedisSide
 
@@ -20,11 +26,21 @@ class Presence:
     """The word of one worker that runs `concurrency` Invocations at once, repeated while it lives.
 
     Until it is told otherwise it is able. The admission lets no more callers wait than such workers can serve soon.
+    `about` gives what the operator may see of it besides.
     """
 
-    def __init__(self, redis_side: RedisSide, concurrency: int) -> None:
+    def __init__(self, redis_side: RedisSide, concurrency: int, about: Callable[[], Mapping[str, Any]] = dict) -> None:
         self._redis = redis_side
-        self._worker = f"{secrets.token_hex(8)}|{concurrency}"
+        self._id = secrets.token_hex(8)
+        self._worker = f"{self._id}|{concurrency}"
+        self._about = about
+        self._itself = {
+            "id": self._id,
+            "host": socket.gethostname(),
+            "schema": SCHEMA,
+            "since_us": time.time_ns() // 1000,
+            "concurrency": concurrency,
+        }
         self._able = True
         self._changed = threading.Event()
         self._stopping = False
@@ -41,6 +57,8 @@ class Presence:
         self._thread.join()
         self._able = False
         self._tell()
+        with contextlib.suppress(RedisUnavailableError):
+            self._redis.withdraw(self._id)
 
     def set_able(self, able: bool) -> None:
         """Change the word, and tell it at once."""
@@ -61,3 +79,7 @@ class Presence:
     def _tell(self) -> None:
         with contextlib.suppress(RedisUnavailableError):  # without Redis nobody can hear it either
             self._redis.announce(self._worker, able=self._able, for_ms=FOR_MS)
+            self._redis.describe(self._id, self._word(), for_ms=FOR_MS)
+
+    def _word(self) -> str:
+        return json.dumps({**self._itself, "able": self._able, **self._about()})

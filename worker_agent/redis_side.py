@@ -1,13 +1,13 @@
 """The worker's side of Redis: answers for waiting callers, and word of itself; the only file that imports redis."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Mode, Settlement, encode
+from shared_lua.contract import Invocation, LiveLog, Mode, Settlement, encode
 from shared_lua.scripts import Scripts
 from worker_agent.errors import RedisUnavailableError
 
@@ -37,6 +37,18 @@ class RedisSide:
         with _our_errors():
             return self._scripts.seat(invocation, invocation.version.timeout_s * 1000 + SEAT_GRACE_MS)
 
+    def show_logs(self, grown: Mapping[str, tuple[LiveLog, int]], over: Collection[str]) -> None:
+        """Show what Invocations have printed so far, each for so many ms; forget those that are over.
+
+        Raises RedisUnavailableError.
+        """
+        with _our_errors(), self._client.pipeline(transaction=False) as together:
+            for invocation_id, (log, for_ms) in grown.items():
+                together.set(keys.live_log(invocation_id), encode(log), px=for_ms)
+            for invocation_id in over:
+                together.delete(keys.live_log(invocation_id))
+            together.execute()
+
     def announce(self, worker: str, *, able: bool, for_ms: int) -> None:
         """Tell for a while that this worker can start functions, or take that back; raise RedisUnavailableError."""
         with _our_errors():
@@ -49,6 +61,24 @@ class RedisSide:
                 together.zremrangebyscore(keys.workers(), "-inf", now_ms)
                 together.pexpire(keys.workers(), for_ms)
                 together.execute()
+
+    def describe(self, worker_id: str, word: str, *, for_ms: int) -> None:
+        """Tell for a while what a worker is and does, a JSON object; raise RedisUnavailableError."""
+        with _our_errors():
+            now_ms = self._now_ms()
+            with self._client.pipeline() as together:
+                together.set(keys.worker_word(worker_id), word, px=for_ms)
+                together.zadd(keys.worker_words(), {worker_id: now_ms + for_ms})
+                together.zremrangebyscore(keys.worker_words(), "-inf", now_ms)
+                together.pexpire(keys.worker_words(), for_ms)
+                together.execute()
+
+    def withdraw(self, worker_id: str) -> None:
+        """Tell nothing more of a worker; raise RedisUnavailableError."""
+        with _our_errors(), self._client.pipeline() as together:
+            together.zrem(keys.worker_words(), worker_id)
+            together.delete(keys.worker_word(worker_id))
+            together.execute()
 
     def able(self) -> set[str]:
         """Give the workers that say that they can start functions; raise RedisUnavailableError."""

@@ -21,10 +21,12 @@ from worker_agent.handle import Handler
 from worker_agent.images import offered
 from worker_agent.ledger import Ledger
 from worker_agent.lifecycle import SlotState
+from worker_agent.live_logs import LiveLogs
 from worker_agent.metrics import Metrics, Sources
 from worker_agent.ownership import Owner
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
+from worker_agent.running import Running
 from worker_agent.stems import Stems
 from worker_agent.store import Store
 
@@ -44,13 +46,14 @@ def build(environ: Mapping[str, str]) -> Agent:
     metrics = Metrics(Sources(stems.count, stems.takers, lambda: _by_name(pool.count()), lambda: docker.calls))
     if settings.metrics_port:
         metrics.serve(settings.metrics_port)
-    presence = Presence(redis, settings.concurrency)
+    presence = Presence(redis, settings.concurrency, lambda: _about(pool, stems))
+    running = Running()
     watch = EngineWatch(sandboxes, presence)
     handler = Handler(
-        ledger=Ledger(aws("dynamodb"), settings.invocations_table),
+        ledger=Ledger(aws("dynamodb"), settings.invocations_table, settings.parts_table),
         store=store,
         redis_side=redis,
-        executor=Executor(pool, stems, cache.code, settings.prices),
+        executor=Executor(pool, stems, cache.code, settings.prices, running),
         engine=watch,
         metrics=metrics,
         tracer=tracing.build(environ),
@@ -59,6 +62,7 @@ def build(environ: Mapping[str, str]) -> Agent:
         lane=lane,
         keeper=Keeper(lane, settings.visibility_s, handler.hold),
         presence=presence,
+        live_logs=LiveLogs(running, redis),
         engine=watch,
         handler=handler,
         metrics=metrics,
@@ -68,6 +72,12 @@ def build(environ: Mapping[str, str]) -> Agent:
         concurrency=settings.concurrency,
         drain_s=settings.drain_s,
     )
+
+
+def _about(pool: Pool, stems: Stems) -> dict[str, Any]:
+    slots = pool.count()
+    running = slots[SlotState.LEASED] + slots[SlotState.STARTING]
+    return {"running": running, "slots": _by_name(slots), "stems": stems.count()}
 
 
 def _by_name(count: Mapping[SlotState, int]) -> dict[str, int]:

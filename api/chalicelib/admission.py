@@ -27,6 +27,7 @@ class Wanted:
     function: str
     qualifier: str | None
     mode: Mode
+    takes_seat: bool = True  #: False = `take_seat` is called later, when it is certain that it is to be run
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,10 @@ class Admission:
             raise NotFoundError(f"Function not found: {self._home.arn(tenant, wanted.function, wanted.qualifier)}")
         return Admitted(invocation_id, route.choose(self._chance()), route.arn, self._seats(visitor, route))
 
+    def take_seat(self, visitor: Visitor, wanted: Wanted, invocation_id: str) -> None:
+        """Take the seat of a synchronous Invocation that was admitted without one; raise as `admit` does."""
+        self._current(visitor.without_dues(), dataclasses.replace(wanted, takes_seat=True), invocation_id)
+
     def _current(self, visitor: Visitor, wanted: Wanted, invocation_id: str) -> Known:
         """Give the function as it is now, with a seat taken in the same moment."""
         known = self._targets.remembered(visitor.tenant, wanted.function, wanted.qualifier)
@@ -106,6 +111,8 @@ class Admission:
     def _run(self, visitor: Visitor, wanted: Wanted, known: Known | None, invocation_id: str) -> Run:
         run = Run(invocation_id=invocation_id, function=wanted.function, generation=known.generation if known else "")
         if wanted.mode is not Mode.SYNC or known is None or known.route is None or _is_too_long(known.route, wanted):
+            return run
+        if not wanted.takes_seat:
             return run
         seats = self._seats(visitor, known.route)
         return dataclasses.replace(

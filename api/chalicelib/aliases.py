@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chalicelib import limits
-from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError, RevisionMismatchError
+from chalicelib.errors import ConflictError, InvalidParameterError, RevisionMismatchError
 from chalicelib.functions import Functions, touched
 from chalicelib.naming import LATEST
 from chalicelib.parts import Part, Parts
@@ -82,7 +82,7 @@ class Aliases:
         """Give an alias; raise NotFoundError."""
         alias = self.find(tenant, function, name)
         if alias is None:
-            raise NotFoundError(f"Cannot find alias arn: {self.functions.home.arn(tenant, function, name)}")
+            raise self.functions.not_found(tenant, function, name)
         return alias
 
     def page(self, tenant: str, function: str, after: str | None, most: int) -> tuple[list[Alias], str | None]:

@@ -11,10 +11,12 @@ from chalicelib.advice import Advice, Run, advise
 from chalicelib.config import Settings
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Visitor
-from chalicelib.errors import NotFoundError, UnavailableError, UnservedError
+from chalicelib.errors import NotFoundError, UnavailableError, UnservedAgainError, UnservedError
 from chalicelib.functions import Functions
+from chalicelib.idempotency import LOOKS, Idempotency, Once
 from chalicelib.ledger import Ledger, Row
 from chalicelib.payload_store import PayloadStore
+from chalicelib.polling import poll
 from chalicelib.redis_gate import RedisGate
 from chalicelib.tracing import Tracing
 from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status
@@ -36,6 +38,7 @@ class Wish:
     mode: Mode
     qualifier: str | None = None
     client_context: str | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,14 @@ class Reply:
     invocation_id: str
     version: str  #: the number of the version that ran or will run
     outcome: Outcome | None
+    replayed: bool = False  #: it is the answer to an earlier call with the same Idempotency-Key
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The end of an Invocation, as whoever repeats its call sees it: None when it was refused after all."""
+
+    settlement: Settlement | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +65,7 @@ class Invocations:
     functions: Functions
     admission: Admission
     ledger: Ledger
+    idempotency: Idempotency
     payloads: PayloadStore
     lane: DurableLane
     answers: RedisGate
@@ -72,14 +84,13 @@ class Invocations:
         Raises what is wrong with the wish, UnavailableError, and UnservedError when the platform gave it up.
         """
         event = limits.event_text(wish.event)
+        if wish.idempotency_key is not None:
+            return self._invoke_once(visitor, wish, event, wish.idempotency_key)
         admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, wish.mode))
         invocation = self._mint(admitted, wish, event)
         with self.tracing.subsegment("queue"):
-            self._send(invocation, event)
-        outcome = self._wait(invocation.invocation_id) if wish.mode is Mode.SYNC else None
-        if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
-            raise UnservedError(_sentence(outcome))
-        return Reply(invocation.invocation_id, invocation.version.number, outcome)
+            self._send(invocation, event, self.ledger.open)
+        return self._reply(invocation)
 
     def queue_once(self, tenant: str, wish: Wish, invocation_id: str) -> bool:
         """Queue a wish under an id that stands for it, however often asked to; its event must fit a message.
@@ -121,6 +132,18 @@ class Invocations:
             raise NotFoundError(f"Invocation not found: {invocation_id}")
         return row
 
+    def page(self, tenant: str, function: str, after: str | None, most: int) -> tuple[list[Row], str | None]:
+        """Give a page of a function's Invocations, newest first; raise NotFoundError or InvalidParameterError."""
+        self.functions.get(tenant, function)
+        return self.ledger.page(tenant, function, min(max(1, most), limits.MAX_PAGE), after)
+
+    def log_tail(self, row: Row) -> str | None:
+        """Give the end of an Invocation's log, so far if it still runs; None when there is none to show."""
+        if row.settlement:
+            return row.settlement.outcome.log_tail
+        live = self.answers.live_logs([row.invocation_id]).get(row.invocation_id)
+        return live.tail if live else None
+
     def advice(self, tenant: str, function: str) -> Advice | None:
         """Give advice on a function's memory from its recent runs, None when they say too little."""
         memory_mb = self.functions.get(tenant, function).version.memory_mb
@@ -132,6 +155,68 @@ class Invocations:
         """Give the answer's text, wherever it waits."""
         outcome = settlement.outcome
         return outcome.payload if outcome.payload is not None else self.payloads.result(settlement.invocation_id)
+
+    def accept(self, visitor: Visitor, wish: Wish, record: Callable[[Invocation], None]) -> Invocation:
+        """Queue an asynchronous wish that `record` writes down; raise what `invoke` and `record` raise."""
+        event = limits.event_text(wish.event)
+        admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, Mode.ASYNC))
+        invocation = self._mint(admitted, wish, event)
+        with self.tracing.subsegment("queue"):
+            self._send(invocation, event, record)
+        return invocation
+
+    def _invoke_once(self, visitor: Visitor, wish: Wish, event: str, key: str) -> Reply:
+        """Do what `invoke` does for the first call with a key; give every other one the answer to that."""
+        limits.check_idempotency_key(key)
+        wanted = Wanted(wish.function, wish.qualifier, wish.mode, takes_seat=False)
+        admitted = self.admission.admit(visitor, wanted)
+        invocation = self._mint(admitted, wish, event)
+        once = Once(key=key, mode=wish.mode, qualifier=wish.qualifier, event=event, client_context=wish.client_context)
+        for _ in range(LOOKS):
+            first_id = self.idempotency.open(once, invocation)
+            if first_id == invocation.invocation_id:
+                self._accept(visitor, wanted, once, invocation)
+                return self._reply(invocation)
+            if reply := self._repeat(first_id, invocation.version.number, wish.mode):
+                return reply
+        raise UnavailableError("The record of Idempotency-Keys")
+
+    def _accept(self, visitor: Visitor, wanted: Wanted, once: Once, invocation: Invocation) -> None:
+        """Queue what is recorded already, so that no repeat needed a seat; nothing is left of it when it is refused."""
+        try:
+            if invocation.mode is Mode.SYNC:
+                self.admission.take_seat(visitor, wanted, invocation.invocation_id)
+            with self.tracing.subsegment("queue"):
+                self._send(invocation, once.event, lambda _: None)
+        except Exception:
+            self.idempotency.forget(once, invocation)
+            raise
+
+    def _reply(self, invocation: Invocation) -> Reply:
+        outcome = self._wait(invocation.invocation_id) if invocation.mode is Mode.SYNC else None
+        if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
+            raise UnservedError(_sentence(outcome))
+        return Reply(invocation.invocation_id, invocation.version.number, outcome)
+
+    def _repeat(self, invocation_id: str, version: str, mode: Mode) -> Reply | None:
+        """Give what the first call gets; None when that one was refused after all.
+
+        Its answer on Redis is for one caller only, so this one reads the ledger.
+        """
+        wait_s = self.settings.sync_wait_s if mode is Mode.SYNC else 0
+        with self.tracing.subsegment("wait"):
+            seen = poll(lambda: self._end_seen(invocation_id), wait_s)
+        if seen and seen.settlement is None:
+            return None
+        outcome = self._whole(seen.settlement) if seen and seen.settlement and mode is Mode.SYNC else None
+        if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
+            raise UnservedAgainError(_sentence(outcome))
+        return Reply(invocation_id, version, outcome, replayed=True)
+
+    def _end_seen(self, invocation_id: str) -> _Seen | None:
+        """Give the Settlement, or that there is no row any more; None while neither is so."""
+        row = self.ledger.find(invocation_id)
+        return None if row and row.settlement is None else _Seen(row.settlement if row else None)
 
     def _mint(self, admitted: Admitted, wish: Wish, event: str) -> Invocation:
         version = admitted.version
@@ -151,12 +236,12 @@ class Invocations:
             seats=admitted.seats,
         )
 
-    def _send(self, invocation: Invocation, event: str) -> None:
+    def _send(self, invocation: Invocation, event: str, record: Callable[[Invocation], None]) -> None:
         """Payload, row, message, in this order: a worker that has the message finds everything it needs."""
         try:
             if invocation.payload is None:
                 self.payloads.put(invocation.invocation_id, event)
-            self.ledger.open(invocation)
+            record(invocation)
             self.lane.send(invocation)
         except UnavailableError:
             # The caller is told that nothing was accepted; a message sent after all finds no row and is not run.

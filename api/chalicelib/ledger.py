@@ -1,5 +1,6 @@
 """The controller's side of the Invocations table: opens rows and reads them; never settles one."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.aws_errors import is_refused_condition, needing
-from chalicelib.errors import UnavailableError
+from chalicelib.errors import InvalidParameterError, UnavailableError
+from chalicelib.parts import Act
 from shared_lua import keys
 from shared_lua.contract import Invocation, Settlement, Status, attempt_of, decode
 
@@ -28,6 +30,8 @@ class Row:
     attempt: int
     created_at_us: int
     settlement: Settlement | None
+    redriven_as: str | None = None  #: the Invocation that runs in its place
+    is_redriven: bool = False  #: and that one was queued for certain
 
 
 class Ledger:
@@ -54,6 +58,60 @@ class Ledger:
                 return False
         return True
 
+    def opening(self, invocation: Invocation) -> Act:
+        """Give the act of recording an Invocation, for a transaction with what must not be without its row."""
+        return {"Put": {"TableName": self._table, "Item": _queued(invocation)}}
+
+    def redriving(self, row: Row, invocation: Invocation) -> list[Act]:
+        """Give the acts of recording the Invocation that is to run in the place of one that was given up.
+
+        They fail when another one has taken its place meanwhile. One that was recorded for it before and may never have
+        been queued makes room, unless a worker has it: who still gets its message finds no row, and does not run it.
+        """
+        values = {":new": {"S": invocation.invocation_id}}
+        if row.redriven_as is None:
+            return [self._marking(row, "attribute_not_exists(redriven_as)", values), self.opening(invocation)]
+        is_ours = "redriven_as = :before AND attribute_not_exists(is_redriven)"
+        before = {":before": {"S": row.redriven_as}}
+        return [
+            self._marking(row, is_ours, values | before),
+            self._making_room(row.redriven_as),
+            self.opening(invocation),
+        ]
+
+    def redriven(self, row: Row, invocation: Invocation) -> None:
+        """Note that what is to run in a row's place was queued."""
+        with needing(PART):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(row.invocation_id),
+                UpdateExpression="SET is_redriven = :yes",
+                ConditionExpression="redriven_as = :as",
+                ExpressionAttributeValues={":yes": {"BOOL": True}, ":as": {"S": invocation.invocation_id}},
+            )
+
+    def _marking(self, row: Row, condition: str, values: dict[str, Any]) -> Act:
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": _key(row.invocation_id),
+                "UpdateExpression": "SET redriven_as = :new",
+                "ConditionExpression": f"attribute_exists(invocation_id) AND {condition}",
+                "ExpressionAttributeValues": values,
+            }
+        }
+
+    def _making_room(self, invocation_id: str) -> Act:
+        return {
+            "Delete": {
+                "TableName": self._table,
+                "Key": _key(invocation_id),
+                "ConditionExpression": "attribute_not_exists(invocation_id) OR #status = :queued",
+                "ExpressionAttributeNames": {"#status": "status"},
+                "ExpressionAttributeValues": {":queued": {"S": Status.QUEUED.value}},
+            }
+        }
+
     def forget(self, invocation_id: str) -> None:
         """Remove a row whose Invocation no lane took, if the table can be reached; if not, the row expires."""
         with suppress(UnavailableError), needing(PART):
@@ -67,6 +125,12 @@ class Ledger:
 
     def recent(self, tenant: str, function: str, most: int) -> list[Row]:
         """Give up to `most` rows of a function, newest first; the last moments may be missing."""
+        rows, _ = self.page(tenant, function, most)
+        return rows
+
+    def page(self, tenant: str, function: str, most: int, after: str | None = None) -> tuple[list[Row], str | None]:
+        """Give what `recent` gives, and the word to go on after; raise InvalidParameterError when it is not ours."""
+        start = {"ExclusiveStartKey": _place(tenant, function, after)} if after else {}
         with needing(PART):
             answer = self._dynamodb.query(
                 TableName=self._table,
@@ -75,8 +139,10 @@ class Ledger:
                 ExpressionAttributeValues={":owner": {"S": keys.tenant_function(tenant, function)}},
                 ScanIndexForward=False,
                 Limit=most,
+                **start,
             )
-        return [_row(item) for item in answer["Items"]]
+        last = answer.get("LastEvaluatedKey")
+        return [_row(item) for item in answer["Items"]], _word(last) if last else None
 
     def check(self) -> None:
         """Raise UnavailableError unless the table answers."""
@@ -85,6 +151,23 @@ class Ledger:
 
 def _key(invocation_id: str) -> dict[str, dict[str, str]]:
     return {attribute: {"S": value} for attribute, value in keys.invocation_row(invocation_id).items()}
+
+
+def _word(place: dict[str, dict[str, str]]) -> str:
+    """Spell a place in the index `recent` of one function."""
+    return f"{place['created_us']['N']}-{place['invocation_id']['S']}"
+
+
+def _place(tenant: str, function: str, word: str) -> dict[str, dict[str, str]]:
+    """Give the place that a word means. Who makes one up gets to another place of the same function's."""
+    created_us, _, invocation_id = word.partition("-")
+    if not re.fullmatch(r"[0-9]{1,17}-[ -~]{1,128}", word):
+        raise InvalidParameterError("after must be a `next_after` that an earlier page gave")
+    return {
+        **_key(invocation_id),
+        "tenant_function": {"S": keys.tenant_function(tenant, function)},
+        "created_us": {"N": created_us},
+    }
 
 
 def _queued(invocation: Invocation) -> dict[str, dict[str, str]]:
@@ -110,4 +193,6 @@ def _row(item: dict[str, dict[str, str]]) -> Row:
         attempt=attempt_of(int(item["attempt"]["N"])),
         created_at_us=int(item["created_us"]["N"]),
         settlement=decode(Settlement, item["settlement"]["S"]) if "settlement" in item else None,
+        redriven_as=item["redriven_as"]["S"] if "redriven_as" in item else None,
+        is_redriven="is_redriven" in item,
     )

@@ -1,6 +1,6 @@
 """The controller's side of Redis: tokens and answers; the only file that knows the client, never a key of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import cast
 
@@ -8,7 +8,7 @@ import redis
 
 from chalicelib.errors import UnavailableError
 from shared_lua import keys
-from shared_lua.contract import Settlement, decode
+from shared_lua.contract import LiveLog, Settlement, decode
 from shared_lua.scripts import Ask, Run, Scripts, Verdict
 
 PART = "Redis"
@@ -50,6 +50,25 @@ class RedisGate:
             return None
         [_, text] = cast(list[bytes], popped)
         return decode(Settlement, text.decode())
+
+    def worker_words(self) -> list[str]:
+        """Give what the workers that are there say of themselves, each a JSON object; raise UnavailableError."""
+        with _needing_redis():
+            seconds, micros = self._quick.time()
+            now_ms = seconds * 1000 + micros // 1000
+            ids = cast(list[bytes], self._quick.zrangebyscore(keys.worker_words(), now_ms, "+inf"))
+            words = self._quick.mget([keys.worker_word(one.decode()) for one in ids]) if ids else []
+        return [word.decode() for word in cast(list[bytes | None], words) if word]
+
+    def live_logs(self, invocation_ids: Sequence[str]) -> dict[str, LiveLog]:
+        """Give what those Invocations that run have printed so far; nothing while Redis cannot be reached."""
+        try:
+            with _needing_redis():
+                texts = self._quick.mget([keys.live_log(id_) for id_ in invocation_ids]) if invocation_ids else []
+        except UnavailableError:
+            return {}
+        pairs = zip(invocation_ids, cast(list[bytes | None], texts), strict=True)
+        return {id_: decode(LiveLog, text.decode()) for id_, text in pairs if text is not None}
 
     def check(self) -> None:
         """Raise UnavailableError unless Redis answers."""

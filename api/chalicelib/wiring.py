@@ -27,18 +27,23 @@ from chalicelib.credentials import CredentialTable
 from chalicelib.due import Due
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Entrance
+from chalicelib.fleet import Fleet
+from chalicelib.function_logs import FunctionLogs
 from chalicelib.function_url import FunctionUrls
 from chalicelib.functions import Functions
 from chalicelib.health import Health
+from chalicelib.idempotency import Idempotency
 from chalicelib.invocations import Invocations
 from chalicelib.layers import Layers
 from chalicelib.ledger import Ledger
 from chalicelib.local_bucket import LocalBucket
+from chalicelib.metrics import Metrics
 from chalicelib.naming import Home
 from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
 from chalicelib.policy import Policies
 from chalicelib.redis_gate import RedisGate
+from chalicelib.redrive import Redrive
 from chalicelib.registry import Registry
 from chalicelib.reservations import Reservations
 from chalicelib.routing import Router
@@ -50,6 +55,7 @@ from chalicelib.tenant import TenantRows
 from chalicelib.tenant_keys import TenantKeys
 from chalicelib.tenants import Tenants
 from chalicelib.tracing import NoTracing, Tracing
+from chalicelib.usage import UsageTable
 from chalicelib.versions import Versions
 
 #: A part that is down must be told to the caller as a 503, well before the gateway gives up at 29 s.
@@ -85,8 +91,13 @@ class Controller:
     schedules: Schedules
     due: Due
     invocations: Invocations
+    function_logs: FunctionLogs
+    redrive: Redrive
     tenant_keys: TenantKeys
     tenants: Tenants
+    usage: UsageTable
+    fleet: Fleet
+    metrics: Metrics
     health: Health
     tracing: Tracing
     public_url: str | None
@@ -101,6 +112,12 @@ class Controller:
 def controller() -> Controller:
     """Give this process's controller, built from its environment on the first call; raise SettingsError."""
     return build(Settings.from_env(os.environ))
+
+
+@functools.cache
+def metrics() -> Metrics:
+    """Give this process's figures, which begin with it and not with its controller."""
+    return Metrics()
 
 
 def build(settings: Settings) -> Controller:
@@ -162,6 +179,7 @@ def build(settings: Settings) -> Controller:
         functions=functions,
         admission=admission,
         ledger=ledger,
+        idempotency=Idempotency(parts=parts, ledger=ledger, now_us=_now_us),
         payloads=payloads,
         lane=lane,
         answers=gate,
@@ -191,6 +209,12 @@ def build(settings: Settings) -> Controller:
         schedules=schedules,
         due=Due(schedules=schedules, invocations=invocations, home=home, now_us=_now_us, monotonic_s=time.monotonic),
         invocations=invocations,
+        function_logs=FunctionLogs(
+            functions=functions, ledger=ledger, live_logs=gate.live_logs, most_wait_s=settings.sync_wait_s
+        ),
+        redrive=Redrive(
+            admission=admission, invocations=invocations, ledger=ledger, payloads=payloads, parts=parts, now_us=_now_us
+        ),
         tenant_keys=tenant_keys,
         tenants=Tenants(
             rows=tenant_rows,
@@ -200,6 +224,9 @@ def build(settings: Settings) -> Controller:
             changed=gate.tenant_changed,
             now_s=time.time,
         ),
+        usage=UsageTable(dynamodb, settings.parts_table),
+        fleet=Fleet(gate.worker_words),
+        metrics=metrics(),
         health=Health(
             {
                 "redis": (gate.check,),

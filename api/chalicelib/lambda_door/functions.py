@@ -120,6 +120,7 @@ def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
         naming = hearth.aliases.naming(tenant, named.name, named.qualifier)
         hearth.versions.delete(tenant, named.name, named.qualifier, naming)
     else:
+        hearth.aliases.get(tenant, named.name, named.qualifier)
         raise InvalidParameterError(f"{named.qualifier!r} is an alias: delete it with DeleteAlias")
     return {"StatusCode": 204}
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chalice.app import Response
 
-from chalicelib.people_door import functions, health, invocations, keys, schedules, tenants
+from chalicelib.people_door import functions, health, invocations, keys, operations, redrive, schedules, tenants, usage
 
 View = Callable[..., Response]
 
@@ -19,7 +19,10 @@ OFFERED: list[tuple[str, str, View]] = [
     ("PUT", "/functions/{name}/schedules/{schedule_id}", schedules.put),
     ("GET", "/functions/{name}/schedules/{schedule_id}", schedules.show),
     ("DELETE", "/functions/{name}/schedules/{schedule_id}", schedules.delete),
+    ("GET", "/functions/{name}/invocations", invocations.list_all),
+    ("GET", "/functions/{name}/logs", invocations.logs),
     ("GET", "/invocations/{invocation_id}", invocations.show),
+    ("GET", "/usage", usage.show),
     ("GET", "/keys", keys.list_all),
     ("POST", "/keys", keys.issue),
     ("DELETE", "/keys/{key_id}", keys.revoke),
@@ -29,6 +32,7 @@ OFFERED: list[tuple[str, str, View]] = [
 #: The same for what runs a function, whose admission takes its tokens and its seat in one: the view gets the visitor.
 RUNNING: list[tuple[str, str, View]] = [
     ("POST", "/functions/{name}/invocations", invocations.run),
+    ("POST", "/functions/{name}/redrive", redrive.redrive),
 ]
 
 #: The same for whoever asks, with a key or without: the view gets no tenant.
@@ -38,6 +42,8 @@ PUBLIC: list[tuple[str, str, View]] = [
 
 #: The same for the admin key alone: the view gets the owner of the admin keys in the place of a tenant.
 ADMIN: list[tuple[str, str, View]] = [
+    ("GET", "/workers", operations.workers),
+    ("GET", "/metrics", operations.metrics),
     ("GET", "/tenants", tenants.list_all),
     ("PUT", "/tenants/{tenant}", tenants.put),
     ("DELETE", "/tenants/{tenant}", tenants.delete),

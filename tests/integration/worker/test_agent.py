@@ -18,10 +18,12 @@ from worker_agent.agent import Agent
 from worker_agent.durable_lane import Delivery, DurableLane, Keeper, Postponement
 from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import AwsUnavailableError
+from worker_agent.live_logs import LiveLogs
 from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
 from worker_agent.redis_side import RedisSide
+from worker_agent.running import Running
 from worker_agent.stems import Stems
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -78,6 +80,7 @@ def world(aws: Any, redis_client: redis.Redis) -> Iterator[Callable[..., World]]
             lane=lane,
             keeper=Keeper(lane, VISIBILITY_S, lambda *_: None),
             presence=presence,
+            live_logs=LiveLogs(Running(), RedisSide(redis_client)),
             engine=EngineWatch(sandboxes, presence),
             metrics=Metrics(),
             handler=handler,  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Layer, Mode, Seats, Settlement, Status, decode, encode
+from shared_lua.contract import Invocation, Layer, Mode, Outcome, Seats, Settlement, Status, decode, encode
+from shared_lua.sums import KEEP_DAYS, Sums, day_of, sums_of
 from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import RedisServer
 from tests.fakes import FakeSandboxes
@@ -39,6 +41,13 @@ from worker_agent.tracing import NoTracer
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 CODE = zip_of(main="def handler(e, c): pass")
+#: A Settlement of the second day of 1970, of a run that took and cost nothing.
+SETTLED = Settlement(
+    invocation_id="i-1",
+    outcome=Outcome(status=Status.SUCCEEDED, payload="1"),
+    attempt=1,
+    settled_at_us=86_400_000_000,
+)
 
 
 @dataclass
@@ -72,6 +81,22 @@ class World:
         settled = decode(Settlement, item["settlement"]["S"]) if "settlement" in item else None
         return item["status"]["S"], settled
 
+    def sums(self, tenant: str = "t") -> dict[str, Sums]:
+        """What the tenant's days add up to, by day and function."""
+        owner = {":owner": {"S": keys.usage_parts(tenant)}}
+        items = self.dynamodb.query(
+            TableName=self.data["PartsTable"],
+            KeyConditionExpression="#owner = :owner",
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues=owner,
+        )["Items"]
+        found: dict[str, Sums] = {}
+        for item in items:
+            name = item["part"]["S"].rpartition("/")[0]
+            numbers = {field: int(item[field]["N"]) for field in Sums().fields()}
+            found[name] = found.get(name, Sums()) + Sums(**numbers)
+        return found
+
     def answers(self, asked: Invocation) -> list[Settlement]:
         given: Any = self.redis.lrange(keys.answer(asked.invocation_id), 0, -1)
         return [decode(Settlement, text.decode()) for text in given]
@@ -85,7 +110,7 @@ def world(aws: Any, data: dict[str, str], redis_client: redis.Redis) -> World:
     stems, redis_side = Stems(sandboxes, {}), RedisSide(redis_client)
     watch, metrics = EngineWatch(sandboxes, Presence(redis_side, 8)), Metrics()
     handler = Handler(
-        ledger=Ledger(dynamodb, data["InvocationsTable"]),
+        ledger=Ledger(dynamodb, data["InvocationsTable"], data["PartsTable"]),
         store=store,
         redis_side=redis_side,
         executor=Executor(Pool(2, 10_000), stems, store.code, Prices(16_666_700, 200_000, 1000)),
@@ -548,7 +573,8 @@ def test_a_record_in_place_is_never_overwritten(world: World, aws: Any, data: di
     _, first = world.row(one)
     assert first
 
-    won = Ledger(aws("dynamodb"), data["InvocationsTable"]).settle(dataclasses.replace(first, attempt=9))
+    ledger = Ledger(aws("dynamodb"), data["InvocationsTable"], data["PartsTable"])
+    won = ledger.settle(one.version, dataclasses.replace(first, attempt=9))
 
     assert not won
     assert world.row(one)[1] == first
@@ -565,3 +591,53 @@ def test_a_functions_error_is_its_outcome_and_is_billed(world: World) -> None:
     assert settled
     assert settled.charge
     assert (status, settled.outcome.error_type, settled.charge.billed_us) == (Status.FAILED, "ValueError", 2000)
+
+
+def test_what_is_settled_is_added_to_its_functions_day_once_whatever_comes_again(world: World) -> None:
+    one = world.accept(asked())
+    runs = iter(["slow", "quick"])
+
+    def overtaken(*_: object) -> Any:
+        if next(runs) == "slow":
+            world.handler.handle(delivery(one, attempt=2))
+        return ran()
+
+    world.sandboxes.behave = overtaken
+    world.handler.handle(delivery(one))
+    world.handler.handle(delivery(one, attempt=3))
+
+    _, settled = world.row(one)
+    assert settled
+    assert world.sums() == {f"{day_of(settled.settled_at_us)}/f": sums_of(settled)}
+    assert world.sums()[f"{day_of(settled.settled_at_us)}/f"].charge_pico_usd > 0
+    assert world.sums("other") == {}
+
+
+def test_a_record_that_cannot_be_written_adds_nothing(world: World) -> None:
+    one = asked()
+
+    assert not world.handler._ledger.settle(one.version, dataclasses.replace(SETTLED, invocation_id=one.invocation_id))
+
+    assert world.sums() == {}
+
+
+def test_many_at_once_lose_nothing_of_their_sums(world: World) -> None:
+    many = [world.accept(asked(invocation_id=f"i-{n}")) for n in range(40)]
+
+    def settle(one: Invocation) -> bool:
+        settlement = dataclasses.replace(SETTLED, invocation_id=one.invocation_id)
+        wins = [world.handler._ledger.settle(one.version, settlement) for _ in range(2)]
+        return wins == [True, False]
+
+    with ThreadPoolExecutor(16) as threads:
+        assert all(threads.map(settle, many))
+
+    assert world.sums() == {"1970-01-02/f": Sums(invocations=40)}
+
+
+def test_a_day_is_forgotten_when_it_is_old(world: World) -> None:
+    one = world.accept(asked())
+    world.handler._ledger.settle(one.version, dataclasses.replace(SETTLED, invocation_id=one.invocation_id))
+
+    [item] = [item for item in world.dynamodb.scan(TableName=world.data["PartsTable"])["Items"] if "expires_s" in item]
+    assert item["expires_s"] == {"N": str((1 + KEEP_DAYS) * 86_400)}

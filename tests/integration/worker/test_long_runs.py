@@ -24,10 +24,12 @@ from worker_agent.errors import AwsUnavailableError, ClaimHeldError
 from worker_agent.execute import Executor
 from worker_agent.handle import Handler
 from worker_agent.ledger import Ledger
+from worker_agent.live_logs import LiveLogs
 from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
 from worker_agent.redis_side import RedisSide
+from worker_agent.running import Running
 from worker_agent.sandbox import Ran
 from worker_agent.stems import Stems
 from worker_agent.store import Store
@@ -67,7 +69,8 @@ class World:
         lane = DurableLane(self.aws("sqs"), self.data["QueueUrl"], VISIBILITY_S, poll_s=1)
         store, redis_side = Store(self.aws("s3"), self.data["BucketName"]), RedisSide(self.redis)
         pool, stems = Pool(2, 10_000), Stems(sandboxes, {})
-        executor = Executor(pool, stems, store.code, Prices(16_666_700, 200_000, 1000))
+        running = Running()
+        executor = Executor(pool, stems, store.code, Prices(16_666_700, 200_000, 1000), running)
         presence = Presence(redis_side, 2)
         watch = EngineWatch(sandboxes, presence)
         handler = Handler(
@@ -83,6 +86,7 @@ class World:
             lane=lane,
             keeper=Keeper(lane, VISIBILITY_S, handler.hold),
             presence=presence,
+            live_logs=LiveLogs(running, redis_side),
             engine=watch,
             metrics=Metrics(),
             handler=handler,
@@ -122,7 +126,7 @@ def world(aws: Any, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(durable_lane, "LEASE_S", 3)
     data = create_data(aws("cloudformation"), VISIBILITY_S)
     aws("s3").put_object(Bucket=data["BucketName"], Key=keys.code(version(CODE).code_sha256), Body=CODE)
-    ledger = WatchedLedger(aws("dynamodb"), data["InvocationsTable"])
+    ledger = WatchedLedger(aws("dynamodb"), data["InvocationsTable"], data["PartsTable"])
     ledger.refused = []
     there = World(aws, data, redis_client, ledger)
     yield there

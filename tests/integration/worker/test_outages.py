@@ -54,6 +54,7 @@ def environ(data: dict[str, str], aws_endpoint: str, redis_url: str, docker_host
         "HEARTH_REDIS_URL": redis_url,
         "HEARTH_BUCKET": data["BucketName"],
         "HEARTH_INVOCATIONS_TABLE": data["InvocationsTable"],
+        "HEARTH_PARTS_TABLE": data["PartsTable"],
         "HEARTH_QUEUE_URL": data["QueueUrl"],
         "HEARTH_POLL_S": "1",
         "DOCKER_HOST": docker_host,

@@ -9,6 +9,7 @@ WHOLE = {
     "HEARTH_REDIS_URL": "redis://r",
     "HEARTH_BUCKET": "b",
     "HEARTH_INVOCATIONS_TABLE": "t",
+    "HEARTH_PARTS_TABLE": "p",
     "HEARTH_QUEUE_URL": "q",
 }
 
