@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PACKAGES := shared_lua worker_agent chalicelib infra local loadtest security_tests tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cgroup2 images verify-images check up down status bench-first bench-worker security package deploy undeploy clean
+.PHONY: help setup demo test test-cgroup2 images verify-images check up down status bench-first bench-worker loadtest soak loadtest-zips security package deploy undeploy clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -50,6 +50,17 @@ bench-first: setup ## measures warm calls, cold starts and usage readings
 
 bench-worker: setup ## measures sandboxes, pool and meter against their bars; ARGS="--out DIR" writes a chart
 	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m loadtest.bench_worker $(ARGS)
+
+loadtest: setup ## puts Hearth under load, scenarios 1-6, on stacks of its own: ARGS="noop --out docs/bench"
+	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m loadtest run $(ARGS)
+
+soak: setup ## ten minutes of steady load, after which nothing may have grown
+	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m loadtest run soak --name soak $(ARGS)
+
+loadtest-zips: setup loadtest/heavy_function.zip loadtest/heavy_function_cloud.zip ## the zips that go with the two k6 scripts
+
+loadtest/heavy_function.zip loadtest/heavy_function_cloud.zip &: loadtest/zips.py $(wildcard examples/heavy/*.py)
+	@$(PYTHON) -m loadtest zips
 
 security: setup ## scans a stack of its own from the inside: is there a way out of a sandbox?
 	@$(ROOT) $(PYTHON) -m security_tests.on_a_stack $(ARGS)

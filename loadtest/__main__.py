@@ -21,6 +21,7 @@ from local.state import ROOT
 from worker_agent import engine
 
 OUT = ROOT / ".hearth" / "bench"
+STATE = ROOT / ".hearth" / "loadtest"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -32,6 +33,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     run.add_argument("--out", type=Path, default=OUT, help="the folder for the report: NAME.html and NAME.json")
     run.add_argument("--name", default="loadtest", help="the report's file name, without its end")
     run.add_argument("--scale", type=float, default=1.0, help="less than 1 shortens every load, to try things out")
+    run.add_argument("--state-dir", type=Path, default=STATE, help="where the stacks keep keys and logs")
     run.add_argument("--no-bars", action="store_true", help="exit with 0 whatever bar was missed")
     written = commands.add_parser("zips", help="writes the zips that go with the k6 scripts")
     written.add_argument("--out", type=Path, default=ROOT / "loadtest", help="the folder for them")
@@ -71,7 +73,7 @@ def _do(asked: argparse.Namespace, arguments: Sequence[str]) -> int:
 def _run(asked: argparse.Namespace, scenarios: Sequence[Scenario], arguments: Sequence[str]) -> int:
     bar = Bar(sum(load.lasts_s for scenario in scenarios for load in scenario.loads))
     try:
-        measured = drive.run(scenarios, bar)
+        measured = drive.run(scenarios, asked.state_dir, bar)
     finally:
         bar.close()
     rows = bars.judged(measured)

@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from loadtest import engine_starts, figures, k6_runner, watch
@@ -21,14 +22,14 @@ RECORD_S = 30.0
 Counts = Mapping[str, Callable[[], int]]
 
 
-def run(scenarios: Sequence[Scenario], bar: Bar) -> list[dict[str, Any]]:
-    """Run them all and give what was measured, scenario by scenario, as plain values."""
-    return [_scenario(scenario, bar) for scenario in scenarios]
+def run(scenarios: Sequence[Scenario], state: Path, bar: Bar) -> list[dict[str, Any]]:
+    """Run them all, each on a stack with this state directory; give what was measured, scenario by scenario, as plain values."""
+    return [_scenario(scenario, state, bar) for scenario in scenarios]
 
 
-def _scenario(scenario: Scenario, bar: Bar) -> dict[str, Any]:
+def _scenario(scenario: Scenario, state: Path, bar: Bar) -> dict[str, Any]:
     bar.show(scenario.name, "starting a stack")
-    with own_stack(scenario.settings) as stack:
+    with own_stack(scenario.settings, state) as stack:
         for tenant in scenario.tenants:
             stack.add_tenant(tenant)
         bar.show(scenario.name, "deploying")

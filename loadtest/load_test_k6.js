@@ -47,7 +47,7 @@ export const options = {
   thresholds: {
     checks: ['rate==1'],
     iterations: ['count>0'],
-    http_req_duration: [`p(95)<=${number('P95_MS', 1000)}`],
+    'http_req_duration{scenario:capacity}': [`p(95)<=${number('P95_MS', 1000)}`],
     overhead: [`p(95)<=${number('OVERHEAD_P95_MS', 250)}`],
   },
   summaryTrendStats: ['min', 'med', 'p(90)', 'p(95)', 'p(99)', 'max'],
@@ -89,6 +89,6 @@ function told(data) {
   const broken = Object.entries(data.metrics).flatMap(([metric, { thresholds }]) =>
     Object.entries(thresholds || {}).filter(([, { ok }]) => !ok).map(([limit]) => `${metric} ${limit}`));
   return `\nHearth, ${name} at ${url}\n${line('calls', 'iterations')}${line('checks', 'checks')}`
-    + line('whole call, ms', 'http_req_duration') + line('without the handler, ms', 'overhead')
+    + line('whole call, ms', 'http_req_duration{scenario:capacity}') + line('without the handler, ms', 'overhead')
     + (broken.length ? `  BROKEN: ${broken.join(', ')}\n` : '  every threshold holds\n');
 }

@@ -17,8 +17,6 @@ from local import ports, process
 from local.demo import Client
 from local.state import ROOT, StateDir, parse_env
 
-STATE = ROOT / ".hearth" / "loadtest"
-
 
 @dataclass(frozen=True)
 class OwnStack:
@@ -56,7 +54,7 @@ class OwnStack:
 
 
 @contextmanager
-def own_stack(settings: Mapping[str, str], state: Path = STATE) -> Iterator[OwnStack]:
+def own_stack(settings: Mapping[str, str], state: Path) -> Iterator[OwnStack]:
     """Give a stack with these settings and no other HEARTH_… one, for the length of a `with`."""
     directory = StateDir(state)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HEARTH_")}

@@ -16,7 +16,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "worker_agent": {"shared_lua"},
     "infra": {"chalicelib"},
     "local": {"app", "chalicelib", "worker_agent", "shared_lua"},
-    "loadtest": {"worker_agent", "shared_lua"},
+    "loadtest": {"local", "worker_agent", "shared_lua"},
     "security_tests": {"local"},
 }
 
@@ -84,6 +84,8 @@ def modules() -> dict[str, Path]:
         ("infra", ROOT / "infra"),
         ("local", ROOT / "local"),
         ("loadtest", ROOT / "loadtest"),
+        ("loadtest.peers", ROOT / "loadtest" / "peers"),
+        ("loadtest.scenarios", ROOT / "loadtest" / "scenarios"),
         ("security_tests", ROOT / "security_tests"),
         ("security_tests.checks", ROOT / "security_tests" / "checks"),
     ):
