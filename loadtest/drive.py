@@ -81,15 +81,17 @@ def _measured(scenario: Scenario, load: Load, stack: OwnStack, url: str, bar: Ba
         time.sleep(load.rest_s)
         began_s = time.time()
         asked = plan(load, uuid.uuid4().hex[:8], url, stack.api_keys)
-        samples = k6_runner.run(asked, lambda seconds: bar.show(scenario.name, load.name, seconds))
+        ran = k6_runner.run(asked, lambda seconds: bar.show(scenario.name, load.name, seconds))
         ended_s = time.time()
         time.sleep(load.rest_s)
     bar.done(load.lasts_s)
+    samples = ran.samples
     rows = figures.usage(seen.readings)
     from_s = seen.readings[0].at_s
     return {
         "name": load.name,
         "target": load.target.value,
+        "complaints": ran.complaints,
         "callers": figures.of_callers(samples),
         "over_time": figures.over_time(samples),
         "histogram": figures.histogram([one.ms for one in samples if one.metric is Metric.LATENCY]),

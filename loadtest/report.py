@@ -91,7 +91,9 @@ def _skipped(load: Mapping[str, Any]) -> str:
 def _charts(load: Mapping[str, Any]) -> str:
     drawn = [*_time_charts(load), *_call_charts(load), *_stack_charts(load)]
     shown = "".join(f"<figure>{svg}</figure>" for svg in drawn)
-    return f"<details><summary>{_text(load['name'])}</summary>{_stages(load)}{shown}</details>"
+    said = "".join(f"<li>{_text(complaint)}</li>" for complaint in load["complaints"])
+    told = f"<p>Answers that were none:</p><ul>{said}</ul>" if said else ""
+    return f"<details><summary>{_text(load['name'])}</summary>{_stages(load)}{told}{shown}</details>"
 
 
 def _time_charts(load: Mapping[str, Any]) -> Iterable[str]:

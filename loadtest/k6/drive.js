@@ -12,6 +12,8 @@ const overhead = new Trend('overhead', true);
 const toRecord = new Trend('to_record', true);
 const TERMINAL = ['succeeded', 'failed', 'expired', 'abandoned'];
 const LOOK_S = 0.1;
+const EXPECTED = [200, 202, 429];
+let complained = false; // each caller has its own: one word of each is enough
 
 export const options = {
   scenarios: plan.scenarios,
@@ -24,7 +26,12 @@ function invoke(asked) {
   const number = exec.scenario.iterationInTest;
   const headers = { 'x-api-key': asked.api_key, 'content-type': 'application/json', ...asked.headers };
   if (asked.lane === 'durable') headers['Idempotency-Key'] = `${plan.run}-${exec.scenario.name}-${number}`;
-  return http.post(asked.url.replace('{number}', number), asked.event, { headers, timeout: '90s' });
+  const answer = http.post(asked.url.replace('{number}', number), asked.event, { headers, timeout: '90s' });
+  if (!EXPECTED.includes(answer.status) && !complained) {
+    complained = true;
+    console.error(`complaint ${answer.status} ${answer.error_code || ''} ${String(answer.body || answer.error).slice(0, 300)}`);
+  }
+  return answer;
 }
 
 export function sync() {
