@@ -40,7 +40,7 @@ def test_a_short_run_writes_a_report_of_what_clients_and_records_say(tmp_path: P
     for load in scenario["loads"]:
         users = load["callers"]["users"]
         assert users["statuses"]["200"] > 0
-        assert set(users["statuses"]) <= {"200", "429"}
+        assert users["statuses"]["429"] > 0  # 200 at once are more than the default limits take
         assert users["overhead_ms"]["p50"] < users["latency_ms"]["200"]["p50"]
         assert all(call["run"] >= 500 for call in load["phases"])
         assert load["phases"]
