@@ -1,5 +1,6 @@
 """Runs scenarios one after another: a stack, its functions, k6, what was measured; it neither draws nor judges."""
 
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ Counts = Mapping[str, Callable[[], int]]
 
 
 def run(scenarios: Sequence[Scenario], state: Path, bar: Bar) -> list[dict[str, Any]]:
-    """Run them all, each on a stack with this state directory; give what was measured, scenario by scenario, as plain values."""
+    """Run them all, each on a stack in this state directory; give what was measured, one by one, as plain values."""
     return [_scenario(scenario, state, bar) for scenario in scenarios]
 
 
@@ -106,9 +107,9 @@ def _counts(scenario: Scenario, stack: OwnStack) -> Counts:
     """Give what else a soak counts: containers and Redis's keys."""
     if not scenario.slack:
         return {}
-    port = watch.redis_port(stack.pid)
+    port, docker = watch.redis_port(stack.pid), os.environ.get("DOCKER_HOST", containers.DEFAULT_ENGINE)
     return {
-        "containers": lambda: containers.count(containers.DEFAULT_ENGINE, stack.name),
+        "containers": lambda: containers.count(docker, stack.name),
         "redis_keys": lambda: watch.redis_keys(port),
     }
 

@@ -172,15 +172,16 @@ def _mean(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def growth(rows: Sequence[Mapping[str, Any]], slack: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """Compare the second fifth of a soak with its last: what of memory, descriptors and counts has grown.
+    """Compare the middle fifth of a soak with its last: what of memory, descriptors and counts has grown.
 
-    `slack` names what is looked at, each with a growth that is too small to speak of. The first fifth is warming up.
+    `slack` names what is looked at, each with a growth that is too small to speak of. Before the middle there is
+    warming up, and the two minutes for which Redis keeps an answer: until these are over its keys only become more.
     Raises ValueError when there are fewer rows than fifths.
     """
     if len(rows) < 5:
         raise ValueError(f"a soak needs five readings or more to compare, not {len(rows)}")
     fifth = len(rows) // 5
-    early, late = rows[fifth : 2 * fifth], rows[-fifth:]
+    early, late = rows[2 * fifth : 3 * fifth], rows[-fifth:]
     found = {}
     for name, small in slack.items():
         was, now = (statistics.median(row[name] for row in part) for part in (early, late))

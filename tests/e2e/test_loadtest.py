@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from loadtest.watch import children, descendants
 from local import containers
 from local.process import bound
 from local.state import StateDir
-from loadtest.watch import children, descendants
 from tests.conftest import ROOT
 from tests.e2e.conftest import eventually
 

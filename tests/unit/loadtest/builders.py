@@ -55,5 +55,11 @@ def load(name: str, **changed: Any) -> dict[str, Any]:
 
 
 def scenario(*loads: dict[str, Any], **changed: Any) -> dict[str, Any]:
-    values = {"name": "tried", "says": "What it is.", "settings": {}, "engine_starts_per_s": None, "loads": [*loads]}
+    values: dict[str, Any] = {
+        "name": "tried",
+        "says": "What it is.",
+        "settings": {},
+        "engine_starts_per_s": None,
+        "loads": [*loads],
+    }
     return {**values, **changed}

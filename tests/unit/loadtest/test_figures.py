@@ -102,14 +102,14 @@ def test_readings_fall_into_before_during_and_after_a_load() -> None:
 
 @pytest.mark.parametrize(("late", "flat"), [(100, True), (110, True), (111, False), (50, True)])
 def test_what_holds_a_tenth_more_at_the_end_of_a_soak_is_flat_and_more_is_not(late: int, flat: bool) -> None:
-    rows = [{"redis_keys": count} for count in (0, 100, 105, 300, late)]
+    rows = [{"redis_keys": count} for count in (0, 10, 100, 300, late)]
 
     assert figures.growth(rows, {"redis_keys": 5})["redis_keys"] == {"early": 100, "late": late, "flat": flat}
 
 
 @pytest.mark.parametrize(("late", "flat"), [(9, True), (10, False)])
 def test_of_few_things_a_few_more_are_flat_too(late: int, flat: bool) -> None:
-    rows = [{"containers": count} for count in (0, 4, 4, 4, late)]
+    rows = [{"containers": count} for count in (0, 0, 4, 4, late)]
 
     assert figures.growth(rows, {"containers": 5})["containers"]["flat"] is flat
 

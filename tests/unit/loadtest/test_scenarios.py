@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from loadtest.__main__ import parse
 from loadtest.scenario import Callers, Kind, Load, Target, at_once, constant, plan
 from loadtest.scenarios import ALL, USUAL
 from tests.conftest import ROOT
+from worker_agent.redis_side import KEEP_MS
 
 KEYS: dict[str | None, str] = {None: "first", "oak": "of-oak"}
 
@@ -72,7 +74,7 @@ def test_no_stage_is_shorter_than_k6_takes() -> None:
 def test_a_call_goes_where_its_target_listens_as_whom_it_is_of() -> None:
     callers = Callers(executor=at_once(1), function="f", tenant="oak", kind=Kind.RECORD, durable=True)
 
-    def planned(target: Target) -> dict[str, str]:
+    def planned(target: Target) -> dict[str, Any]:
         load = Load(name="l", callers={"c": callers}, lasts_s=1, target=target)
         return dict(plan(load, "r", "http://x", KEYS)["calls"]["c"])
 
@@ -114,6 +116,12 @@ def test_a_scenario_that_there_is_not_is_named(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         parse(["run", "noop", "nope"])
     assert "no such scenario: nope" in capsys.readouterr().err
+
+
+def test_the_middle_of_a_soak_is_past_the_time_that_redis_keeps_an_answer() -> None:
+    [load] = ALL["soak"](1.0).loads
+
+    assert load.lasts_s * 2 / 5 * 1000 > KEEP_MS
 
 
 def test_nobody_soaks_unasked() -> None:
