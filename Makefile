@@ -78,5 +78,5 @@ undeploy: setup ## takes the controller of STAGE away again; the data stays
 
 clean: setup ## removes caches and logs; the environment and the images stay
 	@$(ROOT) $(PYTHON) -m local down
-	@$(ROOT) rm -rf .hearth .hearth-demo .mypy_cache .ruff_cache
+	@$(ROOT) rm -rf .hearth .hearth-demo .mypy_cache .ruff_cache loadtest/*.zip
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec $(ROOT) rm -rf {} +

@@ -95,6 +95,7 @@ def _measured(scenario: Scenario, load: Load, stack: OwnStack, url: str, bar: Ba
         "complaints": ran.complaints,
         "callers": figures.of_callers(samples),
         "over_time": figures.over_time(samples),
+        "p95_over_time": figures.p95_over_time(samples),
         "histogram": figures.histogram([one.ms for one in samples if one.metric is Metric.LATENCY]),
         "phases": _phases(load, stack, samples),
         "stack": rows,

@@ -80,6 +80,24 @@ def over_time(samples: Iterable[Sample]) -> list[dict[str, Any]]:
     return [_second(number, seconds.get(number, [])) for number in range(max(seconds) + 1)]
 
 
+def p95_over_time(samples: Sequence[Sample]) -> dict[str, list[float | None]]:
+    """Give each group of callers' 95th percentile for the same seconds as `over_time`, None where it got no answer."""
+    calls = [sample for sample in samples if sample.metric is Metric.LATENCY]
+    began_us = min((call.at_us for call in calls), default=0)
+    lengths: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for call in calls:
+        lengths[call.callers, (call.at_us - began_us) // 1_000_000].append(call.ms)
+    seconds = range(max((second for _, second in lengths), default=-1) + 1)
+    return {
+        name: [_p95(lengths[name, second]) if (name, second) in lengths else None for second in seconds]
+        for name in sorted({name for name, _ in lengths})
+    }
+
+
+def _p95(values: Sequence[float]) -> float:
+    return round(percentile(values, 95), 3)
+
+
 def _second(number: int, calls: Sequence[Sample]) -> dict[str, Any]:
     lengths = sorted(call.ms for call in calls)
     shown = {f"p{percent}": round(percentile(lengths, percent), 3) if lengths else None for percent in (50, 95, 99)}

@@ -17,6 +17,7 @@ NOTES = (
     "Latency is the client's, as k6 measures it: from the first byte sent to the last received.",
     "Overhead is, for each call, latency minus what the handler took by its own clock.",
     "Phases are from the Invocation's own record; rest is what is neither queue, start nor run: admission and answer.",
+    "An asynchronous caller looks for its record every 100 ms; how long it took is by the record's own two moments.",
     "The load generator runs on the same machine and takes its share of the same cores.",
     "Bare is the same handler on a threaded HTTP server without isolation.",
     "The emulator is AWS's own, with AWS's own runtime client; it takes one call at a time.",
@@ -101,6 +102,8 @@ def _time_charts(load: Mapping[str, Any]) -> Iterable[str]:
     labels = [f"{row['second']} s" for row in seconds]
     latencies = {name: [row[name] for row in seconds] for name in ("p50", "p95", "p99")}
     yield chart.lines("Latency over time, ms", latencies, labels)
+    if len(load["p95_over_time"]) > 1:
+        yield chart.lines("The same, p95 of each group of callers, ms", load["p95_over_time"], labels)
     statuses = sorted({status for row in seconds for status in row["statuses"]})
     counts = {status: [float(row["statuses"].get(status, 0)) for row in seconds] for status in statuses}
     yield chart.columns("Answers a second, by status", counts, labels)

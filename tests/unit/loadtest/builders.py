@@ -43,6 +43,7 @@ def load(name: str, **changed: Any) -> dict[str, Any]:
         "complaints": [],
         "callers": {"users": group()},
         "over_time": [{"second": 0, "p50": 2.0, "p95": 4.0, "p99": 5.0, "statuses": {"200": 9}}],
+        "p95_over_time": {"users": [4.0]},
         "histogram": [{"from_ms": 1.0, "to_ms": 2.0, "count": 9}],
         "phases": [{"callers": "users", "cold": False, "queue": 1.0, "start": 0.0, "run": 2.0, "rest": 0.5}],
         "stack": [
@@ -62,4 +63,4 @@ def scenario(*loads: dict[str, Any], **changed: Any) -> dict[str, Any]:
         "engine_starts_per_s": None,
         "loads": [*loads],
     }
-    return {**values, **changed}
+    return {**values, "loads": [*loads], **changed}

@@ -64,6 +64,24 @@ def test_a_cold_storm_is_held_against_the_engines_own_rate(engine: float, is_met
     assert met(storm, engine_starts_per_s=engine)["cold storm, starts"] is is_met
 
 
+@pytest.mark.parametrize(("queue", "is_met"), [(56.5, True), (56.6, False)])
+def test_of_a_cold_storm_those_that_found_a_stem_are_judged_by_the_whole_call(queue: float, is_met: bool) -> None:
+    fast = {"callers": "strangers", "cold": True, "queue": queue, "start": 1.0, "run": 2.0, "rest": 0.5}
+    slow = {**fast, "start": 50.0}
+
+    found = met(load("cold storm", phases=[fast, slow]), engine_starts_per_s=10.0)
+
+    assert found["cold storm, the 1 that found a Stem, p95"] is is_met
+
+
+@pytest.mark.parametrize(("refused", "is_met"), [(0, True), (1, False)])
+def test_a_noisy_tenant_may_be_refused_and_a_quiet_one_may_not(refused: int, is_met: bool) -> None:
+    quiet = group(statuses={"200": 9, **({"429": refused} if refused else {})})
+    callers = {"ash_short": quiet, "noisy": group(statuses={"429": 900})}
+
+    assert list(met(load("quiet beside noisy", callers=callers)).values()) == [is_met]
+
+
 def test_a_soak_names_each_thing_that_has_grown() -> None:
     grown = {
         "own_memory_mb": {"early": 100, "late": 300, "flat": False},

@@ -43,6 +43,13 @@ def test_every_second_has_its_percentiles_and_statuses_and_an_idle_one_has_none(
     assert rows[2]["statuses"] == {"503": 1}
 
 
+def test_each_group_of_callers_has_its_own_line_over_the_same_seconds() -> None:
+    samples = [call(10, at_s=5.0), call(900, at_s=6.5, callers="long"), call(20, at_s=7.9), call(30, at_s=7.5)]
+
+    assert figures.p95_over_time(samples) == {"users": [10, None, 30], "long": [None, 900, None]}
+    assert figures.p95_over_time([]) == {}
+
+
 def test_a_histogram_holds_every_value_once_and_the_largest_in_its_last_bin() -> None:
     bins = figures.histogram([1.0, 1.1, 50.0, 1000.0], bins=3)
 

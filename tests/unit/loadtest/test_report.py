@@ -37,8 +37,15 @@ def test_refusals_have_a_line_of_their_own_and_no_overhead() -> None:
     assert "<td>200</td><td>500.00</td>" in page
 
 
+def test_callers_of_several_kinds_have_a_chart_that_tells_them_apart() -> None:
+    both = load("soak", p95_over_time={"short": [4.0], "long": [900.0]})
+
+    assert "p95 of each group of callers" in report.page({}, [scenario(both)], [])
+    assert "p95 of each group of callers" not in report.page({}, [scenario(load("soak"))], [])
+
+
 def test_a_load_that_got_no_answer_at_all_can_be_drawn() -> None:
-    nothing = load("capacity", callers={}, over_time=[], histogram=[], phases=[], stack=[], stages={})
+    nothing = load("capacity", callers={}, p95_over_time={}, over_time=[], histogram=[], phases=[], stack=[], stages={})
 
     assert "capacity" in report.page({}, [scenario(nothing)], [])
 
