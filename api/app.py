@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from chalice.app import CloudWatchEvent, Rate, Response
-from chalicelib import wiring
+from chalice.app import CloudWatchEvent, Rate, Response, SQSEvent
+from chalicelib import event_sources, wiring
 from chalicelib.calls import Call, from_event
 from chalicelib.entrance import Entrance, Visitor
 from chalicelib.errors import HearthError, TooManyRequestsError, UnavailableError
@@ -161,3 +161,12 @@ def tick(_event: CloudWatchEvent) -> None:
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-tick", None):
         hearth.due.run()
+
+
+@app.on_sqs_message(queue_arn=event_sources.queue("Ends"), batch_size=1)
+def ends(event: SQSEvent) -> None:
+    """Tell how Invocations ended, one at a time: one that cannot be told takes no other with it."""
+    hearth = wiring.controller()
+    with hearth.tracing.segment("hearth-ends", None):
+        for record in event:
+            hearth.ends.deliver(record.body)

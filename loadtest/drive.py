@@ -10,7 +10,7 @@ from typing import Any
 
 from loadtest import engine_starts, figures, k6_runner, watch
 from loadtest.errors import LoadTestError
-from loadtest.own_stack import OwnStack, own_stack
+from loadtest.loaded_stack import LoadedStack, loaded_stack
 from loadtest.peers.running import peer
 from loadtest.progress import Bar
 from loadtest.samples import Metric, Sample
@@ -30,7 +30,7 @@ def run(scenarios: Sequence[Scenario], state: Path, bar: Bar) -> list[dict[str, 
 
 def _scenario(scenario: Scenario, state: Path, bar: Bar) -> dict[str, Any]:
     bar.show(scenario.name, "starting a stack")
-    with own_stack(scenario.settings, state) as stack:
+    with loaded_stack(scenario.settings, state) as stack:
         for tenant in scenario.tenants:
             stack.add_tenant(tenant)
         bar.show(scenario.name, "deploying")
@@ -53,7 +53,7 @@ def _scenario(scenario: Scenario, state: Path, bar: Bar) -> dict[str, Any]:
     }
 
 
-def _load(scenario: Scenario, load: Load, stack: OwnStack, bar: Bar) -> dict[str, Any]:
+def _load(scenario: Scenario, load: Load, stack: LoadedStack, bar: Bar) -> dict[str, Any]:
     """Put one load on its target; a peer that cannot be had is told of in a sentence and left out."""
     try:
         with _target(scenario, load, stack) as url:
@@ -66,7 +66,7 @@ def _load(scenario: Scenario, load: Load, stack: OwnStack, bar: Bar) -> dict[str
 
 
 @contextmanager
-def _target(scenario: Scenario, load: Load, stack: OwnStack) -> Iterator[str]:
+def _target(scenario: Scenario, load: Load, stack: LoadedStack) -> Iterator[str]:
     """Give the address that a load goes to, for the length of a `with`."""
     with ExitStack() as undo:
         if load.target is Target.HEARTH:
@@ -76,7 +76,7 @@ def _target(scenario: Scenario, load: Load, stack: OwnStack) -> Iterator[str]:
         yield undo.enter_context(peer(load.target, name, scenario.functions[name].source))
 
 
-def _measured(scenario: Scenario, load: Load, stack: OwnStack, url: str, bar: Bar) -> dict[str, Any]:
+def _measured(scenario: Scenario, load: Load, stack: LoadedStack, url: str, bar: Bar) -> dict[str, Any]:
     seen = watch.Watch(stack.pid, scenario.watch_s, _counts(scenario, stack))
     with seen.running():
         time.sleep(load.rest_s)
@@ -104,7 +104,7 @@ def _measured(scenario: Scenario, load: Load, stack: OwnStack, url: str, bar: Ba
     }
 
 
-def _counts(scenario: Scenario, stack: OwnStack) -> Counts:
+def _counts(scenario: Scenario, stack: LoadedStack) -> Counts:
     """Give what else a soak counts: containers and Redis's keys."""
     if not scenario.slack:
         return {}
@@ -115,7 +115,7 @@ def _counts(scenario: Scenario, stack: OwnStack) -> Counts:
     }
 
 
-def _phases(load: Load, stack: OwnStack, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+def _phases(load: Load, stack: LoadedStack, samples: Sequence[Sample]) -> list[dict[str, Any]]:
     """Give the phases of some of the calls, by their records, which are asked for after the load."""
     if load.target is not Target.HEARTH:
         return []
@@ -125,7 +125,7 @@ def _phases(load: Load, stack: OwnStack, samples: Sequence[Sample]) -> list[dict
     ]
 
 
-def _record(stack: OwnStack, tenant: str | None, invocation_id: str) -> dict[str, Any]:
+def _record(stack: LoadedStack, tenant: str | None, invocation_id: str) -> dict[str, Any]:
     """Give an Invocation's terminal record: it may come some time after the answer, but it must come."""
     give_up = time.monotonic() + RECORD_S
     while time.monotonic() < give_up:

@@ -17,7 +17,7 @@ from loadtest.errors import LoadTestError
 from loadtest.samples import Sample
 from local import process
 
-SCRIPT = Path(__file__).with_name("k6") / "drive.js"
+SCRIPT = Path(__file__).with_name("drive.js")
 #: k6 would tell its makers about each run.
 QUIET = {"K6_NO_USAGE_REPORT": "true", "K6_CSV_TIME_FORMAT": "unix_micro", "K6_CSV_SAVE_INTERVAL": "1s"}
 GRACE_S = 5.0
@@ -55,7 +55,17 @@ def run(plan: Mapping[str, Any], tick: Callable[[float], None]) -> Ran:
     with tempfile.TemporaryDirectory(prefix="hearth-k6-") as name:
         folder = Path(name)
         (folder / "plan.json").write_text(json.dumps(plan))
-        command = [str(k6()), "run", "--quiet", "--log-format", "raw", "--out", f"csv={folder / 'samples.csv'}"]
+        command = [
+            str(k6()),
+            "run",
+            "--quiet",
+            "--address",
+            "",
+            "--log-format",
+            "raw",
+            "--out",
+            f"csv={folder / 'samples.csv'}",
+        ]
         command += ["-e", f"PLAN={folder / 'plan.json'}", str(SCRIPT)]
         child = process.spawn(command, {**os.environ, **QUIET}, folder / "k6.log")
         try:

@@ -19,7 +19,7 @@ class Target(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a caller does; the values are the names of `k6/drive.js`'s functions."""
+    """What a caller does; the values are the names of `drive.js`'s functions."""
 
     SYNC = "sync"
     RECORD = "record"  #: calls asynchronously and waits for the terminal record
@@ -122,7 +122,7 @@ def arriving(per_s: int, lasts_s: float, users: int) -> dict[str, Any]:
 
 
 def plan(load: Load, run: str, base_url: str, api_keys: Mapping[str | None, str]) -> dict[str, Any]:
-    """Give what `k6/drive.js` is to do: scenarios as k6 knows them, and each one's calls."""
+    """Give what `drive.js` is to do: scenarios as k6 knows them, and each one's calls."""
     scenarios = {name: {**callers.executor, "exec": callers.kind.value} for name, callers in load.callers.items()}
     calls = {name: _call(load.target, callers, base_url, api_keys) for name, callers in load.callers.items()}
     return {"run": run, "scenarios": scenarios, "calls": calls}

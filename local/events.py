@@ -10,6 +10,9 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
 from local.process import die_with_parent
 
 Event = dict[str, Any]
@@ -19,6 +22,13 @@ Source = Callable[[threading.Event], Iterator[Event]]
 
 #: How often the clock calls. AWS has nothing faster than a minute; tests have no minute to spare.
 TICK_S = float(os.environ.get("HEARTH_TICK_S") or 60)
+
+#: How long one look for messages lasts: so long may stopping take.
+LOOK_S = 2
+#: In an event that its handler failed at.
+FAILED = "hearth_failed"
+#: Between two looks while the queue does not answer.
+OUTAGE_PAUSE_S = 1.0
 
 _log = logging.getLogger("hearth.events")
 
@@ -39,9 +49,44 @@ def ticks(stop: threading.Event) -> Iterator[Event]:
         }
 
 
+def ends(stop: threading.Event) -> Iterator[Event]:
+    """Give the messages that say that an Invocation has ended; one that fails comes again, as on AWS."""
+    yield from messages(os.environ["HEARTH_ENDS_QUEUE_URL"], stop)
+
+
+def messages(queue_url: str, stop: threading.Event) -> Iterator[Event]:
+    """Give Lambda's event of one SQS message at a time, and let go of each that its taker has not marked as failed."""
+    sqs = boto3.client("sqs")
+    while not stop.is_set():
+        for message in _look(sqs, queue_url, stop):
+            record = {"body": message["Body"], "receiptHandle": message["ReceiptHandle"], "eventSource": "aws:sqs"}
+            event: Event = {"Records": [record]}
+            yield event
+            if FAILED not in event:
+                _let_go(sqs, queue_url, message["ReceiptHandle"])
+
+
+def _look(sqs: Any, queue_url: str, stop: threading.Event) -> list[Any]:
+    try:
+        found: list[Any] = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=LOOK_S).get("Messages", [])
+    except (BotoCoreError, ClientError):
+        _log.exception("%s was not read", queue_url)
+        stop.wait(OUTAGE_PAUSE_S)
+        return []
+    return found
+
+
+def _let_go(sqs: Any, queue_url: str, receipt: str) -> None:
+    try:
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=receipt)
+    except (BotoCoreError, ClientError):
+        _log.exception("a message stays in %s and comes again", queue_url)
+
+
 #: The handler's name in the app → where its events come from.
 SOURCES: Mapping[str, Source] = {
     "tick": ticks,
+    "ends": ends,
 }
 
 
@@ -52,6 +97,7 @@ def drive(name: str, handler: Handler, source: Source, stop: threading.Event) ->
             handler(event, None)
             _log.info("%s called", name)
         except Exception:  # noqa: BLE001  (whatever a handler raises, Lambda calls it again for the next event)
+            event[FAILED] = True
             _log.exception("%s failed", name)
 
 

@@ -60,6 +60,46 @@ def workers() -> str:
     return "{hearth}:workers"
 
 
+def living() -> str:
+    """Redis sorted set of the workers that live, able to start functions or not, by when their word expires, ms."""
+    return "{hearth}:living"
+
+
+def free_places() -> str:
+    """Redis sorted set of the free places of the workers' express lanes, by worker."""
+    return "{hearth}:free"
+
+
+def lane(worker: str) -> str:
+    """Redis list of the Invocations that were granted a place of this worker; with an empty name the prefix of all."""
+    return f"{{hearth}}:lane:{worker}"
+
+
+def in_hand(worker: str) -> str:
+    """Redis list of the Invocations that this worker has taken off its lane and not ended."""
+    return f"{{hearth}}:in-hand:{worker}"
+
+
+def orphans() -> str:
+    """Redis list of the Invocations on their way from a worker's hands to the durable lane."""
+    return "{hearth}:orphans"
+
+
+def warm(version_id: str) -> str:
+    """Redis sorted set of the workers that have a version warm, by when they last ran it, ms."""
+    return f"{{hearth}}:warm:{version_id}"
+
+
+def records() -> str:
+    """Redis stream of the express lane's records on their way to the ledger."""
+    return "{hearth}:records"
+
+
+def epoch() -> str:
+    """Redis text that a Redis which has lost its memory has not."""
+    return "{hearth}:epoch"
+
+
 def worker_words() -> str:
     """Redis sorted set of the ids of all workers that say something of themselves, by when that expires, ms."""
     return "{hearth}:words"

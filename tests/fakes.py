@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from shared_lua.contract import Invocation, LiveLog, Version
 from tests.builders import ran
 from worker_agent.errors import EngineUnavailableError
+from worker_agent.places import Places
 from worker_agent.sandbox import Ran, Started
 
 
@@ -95,3 +96,21 @@ class FakeSandboxes:
 
     def close(self) -> int:
         return 0
+
+
+class NoExpress:
+    """The express lane of a worker that has none."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def join(self, patience_s: float) -> bool:
+        return True
+
+    def give_up(self) -> None: ...
+
+
+def own_places(count: int) -> Places:
+    """Places of a durable lane that has nobody to borrow from."""
+    return Places(count, lambda _: 0, lambda _: None)

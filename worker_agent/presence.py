@@ -17,29 +17,41 @@ from shared_lua.contract import SCHEMA
 from worker_agent.errors import RedisUnavailableError
 from worker_agent.redis_side import RedisSide
 
-EVERY_S = 2.0
-#: Three beats: one that is late or lost must not make a worker disappear.
-FOR_MS = 6_000
+EVERY_S = 1.0
+#: Four beats: one that is late or lost must not make a worker disappear. After this what it has in hand is given away.
+FOR_MS = 4_000
+
+
+def new_worker(concurrency: int) -> str:
+    """Give a name for a worker, by which Redis knows it."""
+    return f"{secrets.token_hex(8)}|{concurrency}"
 
 
 class Presence:
-    """The word of one worker that runs `concurrency` Invocations at once, repeated while it lives.
+    """The word of one worker, `<id>|<how many Invocations it runs at once>`, repeated while it lives.
 
     Until it is told otherwise it is able. The admission lets no more callers wait than such workers can serve soon.
-    `about` gives what the operator may see of it besides.
+    `about` gives what the operator may see of it besides, `free` its free express places, -1 without such a lane.
     """
 
-    def __init__(self, redis_side: RedisSide, concurrency: int, about: Callable[[], Mapping[str, Any]] = dict) -> None:
+    def __init__(
+        self,
+        redis_side: RedisSide,
+        worker: str,
+        about: Callable[[], Mapping[str, Any]] = dict,
+        free: Callable[[], int] = lambda: -1,
+    ) -> None:
         self._redis = redis_side
-        self._id = secrets.token_hex(8)
-        self._worker = f"{self._id}|{concurrency}"
+        self._id, _, concurrency = worker.partition("|")
+        self._worker = worker
         self._about = about
+        self._free = free
         self._itself = {
             "id": self._id,
             "host": socket.gethostname(),
             "schema": SCHEMA,
             "since_us": time.time_ns() // 1000,
-            "concurrency": concurrency,
+            "concurrency": int(concurrency),
         }
         self._able = True
         self._changed = threading.Event()
@@ -60,6 +72,10 @@ class Presence:
         with contextlib.suppress(RedisUnavailableError):
             self._redis.withdraw(self._id)
 
+    def tell(self) -> None:
+        """Tell it now."""
+        self._tell()
+
     def set_able(self, able: bool) -> None:
         """Change the word, and tell it at once."""
         if able is not self._able:
@@ -78,7 +94,7 @@ class Presence:
 
     def _tell(self) -> None:
         with contextlib.suppress(RedisUnavailableError):  # without Redis nobody can hear it either
-            self._redis.announce(self._worker, able=self._able, for_ms=FOR_MS)
+            self._redis.announce(self._worker, able=self._able, free=self._free(), for_ms=FOR_MS)
             self._redis.describe(self._id, self._word(), for_ms=FOR_MS)
 
     def _word(self) -> str:

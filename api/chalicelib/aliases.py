@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from chalicelib import limits
 from chalicelib.errors import ConflictError, InvalidParameterError, RevisionMismatchError
+from chalicelib.function import Function
 from chalicelib.functions import Functions, touched
 from chalicelib.naming import LATEST
 from chalicelib.parts import Part, Parts
@@ -63,21 +64,24 @@ class Aliases:
 
     def create(self, tenant: str, function: str, alias: Alias) -> Alias:
         """Make a new alias; raise ConflictError when there is one of this name."""
+        latest = self.functions.get(tenant, function)
         if self.find(tenant, function, alias.name):
             raise ConflictError(f"Alias already exists: {self.functions.home.arn(tenant, function, alias.name)}")
-        return self._store(tenant, function, alias)
+        return self._store(latest, alias)
 
     def put(self, tenant: str, function: str, alias: Alias) -> tuple[Alias, bool]:
         """Make or point an alias, and tell whether it is new."""
+        latest = self.functions.get(tenant, function)
         present = self.find(tenant, function, alias.name)
-        return self._store(tenant, function, alias), present is None
+        return self._store(latest, alias), present is None
 
     def update(self, tenant: str, function: str, name: str, named: Mapping[str, object], revision: str | None) -> Alias:
         """Change what is named of an alias; raise RevisionMismatchError when it is not at this revision."""
+        latest = self.functions.get(tenant, function)
         present = self.get(tenant, function, name)
         if revision not in (None, present.revision):
             raise RevisionMismatchError
-        return self._store(tenant, function, dataclasses.replace(present, **named))  # type: ignore[arg-type]
+        return self._store(latest, dataclasses.replace(present, **named))  # type: ignore[arg-type]
 
     def find(self, tenant: str, function: str, name: str) -> Alias | None:
         """Give an alias, None when there is none; whether there is such a function is not asked."""
@@ -109,9 +113,9 @@ class Aliases:
         owner = keys.function_parts(tenant, function)
         self.functions.store(touched(latest), latest, [self.parts.removing(owner, PREFIX + name)])
 
-    def _store(self, tenant: str, function: str, alias: Alias) -> Alias:
-        """Store an alias as of the function that was seen, whose versions cannot go meanwhile."""
-        latest = self.functions.get(tenant, function)
+    def _store(self, latest: Function, alias: Alias) -> Alias:
+        """Store an alias as of the function that was seen first: what was read since cannot have changed meanwhile."""
+        tenant, function = latest.version.tenant, latest.version.function
         for number in {alias.number, *alias.weights} - {LATEST}:
             self.versions.get(tenant, function, number)
         stored = dataclasses.replace(alias, revision=str(uuid.uuid4()))

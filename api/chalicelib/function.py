@@ -59,7 +59,7 @@ class Function:
     modified_at_us: int
     revision: str  #: another one after every change
     published: int = 0  #: the highest number that a version of it was ever given
-    published_id: str = ""  #: version id of what was published last, as it was called when it was $LATEST
+    published_id: str = ""  #: content id of what was published last, when it was $LATEST
     reserved: int | None = None  #: concurrency seats that are its own
     tick: int = 0  #: counts every change of the function and of what belongs to it: who changes it has seen the last
 
@@ -78,6 +78,13 @@ class Function:
             description=self.description,
             layers=version.layers,
         )
+
+    @property
+    def content_id(self) -> str:
+        """A digest of all that a version of it would keep: with an equal one there is nothing new to publish."""
+        layers = [layer.arn for layer in self.version.layers]
+        content = json.dumps([self.version.version_id, self.role, self.description, layers])
+        return hashlib.sha256(content.encode()).hexdigest()[:32]
 
     @property
     def code(self) -> Code:

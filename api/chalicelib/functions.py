@@ -46,6 +46,7 @@ class Functions:
     belongings: Belongings
     reserving: Callable[[str, int], Act]  #: the act of a tenant's reserved seats growing by so many
     changed: Callable[[str, str], None]
+    tenant_changed: Callable[[str], None]  #: told when seats that a function had reserved are the tenant's again
     now_us: Callable[[], int]
 
     def create(self, tenant: str, configuration: Configuration, source: Source) -> Function:
@@ -116,6 +117,8 @@ class Functions:
                 self.belongings.forget_all(tenant, name)
                 if self.registry.remove(function, self._leaving(function)):
                     self.belongings.forget_all(tenant, name)
+                    if function.reserved:
+                        self.tenant_changed(tenant)
                     return
         raise _changed_meanwhile(name)
 
@@ -199,6 +202,8 @@ class Functions:
             description=configuration.description,
             modified_at_us=self.now_us(),
             revision=str(uuid.uuid4()),
+            # Never again the number of a function that had this name before: who has seen that one must not write.
+            tick=self.now_us(),
         )
 
 

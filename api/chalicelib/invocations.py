@@ -12,6 +12,7 @@ from chalicelib.config import Settings
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Visitor
 from chalicelib.errors import NotFoundError, UnavailableError, UnservedAgainError, UnservedError
+from chalicelib.event_invoke import DEFAULT_RETRIES, EventInvoke
 from chalicelib.functions import Functions
 from chalicelib.idempotency import LOOKS, First, Idempotency, Once
 from chalicelib.ledger import Ledger, Row
@@ -19,10 +20,12 @@ from chalicelib.payload_store import PayloadStore
 from chalicelib.polling import poll
 from chalicelib.redis_gate import RedisGate
 from chalicelib.tracing import Tracing
-from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status
+from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status, encode
 
 #: An event that takes more than this in its message, where quotes are escaped, goes through S3 instead.
 MAX_QUEUED_BYTES = 128 * 1024
+#: The record of an Invocation that was answered over the express lane follows its answer within this.
+RECORD_COMES_S = 5.0
 #: Advice is drawn from this many of the latest runs.
 RUNS_LOOKED_AT = 100
 #: Between recording an Invocation and queueing it lie milliseconds; after this long whoever recorded it is dead.
@@ -38,6 +41,7 @@ class Wish:
     mode: Mode
     qualifier: str | None = None
     client_context: str | None = None
+    chain: int = 0  #: how many Invocations led to it, each by the end of the one before
     idempotency_key: str | None = None
 
 
@@ -56,6 +60,19 @@ class _Seen:
     """The end of an Invocation, as whoever repeats its call sees it: None when it was refused after all."""
 
     settlement: Settlement | None
+
+
+class _Minted:
+    """Mints what an admission drafts, and keeps the last one: the one that lies on a lane, if any does."""
+
+    def __init__(self, mint: Callable[[Admitted], Invocation]) -> None:
+        self._mint = mint
+        self.last: Invocation
+
+    def item(self, draft: Admitted) -> str:
+        """Give the Invocation of a draft as contract JSON."""
+        self.last = self._mint(draft)
+        return encode(self.last)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +103,19 @@ class Invocations:
         event = limits.event_text(wish.event)
         if wish.idempotency_key is not None:
             return self._invoke_once(visitor, wish, event, wish.idempotency_key)
-        admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, wish.mode))
+        minted = _Minted(lambda admitted: self._mint(admitted, wish, event))
+        express = minted.item if wish.mode is Mode.SYNC and _fits(event) else None
+        with self.tracing.subsegment("admission"):
+            admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, wish.mode, express))
+        if admitted.is_express:
+            return self._reply_express(minted.last)
         invocation = self._mint(admitted, wish, event)
         with self.tracing.subsegment("queue"):
             self._send(invocation, event, self.ledger.open)
         return self._reply(invocation)
 
     def queue_once(self, tenant: str, wish: Wish, invocation_id: str) -> bool:
-        """Queue a wish under an id that stands for it, however often asked to; its event must fit a message.
+        """Queue a wish under an id that stands for it, and for the same event, however often asked to.
 
         False when the id was taken only just now: whoever took it is about to queue it. Raises what `invoke` raises of
         an asynchronous wish.
@@ -101,6 +123,8 @@ class Invocations:
         event = limits.event_text(wish.event)
         admitted = self.admission.inside(tenant, Wanted(wish.function, wish.qualifier, wish.mode), invocation_id)
         invocation = self._mint(admitted, wish, event)
+        if invocation.payload is None:
+            self.payloads.put(invocation_id, event)
         if not self.ledger.open_once(invocation):
             return self._queue_again(invocation)
         try:
@@ -116,7 +140,7 @@ class Invocations:
         At worst it is in the queue twice then, and the ledger lets it end once. Its deadline stays the first one.
         """
         row = self.ledger.find(invocation.invocation_id)
-        if row is None or row.status is not Status.QUEUED:
+        if row is None or row.status is not Status.QUEUED or row.tries:
             return True
         late_us = invocation.admitted_at_us - row.created_at_us
         if late_us < LEFT_AFTER_US:
@@ -127,7 +151,7 @@ class Invocations:
 
     def row(self, tenant: str, invocation_id: str) -> Row:
         """Give what the ledger knows of an Invocation; raise NotFoundError, also when it is another tenant's."""
-        row = self.ledger.find(invocation_id)
+        row = self.ledger.find(invocation_id) or self._coming(invocation_id)
         if row is None or row.tenant != tenant:
             raise NotFoundError(f"Invocation not found: {invocation_id}")
         return row
@@ -143,6 +167,12 @@ class Invocations:
             return row.settlement.outcome.log_tail
         live = self.answers.live_logs([row.invocation_id]).get(row.invocation_id)
         return live.tail if live else None
+
+    def _coming(self, invocation_id: str) -> Row | None:
+        """Give the row of an Invocation that was answered a moment ago, and whose record is on its way; else None."""
+        if not self.answers.was_answered(invocation_id):
+            return None
+        return poll(lambda: self.ledger.find(invocation_id), RECORD_COMES_S)
 
     def advice(self, tenant: str, function: str) -> Advice | None:
         """Give advice on a function's memory from its recent runs, None when they say too little."""
@@ -192,6 +222,13 @@ class Invocations:
             self.idempotency.forget(once, invocation)
             raise
 
+    def _reply_express(self, invocation: Invocation) -> Reply:
+        """Give the answer of what lies on a worker's lane. Whose caller waits no more must have a record to look at."""
+        reply = self._reply(invocation)
+        if reply.outcome is None:
+            self.ledger.note_running(invocation)
+        return reply
+
     def _reply(self, invocation: Invocation) -> Reply:
         outcome = self._wait(invocation.invocation_id) if invocation.mode is Mode.SYNC else None
         if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
@@ -221,19 +258,23 @@ class Invocations:
     def _mint(self, admitted: Admitted, wish: Wish, event: str) -> Invocation:
         version = admitted.version
         now_us = self.now_us()
-        queue_s = self.settings.sync_queue_s if wish.mode is Mode.SYNC else self.settings.async_queue_s
-        small = len(json.dumps(event, ensure_ascii=False).encode()) <= MAX_QUEUED_BYTES
+        done = admitted.event_invoke or EventInvoke(retries=0, max_age_s=self.settings.sync_queue_s)
+        queue_s = done.max_age_s or self.settings.async_queue_s
         return Invocation(
             invocation_id=admitted.invocation_id,
             version=version,
             mode=wish.mode,
             admitted_at_us=now_us,
             deadline_us=now_us + (queue_s + version.timeout_s) * 1_000_000,
-            payload=event if small else None,
+            payload=event if _fits(event) else None,
             trace_header=self.tracing.header(),
             client_context=wish.client_context,
             function_arn=admitted.arn,
             seats=admitted.seats,
+            retries=DEFAULT_RETRIES if done.retries is None else done.retries,
+            on_success=done.on_success,
+            on_failure=done.on_failure,
+            chain=wish.chain,
         )
 
     def _send(self, invocation: Invocation, event: str, record: Callable[[Invocation], None]) -> None:
@@ -269,6 +310,11 @@ class Invocations:
             log_tail=outcome.log_tail,
             executed=outcome.executed,
         )
+
+
+def _fits(event: str) -> bool:
+    """Tell whether an event travels in its message, where quotes are escaped."""
+    return len(event) <= MAX_QUEUED_BYTES and len(json.dumps(event, ensure_ascii=False).encode()) <= MAX_QUEUED_BYTES
 
 
 def _sentence(outcome: Outcome) -> str | None:

@@ -10,13 +10,10 @@ from botocore.exceptions import ClientError
 from chalicelib.aws_errors import is_refused_condition, needing
 from chalicelib.errors import InvalidParameterError, UnavailableError
 from chalicelib.parts import Act
-from shared_lua import keys
+from shared_lua import keys, rows
 from shared_lua.contract import Invocation, Settlement, Status, attempt_of, decode
 
 PART = "The ledger of invocations (DynamoDB)"
-
-#: How long a row is kept, as the payloads and results in S3 are.
-KEEP_S = 14 * 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +25,7 @@ class Row:
     function: str
     status: Status
     attempt: int
+    tries: int  #: runs that ended in the function's error and were to be followed by another
     created_at_us: int
     settlement: Settlement | None
     redriven_as: str | None = None  #: the Invocation that runs in its place
@@ -44,23 +42,34 @@ class Ledger:
     def open(self, invocation: Invocation) -> None:
         """Record an Invocation before any lane has it: work that is not recorded would be nobody's."""
         with needing(PART):
-            self._dynamodb.put_item(TableName=self._table, Item=_queued(invocation))
+            self._dynamodb.put_item(TableName=self._table, Item=rows.queued(invocation))
 
     def open_once(self, invocation: Invocation) -> bool:
         """Record an Invocation whose id others may have taken before; False when one has."""
         condition = "attribute_not_exists(invocation_id)"
         with needing(PART):
             try:
-                self._dynamodb.put_item(TableName=self._table, Item=_queued(invocation), ConditionExpression=condition)
+                self._dynamodb.put_item(
+                    TableName=self._table, Item=rows.queued(invocation), ConditionExpression=condition
+                )
             except ClientError as error:
                 if not is_refused_condition(error):
                     raise
                 return False
         return True
 
+    def note_running(self, invocation: Invocation) -> None:
+        """Record an Invocation of the express lane whose caller waits no more, unless it has a record by now."""
+        with suppress(UnavailableError), needing(PART):
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item=rows.running(invocation),
+                ConditionExpression="attribute_not_exists(invocation_id)",
+            )
+
     def opening(self, invocation: Invocation) -> Act:
         """Give the act of recording an Invocation, for a transaction with what must not be without its row."""
-        return {"Put": {"TableName": self._table, "Item": _queued(invocation)}}
+        return {"Put": {"TableName": self._table, "Item": rows.queued(invocation)}}
 
     def redriving(self, row: Row, invocation: Invocation) -> list[Act]:
         """Give the acts of recording the Invocation that is to run in the place of one that was given up.
@@ -170,20 +179,6 @@ def _place(tenant: str, function: str, word: str) -> dict[str, dict[str, str]]:
     }
 
 
-def _queued(invocation: Invocation) -> dict[str, dict[str, str]]:
-    created_us = invocation.admitted_at_us
-    return {
-        **_key(invocation.invocation_id),
-        "tenant": {"S": invocation.version.tenant},
-        "function": {"S": invocation.version.function},
-        "tenant_function": {"S": keys.tenant_function(invocation.version.tenant, invocation.version.function)},
-        "status": {"S": Status.QUEUED.value},
-        "attempt": {"N": "0"},
-        "created_us": {"N": str(created_us)},
-        "expires_s": {"N": str(created_us // 1_000_000 + KEEP_S)},
-    }
-
-
 def _row(item: dict[str, dict[str, str]]) -> Row:
     return Row(
         invocation_id=item["invocation_id"]["S"],
@@ -191,6 +186,7 @@ def _row(item: dict[str, dict[str, str]]) -> Row:
         function=item["function"]["S"],
         status=Status(item["status"]["S"]),
         attempt=attempt_of(int(item["attempt"]["N"])),
+        tries=int(item["tries"]["N"]) if "tries" in item else 0,
         created_at_us=int(item["created_us"]["N"]),
         settlement=decode(Settlement, item["settlement"]["S"]) if "settlement" in item else None,
         redriven_as=item["redriven_as"]["S"] if "redriven_as" in item else None,

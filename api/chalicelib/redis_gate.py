@@ -70,6 +70,14 @@ class RedisGate:
         pairs = zip(invocation_ids, cast(list[bytes | None], texts), strict=True)
         return {id_: decode(LiveLog, text.decode()) for id_, text in pairs if text is not None}
 
+    def was_answered(self, invocation_id: str) -> bool:
+        """Tell whether an answer was given within the last moments; False when Redis cannot say."""
+        try:
+            with _needing_redis():
+                return bool(self._quick.exists(keys.answered(invocation_id)))
+        except UnavailableError:
+            return False
+
     def check(self) -> None:
         """Raise UnavailableError unless Redis answers."""
         with _needing_redis():

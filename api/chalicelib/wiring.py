@@ -24,9 +24,12 @@ from chalicelib.code_store import CodeStore
 from chalicelib.concurrency import Concurrency
 from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
+from chalicelib.destinations import Destinations
 from chalicelib.due import Due
 from chalicelib.durable_lane import DurableLane
+from chalicelib.ends import Ends
 from chalicelib.entrance import Entrance
+from chalicelib.event_invoke import EventInvokes
 from chalicelib.fleet import Fleet
 from chalicelib.function_logs import FunctionLogs
 from chalicelib.function_url import FunctionUrls
@@ -39,6 +42,7 @@ from chalicelib.ledger import Ledger
 from chalicelib.local_bucket import LocalBucket
 from chalicelib.metrics import Metrics
 from chalicelib.naming import Home
+from chalicelib.outbox import Outbox
 from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
 from chalicelib.policy import Policies
@@ -71,6 +75,8 @@ CLIENT = Config(
 S3_CLIENT = CLIENT.merge(Config(signature_version="s3v4"))
 
 REDIS_TIMEOUT_S = 2
+#: More than a gateway has calls at once. The library's own 100 would tell the next caller that Redis is down.
+REDIS_CONNECTIONS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +92,8 @@ class Controller:
     layers: Layers
     concurrency: Concurrency
     provisioned: Provisioned
+    event_invokes: EventInvokes
+    ends: Ends
     tags: Tags
     policies: Policies
     urls: FunctionUrls
@@ -124,11 +132,11 @@ def metrics() -> Metrics:
 
 def build(settings: Settings) -> Controller:
     """Give a new controller; touches no network."""
-    session = Session()  # boto3 adds nothing that is used here, and a third to the import of the app
-    session.set_config_variable("region", settings.region)
-    dynamodb = session.create_client("dynamodb", config=CLIENT)
-    s3 = session.create_client("s3", config=S3_CLIENT)
-    lane = DurableLane(session.create_client("sqs", config=CLIENT), settings.queue_url)
+    session = _session()
+    dynamodb = session.create_client("dynamodb", config=CLIENT, region_name=settings.region)
+    s3 = session.create_client("s3", config=S3_CLIENT, region_name=settings.region)
+    sqs = session.create_client("sqs", config=CLIENT, region_name=settings.region)
+    lane = DurableLane(sqs, settings.queue_url)
     credentials = CredentialTable(dynamodb, settings.credentials_table)
     parts = Parts(dynamodb, settings.parts_table)
     registry = Registry(dynamodb, settings.functions_table, parts)
@@ -148,11 +156,15 @@ def build(settings: Settings) -> Controller:
         belongings=belongings,
         reserving=reservations.growing,
         changed=gate.function_changed,
+        tenant_changed=gate.tenant_changed,
         now_us=_now_us,
     )
     versions = Versions(parts, functions)
     aliases = Aliases(parts, functions, versions)
     router = Router(functions, versions, aliases)
+    own_queues = frozenset(url.rpartition("/")[2] for url in (settings.queue_url, settings.ends_queue_url) if url)
+    destinations = Destinations(home, router, own_queues)
+    event_invokes = EventInvokes(parts, functions, destinations, _now_us)
     payloads = PayloadStore(s3, settings.bucket)
     seal = Seal(settings.secret_seed)
     tenant_rows = TenantRows(parts)
@@ -170,7 +182,7 @@ def build(settings: Settings) -> Controller:
     entrance = Entrance(authenticator, callers, gate, outage, settings)
     admission = Admission(
         entrance=entrance,
-        targets=Targets(router.route, time.monotonic),
+        targets=Targets(router.route, event_invokes.of, time.monotonic),
         home=home,
         outage=outage,
         settings=settings,
@@ -208,6 +220,8 @@ def build(settings: Settings) -> Controller:
         provisioned=Provisioned(
             parts=parts, functions=functions, router=router, concurrency=concurrency, now_us=_now_us
         ),
+        event_invokes=event_invokes,
+        ends=Ends(invocations=invocations, destinations=destinations, outbox=Outbox(sqs)),
         tags=Tags(parts),
         policies=Policies(parts),
         urls=FunctionUrls(parts, belongings),
@@ -247,6 +261,15 @@ def build(settings: Settings) -> Controller:
     )
 
 
+@functools.cache
+def _session() -> Session:
+    """Give botocore's session, which keeps what it has read of AWS's models: reading that takes longer than the rest.
+
+    boto3 would add nothing that is used here, and a third to the import of the app.
+    """
+    return Session()
+
+
 def _gate(settings: Settings) -> RedisGate:
     """Two clients of one Redis: a wait for an answer may be silent for long, everything else may not.
 
@@ -270,6 +293,7 @@ def _redis(settings: Settings, timeout_s: int, retries: int) -> Any:
         settings.redis_url,
         socket_connect_timeout=REDIS_TIMEOUT_S,
         socket_timeout=timeout_s,
+        max_connections=REDIS_CONNECTIONS,
         retry=Retry(NoBackoff(), retries),
     )
 

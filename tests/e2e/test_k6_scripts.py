@@ -32,7 +32,7 @@ def test_a_script_deploys_its_function_and_holds_its_thresholds(
     words = [word for name, value in said.items() for word in ("-e", f"{name}={value}")]
 
     done = subprocess.run(
-        [str(k6()), "run", "--quiet", *words, str(ROOT / "loadtest" / script)],
+        [str(k6()), "run", "--quiet", "--address", "", *words, str(ROOT / "loadtest" / script)],
         env={**os.environ, **QUIET},
         capture_output=True,
         text=True,

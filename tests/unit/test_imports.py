@@ -35,6 +35,7 @@ ONLY_IN: dict[str, set[str]] = {
         "chalicelib.lambda_door.model",
         "chalicelib.lambda_door.offered",
         "chalicelib.people_door.aliases",
+        "chalicelib.people_door.concurrency",
         "chalicelib.people_door.answers",
         "chalicelib.people_door.functions",
         "chalicelib.people_door.health",
@@ -53,17 +54,25 @@ ONLY_IN: dict[str, set[str]] = {
     },
     "moto": {"local.aws_standin", "local.transactions"},
     "granian": {"local.serve"},
-    "boto3": {"worker_agent.wiring", "local.data", "infra.__main__", "infra.deployment"},
+    "boto3": {
+        "worker_agent.wiring",
+        "local.data",
+        "local.events",
+        "infra.__main__",
+        "infra.deployment",
+        "loadtest.own_stack",
+    },
 }
 
 #: Modules by height, lowest first: one may import those before it, and its own line's not at all.
 WORKER_LAYERS: list[set[str]] = [
     {"errors", "log", "log_buffer", "images", "lifecycle", "netns", "environment", "ownership", "runtime_link"},
     {"aws_errors", "runtime_api", "code_cache"},
-    {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane", "metrics"},
+    {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane", "metrics", "ends"},
     {"sandbox", "config", "presence", "outage", "hold"},
-    {"outcomes", "report", "pool", "docker_sandbox", "stems", "engine_watch", "running"},
-    {"execute", "live_logs"},
+    {"outcomes", "report", "tries", "pool", "docker_sandbox", "stems", "engine_watch", "running"},
+    {"recorder", "undertaker", "places"},
+    {"express", "execute", "live_logs"},
     {"handle"},
     {"agent"},
     {"wiring"},

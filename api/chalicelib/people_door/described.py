@@ -149,6 +149,17 @@ ROUTES: dict[str, Described] = {
         answers={200: shows("A page of them, oldest first.", ref("Versions"))},
         errors=(400, 404),
     ),
+    "DELETE /functions/{name}/versions/{number}": Described(
+        answers={204: says_nothing("It is gone.")}, errors=(400, 404, 409)
+    ),
+    "PUT /functions/{name}/concurrency": Described(
+        body=Body(says="How many seats are its own; 0 stops it.", schema=ref("Reservation")),
+        answers={200: shows("What is reserved.", ref("Reservation"))},
+        errors=(400, 404, 409, 413),
+    ),
+    "DELETE /functions/{name}/concurrency": Described(
+        answers={204: says_nothing("It shares the tenant's seats.")}, errors=(400, 404, 409)
+    ),
     "GET /functions/{name}/aliases": Described(
         query=(Parameter(name="after", says="List what comes after this name.", schema=QUALIFIER), LIMIT),
         answers={200: shows("A page of them, by name.", ref("Aliases"))},
@@ -293,6 +304,9 @@ NAMED: dict[str, Parameter] = {
     ),
     "alias": Parameter(
         name="alias", says="An alias's name.", schema={"type": "string", "pattern": f"^{ALIAS.pattern}$"}
+    ),
+    "number": Parameter(
+        name="number", says="A version's number.", schema={"type": "string", "pattern": "^[1-9][0-9]{0,9}$"}
     ),
     "key_id": Parameter(name="key_id", says="As the list of keys names it.", schema=TEXT),
 }

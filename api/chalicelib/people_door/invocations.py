@@ -84,6 +84,7 @@ def _listed(row: Row) -> dict[str, Any]:
         "function": row.function,
         "status": row.status,
         "attempt": row.attempt,
+        "tries": row.settlement.tries if row.settlement else row.tries,
         "created": moment(row.created_at_us),
         "settled": moment(row.settlement.settled_at_us) if row.settlement else None,
         "redriven_as": row.redriven_as,

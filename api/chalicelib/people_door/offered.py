@@ -13,6 +13,7 @@ from chalice.app import Response
 from chalicelib.calls import Call
 from chalicelib.people_door import (
     aliases,
+    concurrency,
     functions,
     health,
     invocations,
@@ -53,6 +54,9 @@ OFFERED: list[tuple[str, str, View]] = [
     ("PATCH", "/functions/{name}", functions.configure),
     ("GET", "/functions/{name}/versions", versions.list_all),
     ("POST", "/functions/{name}/versions", versions.publish),
+    ("DELETE", "/functions/{name}/versions/{number}", versions.delete),
+    ("PUT", "/functions/{name}/concurrency", concurrency.put),
+    ("DELETE", "/functions/{name}/concurrency", concurrency.delete),
     ("GET", "/functions/{name}/aliases", aliases.list_all),
     ("PUT", "/functions/{name}/aliases/{alias}", aliases.put),
     ("GET", "/functions/{name}/aliases/{alias}", aliases.show),

@@ -4,7 +4,7 @@ from chalice.app import Response
 
 from chalicelib.calls import Call
 from chalicelib.naming import checked_name
-from chalicelib.people_door.answers import members_asked, number, page_asked, shown
+from chalicelib.people_door.answers import members_asked, nothing, number, page_asked, shown
 from chalicelib.people_door.functions import function_shown
 from chalicelib.wiring import Controller
 
@@ -15,6 +15,12 @@ def publish(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     """Give what the function is now a number; one that has not changed since keeps the number it has."""
     description = members_asked(call, MEMBERS).get("description") if call.body else None
     return shown(function_shown(hearth.versions.publish(tenant, checked_name(name), description=description)), 201)
+
+
+def delete(hearth: Controller, _call: Call, tenant: str, name: str, number: str) -> Response:
+    """Forget one version, unless an alias names it."""
+    hearth.versions.delete(tenant, checked_name(name), number, lambda: hearth.aliases.naming(tenant, name, number))
+    return nothing()
 
 
 def list_all(hearth: Controller, call: Call, tenant: str, name: str) -> Response:

@@ -56,6 +56,7 @@ LIVE = HELLO | {"Qualifier": "live"}
 PROVISION: Step = ("PutProvisionedConcurrencyConfig", LIVE | {"ProvisionedConcurrentExecutions": 2})
 RESERVE: Step = ("PutFunctionConcurrency", HELLO | {"ReservedConcurrentExecutions": 5})
 PERMISSION = HELLO | {"StatementId": "s1", "Action": "lambda:InvokeFunction", "Principal": "*"}
+EVENT_INVOKE: Step = ("PutFunctionEventInvokeConfig", LIVE | {"MaximumRetryAttempts": 2})
 URL: Step = ("CreateFunctionUrlConfig", LIVE | {"AuthType": "NONE"})
 
 LAYER = {"LayerName": "wares"}
@@ -156,4 +157,9 @@ CALLS: dict[str, Valid] = {
     "UpdateFunctionUrlConfig": Valid(LIVE | {"AuthType": "AWS_IAM"}, (URL,)),
     "DeleteFunctionUrlConfig": Valid(LIVE, (URL,)),
     "ListFunctionUrlConfigs": Valid(HELLO, (URL,)),
+    "PutFunctionEventInvokeConfig": Valid(LIVE | {"MaximumRetryAttempts": 1, "MaximumEventAgeInSeconds": 60}),
+    "UpdateFunctionEventInvokeConfig": Valid(LIVE | {"MaximumRetryAttempts": 0}, (EVENT_INVOKE,)),
+    "GetFunctionEventInvokeConfig": Valid(LIVE, (EVENT_INVOKE,)),
+    "DeleteFunctionEventInvokeConfig": Valid(LIVE, (EVENT_INVOKE,)),
+    "ListFunctionEventInvokeConfigs": Valid(HELLO | {"MaxItems": 1}, (EVENT_INVOKE,)),
 }

@@ -29,7 +29,7 @@ from tests.apigateway import Gateway as Direct
 from tests.integration.api.conftest import Configure, Worker, settlement_of, success, upload
 from tests.zips import zipped
 from worker_agent.ledger import Ledger
-from worker_agent.presence import Presence
+from worker_agent.presence import Presence, new_worker
 from worker_agent.redis_side import RedisSide
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -42,7 +42,7 @@ CHECKS = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
-EXAMPLES = 12
+EXAMPLES = 8
 SEED = 4
 
 #: Nothing may be refused for its number: a refusal would hide what comes behind the admission.
@@ -163,19 +163,40 @@ def findings(configure: Configure, worker: Worker, aws: Any, data: dict[str, str
     upload(Direct(app), key)
     started = Direct(app).send("POST", "/functions/hello/invocations?mode=async", b"{}", key)
     settle(worker.take(), Ledger(aws("dynamodb"), data["InvocationsTable"], data["PartsTable"]))
-    Presence(RedisSide(worker.redis_client), 8, lambda: {"running": 1, "slots": {"idle": 1}, "stems": {}})._tell()
+    Presence(
+        RedisSide(worker.redis_client), new_worker(8), lambda: {"running": 1, "slots": {"idle": 1}, "stems": {}}
+    )._tell()
     known = {
         "name": ["hello", "there", "absent"],
         "tenant": ["beta", "gamma"],
         "schedule_id": ["nightly"],
+        "alias": ["live"],
         "invocation_id": [started.json["invocation_id"], str(uuid.UUID(int=0))],
         "key_id": [one.listed.key_id for one in (*others, *other_admins)],
         "handler": ["main.handler"],
     }
     admin_key = {"x-api-key": admin.secret}
+    alias = {"name": "hello", "alias": "mine"}
     schedule = {"name": "hello", "schedule_id": "mine"}
     # What chance seldom gets right, or right too late.
     seldom: list[Step] = [
+        ("POST /functions/{name}/versions", key, {"path_parameters": {"name": "hello"}}),
+        ("PUT /functions/{name}/aliases/{alias}", key, {"path_parameters": alias, "body": {"version": "1"}}),
+        ("GET /functions/{name}/aliases/{alias}", key, {"path_parameters": alias}),
+        ("GET /functions/{name}/aliases", key, {"path_parameters": {"name": "hello"}}),
+        ("DELETE /functions/{name}/aliases/{alias}", key, {"path_parameters": alias}),
+        (
+            "DELETE /functions/{name}/versions/{number}",
+            key,
+            {"path_parameters": {"name": "hello", "number": "1"}},
+        ),
+        (
+            "PUT /functions/{name}/concurrency",
+            key,
+            {"path_parameters": {"name": "hello"}, "body": {"reserved": 1}},
+        ),
+        ("DELETE /functions/{name}/concurrency", key, {"path_parameters": {"name": "hello"}}),
+        ("PATCH /functions/{name}", key, {"path_parameters": {"name": "hello"}, "body": {"timeout_s": 9}}),
         ("PUT /functions/{name}", key, {"path_parameters": {"name": "hello"}, "body": zipped(), "media_type": ZIP}),
         (
             "PUT /functions/{name}/schedules/{schedule_id}",

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared_lua import keys
 from tests.apigateway import Answer, Gateway
 from tests.integration.api.conftest import Configure
-from worker_agent.presence import Presence
+from worker_agent.presence import Presence, new_worker
 from worker_agent.redis_side import RedisSide
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -34,7 +34,7 @@ def present(redis_client: redis.Redis) -> Iterator[Callable[..., Presence]]:
     there: list[Presence] = []
 
     def start(concurrency: int, about: Callable[[], dict[str, Any]] = dict) -> Presence:
-        presence = Presence(RedisSide(redis_client), concurrency, about)
+        presence = Presence(RedisSide(redis_client), new_worker(concurrency), about)
         presence._tell()
         there.append(presence)
         presence.start()

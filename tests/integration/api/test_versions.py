@@ -163,4 +163,5 @@ def test_what_people_send_wrongly_is_refused(
     gateway: Gateway, key: Key, function: Answer, asked: str, body: Any
 ) -> None:
     method, path = asked.split(" ")
+
     assert send(gateway, key, method, path, body).status == 400

@@ -29,7 +29,7 @@ SHORT = {
 def k6_run(script: Path, server: Deployed, **variables: str) -> "subprocess.CompletedProcess[str]":
     said = {"HEARTH_URL": server.url, "HEARTH_API_KEY": KEY, **SHORT, "FLOOD_USERS": "4", "FLOOD_S": "1", **variables}
     words = [word for name, value in said.items() for word in ("-e", f"{name}={value}")]
-    command = [str(k6()), "run", "--quiet", *words, str(script)]
+    command = [str(k6()), "run", "--quiet", "--address", "", *words, str(script)]
     return subprocess.run(command, env={**os.environ, **QUIET}, capture_output=True, text=True, check=False, timeout=60)
 
 

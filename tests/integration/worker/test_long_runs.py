@@ -13,12 +13,13 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, Mode, Settlement, Status, encode
 from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import create_data
-from tests.fakes import FakeSandboxes
+from tests.fakes import FakeSandboxes, NoExpress, own_places
 from tests.integration.worker.test_agent import eventually
 from worker_agent import durable_lane
 from worker_agent.agent import Agent
 from worker_agent.billing import Prices
 from worker_agent.durable_lane import Delivery, DurableLane, Keeper
+from worker_agent.ends import Ends
 from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError
 from worker_agent.execute import Executor
@@ -27,7 +28,7 @@ from worker_agent.ledger import Ledger
 from worker_agent.live_logs import LiveLogs
 from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
-from worker_agent.presence import Presence
+from worker_agent.presence import Presence, new_worker
 from worker_agent.redis_side import RedisSide
 from worker_agent.running import Running
 from worker_agent.sandbox import Ran
@@ -46,9 +47,9 @@ class WatchedLedger(Ledger):
 
     refused: list[int]
 
-    def claim(self, invocation_id: str, attempt: int) -> Settlement | None:
+    def claim(self, invocation_id: str, fence: int, tries: int = 0) -> Settlement | None:
         try:
-            return super().claim(invocation_id, attempt)
+            return super().claim(invocation_id, fence, tries)
         except ClaimHeldError as error:
             if error.wait_s:
                 self.refused.append(error.wait_s)
@@ -71,7 +72,7 @@ class World:
         pool, stems = Pool(2, 10_000), Stems(sandboxes, {})
         running = Running()
         executor = Executor(pool, stems, store.code, Prices(16_666_700, 200_000, 1000), running)
-        presence = Presence(redis_side, 2)
+        presence = Presence(redis_side, new_worker(2))
         watch = EngineWatch(sandboxes, presence)
         handler = Handler(
             ledger=self.ledger,
@@ -81,6 +82,8 @@ class World:
             engine=watch,
             metrics=Metrics(),
             tracer=NoTracer(),
+            ends=Ends(self.aws("sqs"), self.data["EndsUrl"]),
+            retry_pause_s=1,
         )
         agent = Agent(
             lane=lane,
@@ -93,6 +96,8 @@ class World:
             sandboxes=sandboxes,
             pool=pool,
             stems=stems,
+            places=own_places(2),
+            express=NoExpress(),  # type: ignore[arg-type]
             concurrency=2,
             drain_s=20,
         )

@@ -18,7 +18,7 @@ def test_what_is_not_said_has_a_default() -> None:
     settings = Settings.from_env(WHOLE)
 
     assert settings.code_cache_mb == 64
-    assert (settings.concurrency, settings.slots, settings.visibility_s, settings.prices.step_us) == (8, 64, 30, 1000)
+    assert (settings.concurrency, settings.slots, settings.visibility_s, settings.prices.step_us) == (64, 64, 30, 1000)
 
 
 def test_every_missing_name_is_named_at_once() -> None:
@@ -27,7 +27,7 @@ def test_every_missing_name_is_named_at_once() -> None:
 
 
 def test_fewer_slots_than_run_at_once_are_refused_and_as_many_are_not() -> None:
-    assert Settings.from_env({**WHOLE, "HEARTH_SLOTS": "8"}).slots == 8
+    assert Settings.from_env({**WHOLE, "HEARTH_SLOTS": "8", "HEARTH_CONCURRENCY": "8"}).slots == 8
     with pytest.raises(ConfigError, match="HEARTH_SLOTS must not be less than HEARTH_CONCURRENCY"):
         Settings.from_env({**WHOLE, "HEARTH_SLOTS": "7"})
 
@@ -59,3 +59,22 @@ def test_figures_are_served_where_a_port_is_named(value: str | None, port: int |
 def test_a_port_that_is_none_is_named(value: str) -> None:
     with pytest.raises(ConfigError, match="HEARTH_METRICS_PORT must be"):
         Settings.from_env({**WHOLE, "HEARTH_METRICS_PORT": value})
+
+
+@pytest.mark.parametrize(("value", "pause_s"), [(None, 60), ("0", 0), ("1", 1)])
+def test_the_pause_between_tries_may_be_none(value: str | None, pause_s: int) -> None:
+    assert (
+        Settings.from_env(WHOLE | ({} if value is None else {"HEARTH_RETRY_PAUSE_S": value})).retry_pause_s == pause_s
+    )
+
+
+def test_a_pause_below_zero_is_named() -> None:
+    with pytest.raises(ConfigError, match="HEARTH_RETRY_PAUSE_S must be a whole number of 0 or more, not '-1'"):
+        Settings.from_env({**WHOLE, "HEARTH_RETRY_PAUSE_S": "-1"})
+
+
+@pytest.mark.parametrize(("value", "url"), [(None, None), ("", None), ("q", "q")])
+def test_an_agent_may_have_no_queue_for_ends(value: str | None, url: str | None) -> None:
+    said = {} if value is None else {"HEARTH_ENDS_QUEUE_URL": value}
+
+    assert Settings.from_env(WHOLE | said).ends_queue_url == url
