@@ -6,9 +6,6 @@ from typing import Any
 from loadtest.figures import PHASES, percentile
 from loadtest.workload import Row
 
-#: No container starts faster, and no assignment of a Stem takes as long.
-STEM_MS = 50
-
 #: What a scenario's report says of one group of callers, by load and group.
 Found = Callable[[str, str], Mapping[str, Any]]
 
@@ -95,7 +92,7 @@ def _lanes(express: Mapping[str, Any], durable: Mapping[str, Any]) -> Iterator[R
 
 
 def _storm(one: Mapping[str, Any]) -> Iterator[Row]:
-    """Those that found a Stem started within some milliseconds; the others waited for a container of their own."""
+    """A record does not say who found a Stem, the worker only how many did: they are taken to be the fastest."""
     if not one["engine_starts_per_s"]:
         return
     [load] = one["loads"]
@@ -106,9 +103,10 @@ def _storm(one: Mapping[str, Any]) -> Iterator[Row]:
         per_s, engine = strangers["calls"] / (latency["max"] / 1000), one["engine_starts_per_s"]
         figure = f"{per_s:.1f}/s, beside {engine:.1f}/s of the engine alone: {per_s / engine:.0%}"
         yield Row("cold storm, starts", figure, "≥ 80 %", per_s >= 0.8 * engine)
-    found_stem = [sum(call[phase] for phase in PHASES) for call in load["phases"] if call["start"] < STEM_MS]
-    if found_stem:
-        yield _at_most(f"cold storm, the {len(found_stem)} that found a Stem, p95", percentile(found_stem, 95), 60)
+    found = load["found_stems"]
+    if found and load["phases"]:
+        whole = sorted(sum(call[phase] for phase in PHASES) for call in load["phases"])[:found]
+        yield _at_most(f"cold storm, the {found} that found a Stem, p95", percentile(whole, 95), 60)
 
 
 def _mixed(load: Mapping[str, Any]) -> Iterator[Row]:

@@ -39,6 +39,7 @@ def _scenario(scenario: Scenario, state: Path, bar: Bar) -> dict[str, Any]:
         for name, at_once in scenario.warm.items():
             bar.show(scenario.name, f"warming {name}")
             stack.warm(name, at_once)
+        stack.wait_for_stems()
         loads = [_load(scenario, load, stack, bar) for load in scenario.loads]
     engine_per_s = None
     if scenario.engine_starts:
@@ -77,6 +78,7 @@ def _target(scenario: Scenario, load: Load, stack: LoadedStack) -> Iterator[str]
 
 
 def _measured(scenario: Scenario, load: Load, stack: LoadedStack, url: str, bar: Bar) -> dict[str, Any]:
+    stems_before = stack.found_stems()
     seen = watch.Watch(stack.pid, scenario.watch_s, _counts(scenario, stack))
     with seen.running():
         time.sleep(load.rest_s)
@@ -92,6 +94,7 @@ def _measured(scenario: Scenario, load: Load, stack: LoadedStack, url: str, bar:
     return {
         "name": load.name,
         "target": load.target.value,
+        "found_stems": stack.found_stems() - stems_before,
         "complaints": ran.complaints,
         "callers": figures.of_callers(samples),
         "over_time": figures.over_time(samples),

@@ -1,9 +1,12 @@
 """A Hearth for one scenario, started as `make up` does and taken down again; it puts no load on it."""
 
+import json
 import os
 import signal
 import subprocess
+import time
 import urllib.parse
+import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +20,11 @@ from local import ports, process
 from local.demo import Client
 from local.state import ROOT, StateDir, parse_env
 
+#: What a worker keeps ready of each runtime, by default, and how long that is waited for.
+STEMS, STEMS_S = 2, 30.0
+READY_STEMS = 'hearth_worker_stems_ready{runtime="python3.11"}'
+FOUND_STEM = 'hearth_worker_cold_starts_total{reason="stem ready"}'
+
 
 @dataclass(frozen=True)
 class LoadedStack:
@@ -25,12 +33,29 @@ class LoadedStack:
     pid: int
     name: str
     url: str
+    metrics_url: str
     admin_key: str
     api_keys: dict[str | None, str]
 
     def client(self, tenant: str | None = None) -> Client:
         """Give a caller who is of this tenant."""
         return Client(self.url, self.api_keys[tenant])
+
+    def found_stems(self) -> int:
+        """Give how many cold starts have found a Stem ready since the stack started, as the worker counts them."""
+        return self._metric(FOUND_STEM)
+
+    def wait_for_stems(self) -> None:
+        """Wait until the worker keeps as many Stems ready as it does at rest, but not for ever."""
+        give_up = time.monotonic() + STEMS_S
+        while self._metric(READY_STEMS) < STEMS and time.monotonic() < give_up:
+            time.sleep(0.1)
+
+    def _metric(self, name: str) -> int:
+        """Give one of the worker's figures, 0 when it is not there."""
+        with urllib.request.urlopen(self.metrics_url, timeout=10) as reply:  # noqa: S310  (the address is our own)
+            lines = reply.read().decode().splitlines()
+        return round(sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)))
 
     def add_tenant(self, tenant: str) -> None:
         """Make a tenant and keep its key."""
@@ -72,7 +97,9 @@ def loaded_stack(settings: Mapping[str, str], state: Path) -> Iterator[LoadedSta
         _wait_until_ready(child)
         keys = parse_env(directory.env_file.read_text())
         first: dict[str | None, str] = {None: keys["HEARTH_API_KEY"]}
-        yield LoadedStack(child.pid, directory.stack, keys["HEARTH_URL"], keys["HEARTH_ADMIN_KEY"], first)
+        metrics_url = json.loads((directory.path / "stack.json").read_text())["metrics_url"]
+        url, admin_key = keys["HEARTH_URL"], keys["HEARTH_ADMIN_KEY"]
+        yield LoadedStack(child.pid, directory.stack, url, metrics_url, admin_key, first)
     finally:
         child.terminate()
         said, _ = child.communicate()

@@ -40,6 +40,7 @@ def load(name: str, **changed: Any) -> dict[str, Any]:
     values: dict[str, Any] = {
         "name": name,
         "target": "hearth",
+        "found_stems": 0,
         "complaints": [],
         "callers": {"users": group()},
         "over_time": [{"second": 0, "p50": 2.0, "p95": 4.0, "p99": 5.0, "statuses": {"200": 9}}],

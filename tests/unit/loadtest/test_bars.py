@@ -67,9 +67,9 @@ def test_a_cold_storm_is_held_against_the_engines_own_rate(engine: float, is_met
 @pytest.mark.parametrize(("queue", "is_met"), [(56.5, True), (56.6, False)])
 def test_of_a_cold_storm_those_that_found_a_stem_are_judged_by_the_whole_call(queue: float, is_met: bool) -> None:
     fast = {"callers": "strangers", "cold": True, "queue": queue, "start": 1.0, "run": 2.0, "rest": 0.5}
-    slow = {**fast, "start": 50.0}
+    slow = {**fast, "rest": 900.0}
 
-    found = met(load("cold storm", phases=[fast, slow]), engine_starts_per_s=10.0)
+    found = met(load("cold storm", phases=[slow, fast], found_stems=1), engine_starts_per_s=10.0)
 
     assert found["cold storm, the 1 that found a Stem, p95"] is is_met
 
