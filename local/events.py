@@ -1,6 +1,7 @@
 """Calls the app's event handlers as AWS would, since the AWS stand-in calls none; it knows events, not what they do."""
 
 import logging
+import math
 import os
 import signal
 import sys
@@ -9,8 +10,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from local.process import die_with_parent
+from local.uploaded import Bucket
+from shared_lua import keys
 
 Event = dict[str, Any]
 Handler = Callable[[Event, None], Any]
@@ -19,6 +23,10 @@ Source = Callable[[threading.Event], Iterator[Event]]
 
 #: How often the clock calls. AWS has nothing faster than a minute; tests have no minute to spare.
 TICK_S = float(os.environ.get("HEARTH_TICK_S") or 60)
+
+#: How often the bucket is looked into, and how soon what still lies there is told of again.
+LOOK_S = 1.0
+TELL_AGAIN_S = 60.0
 
 _log = logging.getLogger("hearth.events")
 
@@ -39,9 +47,32 @@ def ticks(stop: threading.Event) -> Iterator[Event]:
         }
 
 
+def uploads(stop: threading.Event) -> Iterator[Event]:
+    """Give S3's event for every upload that lies in the bucket: soon, and again every minute while it lies there.
+
+    S3 too tells some things twice; and what failed, Lambda would try again.
+    """
+    bucket = Bucket.from_env(os.environ)
+    told: dict[str, float] = {}
+    while not stop.wait(LOOK_S):
+        lying = bucket.lying(keys.UPLOADS)
+        told = {tag: at for tag, at in told.items() if tag in lying}
+        for tag, key in lying.items():
+            if time.monotonic() - told.get(tag, -math.inf) >= TELL_AGAIN_S:
+                told[tag] = time.monotonic()
+                yield created(bucket.name, key)
+
+
+def created(bucket: str, key: str) -> Event:
+    """Give S3's event for a new object: as much of it as says which."""
+    s3 = {"bucket": {"name": bucket}, "object": {"key": quote(key)}}
+    return {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Post", "s3": s3}]}
+
+
 #: The handler's name in the app → where its events come from.
 SOURCES: Mapping[str, Source] = {
     "tick": ticks,
+    "on_upload": uploads,
 }
 
 

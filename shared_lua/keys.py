@@ -136,7 +136,27 @@ def layer_parts(tenant: str, name: str) -> str:
 
 def upload(tenant: str, upload_id: str) -> str:
     """S3 object that a tenant has put there, not checked yet; no tenant's name has a slash."""
-    return f"uploads/{tenant}/{upload_id}"
+    return f"{UPLOADS}{tenant}/{upload_id}"
+
+
+#: Under this lie all uploads in S3.
+UPLOADS = "uploads/"
+
+
+def uploaded(key: str) -> tuple[str, str]:
+    """Give tenant and id of the upload whose S3 object this is."""
+    tenant, _, upload_id = key.removeprefix(UPLOADS).partition("/")
+    return tenant, upload_id
+
+
+def tenant_uploads(tenant: str) -> str:
+    """Owner of what a tenant's uploads are for, among the parts; no tenant's name has a slash."""
+    return f"{tenant}/uploads"
+
+
+def waiting_uploads() -> str:
+    """Owner of every tenant's uploads by when they are given up, among the parts; no tenant's name has a slash."""
+    return "/uploads"
 
 
 def url_parts(url_id: str) -> str:

@@ -19,6 +19,7 @@ from chalicelib.auth import Authenticator
 from chalicelib.belongings import Belongings
 from chalicelib.callers import Callers
 from chalicelib.calls import Call
+from chalicelib.chores import Chores
 from chalicelib.code_refs import CodeRefs
 from chalicelib.code_store import CodeStore
 from chalicelib.concurrency import Concurrency
@@ -50,6 +51,8 @@ from chalicelib.tenant import TenantRows
 from chalicelib.tenant_keys import TenantKeys
 from chalicelib.tenants import Tenants
 from chalicelib.tracing import NoTracing, Tracing
+from chalicelib.upload_store import UploadStore
+from chalicelib.uploads import Uploads
 from chalicelib.versions import Versions
 
 #: A part that is down must be told to the caller as a 503, well before the gateway gives up at 29 s.
@@ -64,6 +67,9 @@ CLIENT = Config(
 S3_CLIENT = CLIENT.merge(Config(signature_version="s3v4"))
 
 REDIS_TIMEOUT_S = 2
+
+#: Zips that a tick looks at, five requests each at most: what is left waits a minute.
+COLLECTED_AT_ONCE = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +90,8 @@ class Controller:
     admission: Admission
     schedules: Schedules
     due: Due
+    uploads: Uploads
+    chores: Chores
     invocations: Invocations
     tenant_keys: TenantKeys
     tenants: Tenants
@@ -158,6 +166,13 @@ def build(settings: Settings) -> Controller:
         chance=random.random,
     )
     schedules = Schedules(parts, belongings, _now_us)
+    uploads = Uploads(
+        parts=parts,
+        store=UploadStore(s3, settings.bucket),
+        functions=functions,
+        versions=versions,
+        now_us=_now_us,
+    )
     invocations = Invocations(
         functions=functions,
         admission=admission,
@@ -169,6 +184,7 @@ def build(settings: Settings) -> Controller:
         settings=settings,
         now_us=_now_us,
     )
+    due = Due(schedules=schedules, invocations=invocations, home=home, now_us=_now_us, monotonic_s=time.monotonic)
     return Controller(
         entrance=entrance,
         home=home,
@@ -189,7 +205,15 @@ def build(settings: Settings) -> Controller:
         urls=FunctionUrls(parts, belongings),
         admission=admission,
         schedules=schedules,
-        due=Due(schedules=schedules, invocations=invocations, home=home, now_us=_now_us, monotonic_s=time.monotonic),
+        due=due,
+        uploads=uploads,
+        chores=Chores(
+            {
+                "schedules": due.run,
+                "uploads": uploads.give_up,
+                "zips": lambda: code_store.collect(_now_s(), settings.code_grace_s, COLLECTED_AT_ONCE),
+            }
+        ),
         invocations=invocations,
         tenant_keys=tenant_keys,
         tenants=Tenants(

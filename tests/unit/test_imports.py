@@ -42,13 +42,14 @@ ONLY_IN: dict[str, set[str]] = {
         "chalicelib.people_door.offered",
         "chalicelib.people_door.tenants",
         "chalicelib.people_door.schedules",
+        "chalicelib.people_door.uploads",
         "chalicelib.url_door.answers",
         "chalicelib.url_door.offered",
         "chalicelib.url_door.view",
     },
     "moto": {"local.aws_standin"},
     "granian": {"local.serve"},
-    "boto3": {"worker_agent.wiring", "local.data", "infra.__main__", "infra.deployment"},
+    "boto3": {"worker_agent.wiring", "local.data", "local.uploaded", "infra.__main__", "infra.deployment"},
 }
 
 #: Modules by height, lowest first: one may import those before it, and its own line's not at all.

@@ -74,4 +74,7 @@ def _function(function: Function) -> dict[str, Any]:
         "code_bytes": version.code_bytes,
         "unpacked_bytes": version.unpacked_bytes,
         "modified": moment(function.modified_at_us),
+        "state": function.state,
+        "last_update": function.last_update,
+        "reason": function.failure.reason if function.failure else None,
     }

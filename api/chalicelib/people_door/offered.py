@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chalice.app import Response
 
-from chalicelib.people_door import functions, health, invocations, keys, schedules, tenants
+from chalicelib.people_door import functions, health, invocations, keys, schedules, tenants, uploads
 
 View = Callable[..., Response]
 
@@ -19,6 +19,7 @@ OFFERED: list[tuple[str, str, View]] = [
     ("PUT", "/functions/{name}/schedules/{schedule_id}", schedules.put),
     ("GET", "/functions/{name}/schedules/{schedule_id}", schedules.show),
     ("DELETE", "/functions/{name}/schedules/{schedule_id}", schedules.delete),
+    ("POST", "/uploads", uploads.begin),
     ("GET", "/invocations/{invocation_id}", invocations.show),
     ("GET", "/keys", keys.list_all),
     ("POST", "/keys", keys.issue),

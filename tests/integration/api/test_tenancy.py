@@ -79,6 +79,10 @@ CASES: dict[str, list[Case]] = {
         Case("name", f"{FUNCTIONS}/invocations", b"{}"),
         Case("name", f"{FUNCTIONS}/invocations?mode=async", b"{}"),
     ],
+    "POST /uploads": [
+        Case("nothing", "/uploads"),
+        Case("name", "/uploads", f'{{"function": "{THING}", "runtime": "python3.11", "handler": "m.f"}}'.encode()),
+    ],
     "GET /invocations/{invocation_id}": [Case("invocation", f"/invocations/{THING}")],
     "GET /keys": [Case("nothing", "/keys")],
     "POST /keys": [Case("nothing", "/keys", b'{"kinds": ["api_key"]}')],
@@ -196,6 +200,7 @@ def without(thing: str, answer: Answer) -> tuple[int, dict[str, str], str]:
         text = text.replace(thing, "<thing>").replace(name, "<thing>")
         text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>", text)
         text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(\+00:?00|Z)", "<moment>", text)
+        text = re.sub(r'"(policy|x-amz-signature|x-amz-date)":"[^"]+"', r'"\1":"<signed>"', text)
         return re.sub(r'"version_id":"[0-9a-f]{32}"', '"version_id":"<digest>"', text)
 
     return answer.status, {key: masked(value) for key, value in answer.headers.items()}, masked(answer.body)
