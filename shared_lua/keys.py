@@ -60,6 +60,30 @@ def workers() -> str:
     return "{hearth}:workers"
 
 
+def provisions() -> str:
+    """Redis hash of what the fleet is to keep warm: field `provision`, value a Provision."""
+    return "{hearth}:provisions"
+
+
+def provision(tenant: str, function: str, qualifier: str) -> str:
+    """Field of that hash, and part of `PROVISIONED`; none of the three has a slash."""
+    return f"{tenant}/{function}/{qualifier}"
+
+
+def held(worker: str) -> str:
+    """Redis hash of what a worker keeps warm, for a while: field `held_version`, value a Held."""
+    return f"{{hearth}}:held:{worker}"
+
+
+def held_version(tenant: str, function: str, version_id: str) -> str:
+    """Field of that hash."""
+    return f"{tenant}/{function}/{version_id}"
+
+
+#: Owner of every tenant's provisioned concurrency among the parts; no tenant's name has a slash.
+PROVISIONED = "/provisioned"
+
+
 def code(sha256: str) -> str:
     """S3 object of a zip, by the hex digest of its bytes."""
     return f"code/{sha256}.zip"

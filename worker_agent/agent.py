@@ -17,6 +17,7 @@ from worker_agent.metrics import Metrics
 from worker_agent.outage import Outage
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
+from worker_agent.provisioning import Provisioning
 from worker_agent.sandbox import Sandboxes
 from worker_agent.stems import Stems
 
@@ -43,6 +44,7 @@ class Agent:
         sandboxes: Sandboxes,
         pool: Pool,
         stems: Stems,
+        provisioning: Provisioning,
         concurrency: int,
         drain_s: float,
     ) -> None:
@@ -55,6 +57,7 @@ class Agent:
         self._sandboxes = sandboxes
         self._pool = pool
         self._stems = stems
+        self._provisioning = provisioning
         self._concurrency = concurrency
         self._drain_s = drain_s
         self._permits = threading.Semaphore(concurrency)
@@ -74,6 +77,7 @@ class Agent:
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="run") as threads:
             self._engine.start()
             self._stems.start()
+            self._provisioning.start()
             log.note("agent_ready", f"ready to run {self._concurrency} at once, {self._pool.size} slots")
             while not self._stopping.is_set():
                 self._turn(threads)
@@ -158,6 +162,7 @@ class Agent:
         if not finished:
             self._handler.cancelled.set()
         self._engine.stop()
+        self._provisioning.stop()
         self._pool.close()
         self._stems.stop()
         try:

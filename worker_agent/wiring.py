@@ -25,6 +25,7 @@ from worker_agent.metrics import Metrics, Sources
 from worker_agent.ownership import Owner
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
+from worker_agent.provisioning import Provisioning
 from worker_agent.stems import Stems
 from worker_agent.store import Store
 
@@ -46,11 +47,12 @@ def build(environ: Mapping[str, str]) -> Agent:
         metrics.serve(settings.metrics_port)
     presence = Presence(redis, settings.concurrency)
     watch = EngineWatch(sandboxes, presence)
+    executor = Executor(pool, stems, cache.code, settings.prices)
     handler = Handler(
         ledger=Ledger(aws("dynamodb"), settings.invocations_table),
         store=store,
         redis_side=redis,
-        executor=Executor(pool, stems, cache.code, settings.prices),
+        executor=executor,
         engine=watch,
         metrics=metrics,
         tracer=tracing.build(environ),
@@ -65,6 +67,9 @@ def build(environ: Mapping[str, str]) -> Agent:
         sandboxes=sandboxes,
         pool=pool,
         stems=stems,
+        provisioning=Provisioning(
+            redis_side=redis, presence=presence, pool=pool, start=executor.start, spare=settings.concurrency
+        ),
         concurrency=settings.concurrency,
         drain_s=settings.drain_s,
     )

@@ -62,6 +62,12 @@ class NotFoundError(HearthError):
     error_type = "ResourceNotFoundException"
 
 
+class ProvisionedNotFoundError(NotFoundError):
+    """No Provisioned Concurrency Config found for this function"""
+
+    error_type = "ProvisionedConcurrencyConfigNotFoundException"
+
+
 class ConflictError(HearthError):
     """The thing exists already, or somebody else is changing it."""
 

@@ -1,6 +1,6 @@
 """The controller's side of Redis: tokens and answers; the only file that knows the client, never a key of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import cast
 
@@ -8,7 +8,7 @@ import redis
 
 from chalicelib.errors import UnavailableError
 from shared_lua import keys
-from shared_lua.contract import Settlement, decode
+from shared_lua.contract import Held, Settlement, Version, decode
 from shared_lua.scripts import Ask, Run, Scripts, Verdict
 
 PART = "Redis"
@@ -41,6 +41,33 @@ class RedisGate:
         """Let nobody go on what is remembered of a function; raise UnavailableError."""
         with _needing_redis():
             self._scripts.renew(keys.function_generation(tenant, function))
+
+    def provisions(self, prefix: str) -> set[str]:
+        """Give the fields of what is published to be kept warm, those that begin so; raise UnavailableError."""
+        with _needing_redis():
+            found = cast(list[bytes], self._quick.hkeys(keys.provisions()))
+        return {field for one in found if (field := one.decode()).startswith(prefix)}
+
+    def publish_provisions(self, fields: Mapping[str, str], gone: Collection[str]) -> None:
+        """Publish what is to be kept warm, and take back what is gone; raise UnavailableError."""
+        with _needing_redis():
+            if fields:
+                self._quick.hset(keys.provisions(), mapping=dict(fields))  # type: ignore[arg-type]
+            if gone:
+                self._quick.hdel(keys.provisions(), *gone)
+
+    def held(self, version: Version) -> list[Held]:
+        """Give what each worker says it keeps warm of a version; raise UnavailableError."""
+        field = keys.held_version(version.tenant, version.function, version.version_id)
+        with _needing_redis():
+            seconds, micros = self._quick.time()
+            now_ms = seconds * 1000 + micros // 1000
+            workers = cast(list[bytes], self._quick.zrangebyscore(keys.workers(), now_ms, "+inf"))
+            with self._quick.pipeline(transaction=False) as together:
+                for worker in workers:
+                    together.hget(keys.held(worker.decode()), field)
+                told = together.execute()
+        return [decode(Held, text.decode()) for text in told if text]
 
     def wait_answer(self, invocation_id: str, wait_s: float) -> Settlement | None:
         """Give the answer as soon as it is there, None when `wait_s` seconds bring none; raise UnavailableError."""

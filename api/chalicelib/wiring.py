@@ -39,6 +39,7 @@ from chalicelib.naming import Home
 from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
 from chalicelib.policy import Policies
+from chalicelib.provisioned import Provisioned
 from chalicelib.redis_gate import RedisGate
 from chalicelib.registry import Registry
 from chalicelib.reservations import Reservations
@@ -84,6 +85,7 @@ class Controller:
     router: Router
     layers: Layers
     concurrency: Concurrency
+    provisioned: Provisioned
     tags: Tags
     policies: Policies
     urls: FunctionUrls
@@ -185,6 +187,20 @@ def build(settings: Settings) -> Controller:
         now_us=_now_us,
     )
     due = Due(schedules=schedules, invocations=invocations, home=home, now_us=_now_us, monotonic_s=time.monotonic)
+
+    def seats_of(tenant: str) -> int:
+        return tenant_rows.seats(tenant) or settings.tenant_concurrency
+
+    provisioned = Provisioned(
+        parts=parts,
+        functions=functions,
+        router=router,
+        belongings=belongings,
+        board=gate,
+        seats_of=seats_of,
+        least=settings.min_unreserved,
+        now_us=_now_us,
+    )
     return Controller(
         entrance=entrance,
         home=home,
@@ -196,10 +212,11 @@ def build(settings: Settings) -> Controller:
         concurrency=Concurrency(
             functions=functions,
             reservations=reservations,
-            seats_of=lambda tenant: tenant_rows.seats(tenant) or settings.tenant_concurrency,
+            seats_of=seats_of,
             least=settings.min_unreserved,
             tenant_changed=gate.tenant_changed,
         ),
+        provisioned=provisioned,
         tags=Tags(parts),
         policies=Policies(parts),
         urls=FunctionUrls(parts, belongings),
@@ -211,6 +228,7 @@ def build(settings: Settings) -> Controller:
             {
                 "schedules": due.run,
                 "uploads": uploads.give_up,
+                "provisioned": provisioned.publish_all,
                 "zips": lambda: code_store.collect(_now_s(), settings.code_grace_s, COLLECTED_AT_ONCE),
             }
         ),

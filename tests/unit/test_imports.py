@@ -59,7 +59,7 @@ WORKER_LAYERS: list[set[str]] = [
     {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane", "metrics"},
     {"sandbox", "config", "presence", "outage", "hold"},
     {"outcomes", "report", "pool", "docker_sandbox", "stems", "engine_watch"},
-    {"execute"},
+    {"execute", "provisioning"},
     {"handle"},
     {"agent"},
     {"wiring"},

@@ -122,6 +122,7 @@ def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     else:
         hearth.aliases.get(tenant, named.name, named.qualifier)
         raise InvalidParameterError(f"{named.qualifier!r} is an alias: delete it with DeleteAlias")
+    hearth.provisioned.follow(tenant, named.name)
     return {"StatusCode": 204}
 
 

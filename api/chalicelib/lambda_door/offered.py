@@ -9,7 +9,7 @@ from chalice.app import Response
 from chalicelib.calls import Call
 from chalicelib.entrance import Visitor
 from chalicelib.errors import NotOfferedError
-from chalicelib.lambda_door import concurrency, functions, invoke, layers, policy, tags, urls, versions
+from chalicelib.lambda_door import concurrency, functions, invoke, layers, policy, provisioned, tags, urls, versions
 from chalicelib.lambda_door.invoke import Answer
 from chalicelib.lambda_door.model import Operation, operations
 from chalicelib.wiring import Controller
@@ -44,6 +44,10 @@ OFFERED: Mapping[str, View | Addressed] = {
     "PutFunctionConcurrency": concurrency.put,
     "GetFunctionConcurrency": concurrency.get,
     "DeleteFunctionConcurrency": concurrency.delete,
+    "PutProvisionedConcurrencyConfig": provisioned.put,
+    "GetProvisionedConcurrencyConfig": provisioned.get,
+    "ListProvisionedConcurrencyConfigs": provisioned.list_all,
+    "DeleteProvisionedConcurrencyConfig": provisioned.delete,
     "GetAccountSettings": concurrency.account,
     "PublishLayerVersion": layers.publish,
     "GetLayerVersion": layers.get,

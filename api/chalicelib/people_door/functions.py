@@ -36,6 +36,7 @@ def show(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
 def delete(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
     """Forget one function."""
     hearth.functions.delete(tenant, name)
+    hearth.provisioned.follow(tenant, name)
     return nothing()
 
 

@@ -63,6 +63,8 @@ FUNCTIONS = f"/functions/{THING}"
 LAMBDA = "/2015-03-31/functions"
 REFERENCE = f"{LAMBDA}/{THING}"
 
+PROVISIONED = f"/2019-09-30/functions/{THING}/provisioned-concurrency"
+
 CREATION = creation(FunctionName=THING, Code={"ZipFile": base64.b64encode(CODE).decode()})
 
 #: Door 2's routes by method and path, and door 1's offered operations by name.
@@ -105,6 +107,13 @@ CASES: dict[str, list[Case]] = {
     "UpdateFunctionCode": [
         Case("reference", f"{REFERENCE}/code", b'{"ZipFile": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="}'),
     ],
+    "PutProvisionedConcurrencyConfig": [
+        Case("reference", f"{PROVISIONED}?Qualifier={one}", b'{"ProvisionedConcurrentExecutions": 1}')
+        for one in ("1", "live")
+    ],
+    "GetProvisionedConcurrencyConfig": [Case("reference", f"{PROVISIONED}?Qualifier={one}") for one in ("1", "live")],
+    "ListProvisionedConcurrencyConfigs": [Case("reference", f"{PROVISIONED}?List=ALL")],
+    "DeleteProvisionedConcurrencyConfig": [Case("reference", f"{PROVISIONED}?Qualifier=1")],
     "DeleteFunction": [Case("reference", REFERENCE)],
     "Invoke": [Case("reference", f"{REFERENCE}/invocations", b"{}")],
 }

@@ -27,6 +27,7 @@ from worker_agent.ledger import Ledger
 from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
+from worker_agent.provisioning import Provisioning
 from worker_agent.redis_side import RedisSide
 from worker_agent.sandbox import Ran
 from worker_agent.stems import Stems
@@ -89,6 +90,7 @@ class World:
             sandboxes=sandboxes,
             pool=pool,
             stems=stems,
+            provisioning=Provisioning(redis_side=redis_side, presence=presence, pool=pool, start=executor.start),
             concurrency=2,
             drain_s=20,
         )
