@@ -80,7 +80,8 @@ class Functions:
         configuration = dataclasses.replace(current.configuration, **named)
         _check_unpacked(current.code.unpacked_bytes, configuration)
         changed = self._changed_to(current, configuration, current.code)
-        changed = dataclasses.replace(changed, upload_id=current.upload_id, failure=current.failure)
+        failure = None if current.code.sha256 else current.failure  # it says why it cannot run
+        changed = dataclasses.replace(changed, upload_id=current.upload_id, failure=failure)
         self.store(changed, current)
         return changed
 

@@ -18,6 +18,7 @@ from chalicelib import uploads as module
 from chalicelib import wiring
 from chalicelib.errors import ConflictError, UnavailableError
 from chalicelib.limits import MAX_ZIP_BYTES
+from chalicelib.schedules import Wanted
 from chalicelib.tenants import IssuedKeys
 from chalicelib.uploads import WAIT_S, Uploads
 from chalicelib.wiring import Controller
@@ -244,6 +245,32 @@ def test_a_configuration_changed_meanwhile_stays_and_the_upload_goes_on(bench: B
     bench.tell(begun)
 
     assert (bench.show()["state"], bench.show()["memory_mb"]) == ("Active", 512)
+
+
+def test_a_change_that_succeeds_ends_what_was_said_of_an_upload_that_failed(bench: Bench, boto: Any) -> None:
+    upload(bench.gateway, bench.key, "big")
+    for name in ("big", "never"):
+        bench.bring(b"no zip", **{**NEW, "function": name})
+        assert bench.show(name)["last_update"] == "Failed"
+        boto.update_function_configuration(FunctionName=name, MemorySize=512)
+
+    assert [bench.show(name)["last_update"] for name in ("big", "never")] == ["Successful", "Failed"]
+    assert bench.show("never")["reason"]
+
+
+def test_a_schedule_of_a_function_that_has_no_code_goes_on(bench: Bench, hearth: Controller) -> None:
+    bench.begin(**NEW)
+    schedule, _ = hearth.schedules.put("acme", "big", "s", Wanted(expression="rate(5 minutes)"))
+    assert schedule.due_s is not None
+
+    def later_us() -> int:
+        return (schedule.due_s or 0) * 1_000_000
+
+    due = dataclasses.replace(
+        hearth.due, now_us=later_us, schedules=dataclasses.replace(hearth.schedules, now_us=later_us)
+    )
+    assert due.run() == 1
+    assert (hearth.schedules.get("acme", "big", "s").due_s or 0) > schedule.due_s
 
 
 def test_an_upload_for_a_function_that_is_gone_or_came_anew_changes_nothing(bench: Bench, boto: Any) -> None:
