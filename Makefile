@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PACKAGES := shared_lua worker_agent chalicelib infra local loadtest security_tests tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cgroup2 images verify-images check up down status bench-first bench-worker security package deploy undeploy clean
+.PHONY: help setup demo test test-cgroup2 images verify-images check up down status bench-first bench-worker bench-api security package deploy undeploy clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -50,6 +50,9 @@ bench-first: setup ## measures warm calls, cold starts and usage readings
 
 bench-worker: setup ## measures sandboxes, pool and meter against their bars; ARGS="--out DIR" writes a chart
 	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m loadtest.bench_worker $(ARGS)
+
+bench-api: setup ## measures refusals, admission and neighbours on a stack of its own; ARGS="--out DIR" writes a chart
+	@$(ROOT) $(PYTHON) -m loadtest.bench_api $(ARGS)
 
 security: setup ## scans a stack of its own from the inside: is there a way out of a sandbox?
 	@$(ROOT) $(PYTHON) -m security_tests.on_a_stack $(ARGS)

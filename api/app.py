@@ -1,15 +1,16 @@
 """The controller's doors: every route of both, who is let in, and how errors leave; never a decision."""
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from chalice.app import CloudWatchEvent, Rate, Response, S3Event
-from chalicelib import wiring
+from chalice.app import CloudWatchEvent, Rate, Response, S3Event, SQSEvent
+from chalicelib import event_sources, wiring
 from chalicelib.calls import Call, from_event
 from chalicelib.entrance import Entrance, Visitor
-from chalicelib.errors import HearthError, UnavailableError
+from chalicelib.errors import HearthError, TooManyRequestsError, UnavailableError
 from chalicelib.lambda_door import answers as lambda_answers
 from chalicelib.lambda_door import offered as lambda_door
 from chalicelib.lambda_door.model import Operation
@@ -56,6 +57,8 @@ def door(view: View, render_error: RenderError, serve: Serve) -> Callable[..., R
         except HearthError as error:
             if isinstance(error, UnavailableError):
                 log(logging.WARNING, "A part is down", "part_down", call)
+            if isinstance(error, TooManyRequestsError):
+                wiring.metrics().refused(error.fields()["Reason"])
             return render_error(error, call.request_id)
         except Exception:  # noqa: BLE001  the last line of defence: Chalice's own answer is not in our shape
             log(logging.ERROR, "A call failed unexpectedly", "call_failed", call)
@@ -116,30 +119,43 @@ def machines_running(operation: Operation) -> View:
     return view
 
 
-def register(method: str, path: str, route: Callable[..., Response]) -> None:
+def counted(door_name: str, route: Callable[..., Response]) -> Callable[..., Response]:
+    """Give the same route, whose calls are counted and timed."""
+
+    def timed(**path: str) -> Response:
+        began = time.perf_counter()
+        wiring.metrics().asked(door_name)
+        answer = route(**path)
+        wiring.metrics().answered(door_name, answer.status_code, time.perf_counter() - began)
+        return answer
+
+    return timed
+
+
+def register(door_name: str, method: str, path: str, route: Callable[..., Response]) -> None:
     """Make Chalice serve a route."""
-    app.route(path, methods=[method], content_types=ANY, name=f"{method} {path}")(route)
+    app.route(path, methods=[method], content_types=ANY, name=f"{method} {path}")(counted(door_name, route))
 
 
 for method, path, view in people_door.PUBLIC:
-    register(method, path, door(view, people_answers.error, public))
+    register("people", method, path, door(view, people_answers.error, public))
 
 for method, path, view in people_door.OFFERED:
-    register(method, path, door(view, people_answers.error, let_in))
+    register("people", method, path, door(view, people_answers.error, let_in))
 
 for method, path, view in people_door.RUNNING:
-    register(method, path, door(view, people_answers.error, identify))
+    register("people", method, path, door(view, people_answers.error, identify))
 
 for method, path, view in people_door.ADMIN:
-    register(method, path, door(view, people_answers.error, let_admin_in))
+    register("people", method, path, door(view, people_answers.error, let_admin_in))
 for method, path, view in url_door.OFFERED:
-    register(method, path, door(view, url_answers.error, public))
+    register("url", method, path, door(view, url_answers.error, public))
 
 for (path, method), candidates in lambda_door.routes().items():
     if candidates[0].name in lambda_door.RUNNING:
-        register(method, path, door(machines_running(candidates[0]), lambda_answers.error, identify))
+        register("lambda", method, path, door(machines_running(candidates[0]), lambda_answers.error, identify))
     else:
-        register(method, path, door(machines(candidates), lambda_answers.error, let_in))
+        register("lambda", method, path, door(machines(candidates), lambda_answers.error, let_in))
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
@@ -156,3 +172,12 @@ def on_upload(event: dict[str, Any], context: Any) -> None:
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-upload", None):
         hearth.uploads.arrived(*keys.uploaded(S3Event(event, context).key))
+
+
+@app.on_sqs_message(queue_arn=event_sources.queue("Ends"), batch_size=1)
+def ends(event: SQSEvent) -> None:
+    """Tell how Invocations ended, one at a time: one that cannot be told takes no other with it."""
+    hearth = wiring.controller()
+    with hearth.tracing.segment("hearth-ends", None):
+        for record in event:
+            hearth.ends.deliver(record.body)

@@ -9,6 +9,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from local.process import die_with_parent
 from local.serve import serve
+from local.transactions import mend
 
 #: Every long poll of SQS holds one thread; there must always be some left for everything else.
 THREADS = 128
@@ -17,6 +18,7 @@ THREADS = 128
 def application() -> Any:
     """Give moto's WSGI application. It looks its own folders up at every request; once is enough."""
     die_with_parent()
+    mend()
     folders = list(backends.list_of_moto_modules())
     backends.list_of_moto_modules = functools.partial(list, folders)
     return DomainDispatcherApplication(create_backend_app)

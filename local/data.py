@@ -21,6 +21,7 @@ _VARIABLES: Mapping[str, str] = {
     "HEARTH_CREDENTIALS_TABLE": "CredentialsTable",
     "HEARTH_QUEUE_URL": "QueueUrl",
     "HEARTH_DEAD_LETTERS_URL": "DeadLettersUrl",
+    "HEARTH_ENDS_QUEUE_URL": "EndsUrl",
 }
 
 

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
 from local.process import die_with_parent
 from local.uploaded import Bucket
 from shared_lua import keys
@@ -25,8 +28,15 @@ Source = Callable[[threading.Event], Iterator[Event]]
 TICK_S = float(os.environ.get("HEARTH_TICK_S") or 60)
 
 #: How often the bucket is looked into, and how soon what still lies there is told of again.
-LOOK_S = 1.0
+UPLOADS_EVERY_S = 1.0
 TELL_AGAIN_S = 60.0
+
+#: How long one look for messages lasts: so long may stopping take.
+LOOK_S = 2
+#: In an event that its handler failed at.
+FAILED = "hearth_failed"
+#: Between two looks while the queue does not answer.
+OUTAGE_PAUSE_S = 1.0
 
 _log = logging.getLogger("hearth.events")
 
@@ -54,7 +64,7 @@ def uploads(stop: threading.Event) -> Iterator[Event]:
     """
     bucket = Bucket.from_env(os.environ)
     told: dict[str, float] = {}
-    while not stop.wait(LOOK_S):
+    while not stop.wait(UPLOADS_EVERY_S):
         lying = bucket.lying(keys.UPLOADS)
         told = {tag: at for tag, at in told.items() if tag in lying}
         for tag, key in lying.items():
@@ -69,10 +79,45 @@ def created(bucket: str, key: str) -> Event:
     return {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Post", "s3": s3}]}
 
 
+def ends(stop: threading.Event) -> Iterator[Event]:
+    """Give the messages that say that an Invocation has ended; one that fails comes again, as on AWS."""
+    yield from messages(os.environ["HEARTH_ENDS_QUEUE_URL"], stop)
+
+
+def messages(queue_url: str, stop: threading.Event) -> Iterator[Event]:
+    """Give Lambda's event of one SQS message at a time, and let go of each that its taker has not marked as failed."""
+    sqs = boto3.client("sqs")
+    while not stop.is_set():
+        for message in _look(sqs, queue_url, stop):
+            record = {"body": message["Body"], "receiptHandle": message["ReceiptHandle"], "eventSource": "aws:sqs"}
+            event: Event = {"Records": [record]}
+            yield event
+            if FAILED not in event:
+                _let_go(sqs, queue_url, message["ReceiptHandle"])
+
+
+def _look(sqs: Any, queue_url: str, stop: threading.Event) -> list[Any]:
+    try:
+        found: list[Any] = sqs.receive_message(QueueUrl=queue_url, WaitTimeSeconds=LOOK_S).get("Messages", [])
+    except (BotoCoreError, ClientError):
+        _log.exception("%s was not read", queue_url)
+        stop.wait(OUTAGE_PAUSE_S)
+        return []
+    return found
+
+
+def _let_go(sqs: Any, queue_url: str, receipt: str) -> None:
+    try:
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=receipt)
+    except (BotoCoreError, ClientError):
+        _log.exception("a message stays in %s and comes again", queue_url)
+
+
 #: The handler's name in the app → where its events come from.
 SOURCES: Mapping[str, Source] = {
     "tick": ticks,
     "on_upload": uploads,
+    "ends": ends,
 }
 
 
@@ -83,6 +128,7 @@ def drive(name: str, handler: Handler, source: Source, stop: threading.Event) ->
             handler(event, None)
             _log.info("%s called", name)
         except Exception:  # noqa: BLE001  (whatever a handler raises, Lambda calls it again for the next event)
+            event[FAILED] = True
             _log.exception("%s failed", name)
 
 

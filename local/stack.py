@@ -64,6 +64,11 @@ class Stack:
         self._state.write_env({"HEARTH_URL": url, "HEARTH_REGION": REGION, **keys})
         return url
 
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What its parts know of each other by now: where Redis, AWS and the engine are, and how tables are called."""
+        return dict(self._environ)
+
     def _redis(self) -> None:
         with step("redis", "looking for a Redis, else starting one") as result:
             url = None if self._options.isolated else redis_server.running()

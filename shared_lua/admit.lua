@@ -1,11 +1,13 @@
 -- Decides in one round trip whether a call may go: rate tokens, whether what the caller's side remembers is still so,
--- and for an Invocation that somebody waits for a concurrency seat.
+-- and for an Invocation that somebody waits for a concurrency seat, and the lane: a worker's free place, or the queue.
 --
 -- KEYS[1]    bucket of the caller's address      KEYS[2]  bucket of the tenant
 -- KEYS[3]    generation of the tenant's keys and limits
 --            and for an Invocation:
 -- KEYS[4]    generation of the function          KEYS[5]  seats of the function    KEYS[6]  seats of the tenant
 -- KEYS[7]    seats of the fleet                  KEYS[8]  workers, `<id>|<how many at once>` by when they expire, ms
+-- KEYS[9]    free places, by worker              KEYS[10] workers that have the version warm, by when they last ran it
+-- KEYS[11]   beginning of the keys of the workers' lanes
 -- ARGV[1,2]  rate per second and burst of the address; rate 0 = take nothing
 -- ARGV[3,4]  the same of the tenant
 -- ARGV[5]    generation of the keys as the caller's side remembers it; * = it does not matter
@@ -15,8 +17,10 @@
 -- ARGV[9]    seats reserved for the function; -1 = none, it shares the tenant's
 -- ARGV[10]   seats of the tenant for functions without reserved ones
 -- ARGV[11]   seats beyond what the fleet's workers run at once: a short wait behind them
+-- ARGV[12]   the Invocation as contract JSON; empty = it goes by the queue, whatever is free
 -- answer     {word, wait_ms, remaining, limit, reset_ms, generation of the keys, generation of the function}
---   word     go
+--   word     go                                 it may, by the queue
+--            express                            it may, and lies on a worker's lane already
 --            address, tenant                     no rate token: nothing was taken
 --            function, concurrency, fleet        no seat: its tokens are gone, as an attempt counts
 --            credentials, record                 what is remembered is stale: look again, with the generation given
@@ -129,4 +133,24 @@ for _, seats in ipairs({shared, KEYS[7]}) do
   redis.call('ZADD', seats, now_ms + seat_ms, ARGV[7])
   redis.call('PEXPIRE', seats, DAY_MS)
 end
-return answer('go', 0, nil, function_generation)
+
+-- A worker that has the version warm is the best place, else the one with the most room. A few are looked at: a fleet
+-- is not searched through while somebody waits.
+local LOOKED_AT = 4
+local function place_of(candidates)
+  for _, worker in ipairs(redis.call('ZREVRANGE', candidates, 0, LOOKED_AT - 1)) do
+    local free = tonumber(redis.call('ZSCORE', KEYS[9], worker)) or 0
+    local until_ms = tonumber(redis.call('ZSCORE', KEYS[8], worker)) or 0
+    if free > 0 and until_ms > now_ms then
+      return worker
+    end
+  end
+  return nil
+end
+local worker = ARGV[12] ~= '' and (place_of(KEYS[10]) or place_of(KEYS[9]))
+if not worker then
+  return answer('go', 0, nil, function_generation)
+end
+redis.call('ZINCRBY', KEYS[9], -1, worker)
+redis.call('RPUSH', KEYS[11] .. worker, ARGV[12])
+return answer('express', 0, nil, function_generation)

@@ -49,10 +49,13 @@ class Status(StrEnum):
     ABANDONED = "abandoned"  #: the platform gave up after its last attempt; not billed
 
 
-#: The ledger's steps: from a status to those that may follow. A redelivery moves RUNNING to RUNNING, one attempt on.
+#: The ledger's steps: from a status to those that may follow. A redelivery moves RUNNING to RUNNING, one attempt on; a
+#: function's error moves it back to QUEUED while it may be tried again.
 STEPS: Mapping[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.RUNNING, Status.EXPIRED, Status.ABANDONED}),
-    Status.RUNNING: frozenset({Status.RUNNING, Status.SUCCEEDED, Status.FAILED, Status.EXPIRED, Status.ABANDONED}),
+    Status.RUNNING: frozenset(
+        {Status.QUEUED, Status.RUNNING, Status.SUCCEEDED, Status.FAILED, Status.EXPIRED, Status.ABANDONED}
+    ),
     Status.SUCCEEDED: frozenset(),
     Status.FAILED: frozenset(),
     Status.EXPIRED: frozenset(),
@@ -138,11 +141,23 @@ class Invocation:
     function_arn: str | None = None  #: as the caller named it, with its qualifier; None for the version's own
     seats: Seats | None = None  #: among which it needs one to run; None when it was given one at admission
     hand_over: int = 0  #: how often it was put into the lane anew
+    tries: int = 0  #: runs that ended in the function's error before this one, each recorded and billed
+    retries: int = 0  #: how often it may be tried again if this one ends so too
+    on_success: str | None = None  #: ARN of what is to be told when it succeeds; None when nobody is
+    on_failure: str | None = None  #: the same for every other end
+    chain: int = 0  #: how many Invocations led to it, each by the end of the one before
+
+    def __post_init__(self) -> None:
+        _require(min(self.tries, self.retries, self.chain) >= 0, "tries, retries and chain must not be negative")
 
     @property
     def start_by_us(self) -> int:
         """The last moment at which a run still has its whole timeout."""
         return self.deadline_us - self.version.timeout_s * 1_000_000
+
+    def listener(self, status: Status) -> str | None:
+        """Give the ARN of what is to be told of this end, None when nobody is."""
+        return self.on_success if status is Status.SUCCEEDED else self.on_failure
 
 
 #: The ledger's fence is one number: hand-overs, times this, and the attempts at the latest of them.
@@ -213,7 +228,7 @@ class Charge:
 
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
-    """The one terminal record of an Invocation: how it ended, what it took, what it costs."""
+    """The one terminal record of an Invocation: how it ended, what all its tries took and cost together."""
 
     invocation_id: str
     outcome: Outcome
@@ -221,6 +236,15 @@ class Settlement:
     settled_at_us: int
     usage: Usage | None = None  #: None when nothing ran
     charge: Charge | None = None  #: None when nothing is billed
+    tries: int = 1  #: how often it was run to an end that counts; meaningless where nothing ran
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveLog:
+    """What a function has printed so far in a run that is not over."""
+
+    total_bytes: int  #: printed, kept or not: it only grows
+    tail: str  #: the last 16 KiB
 
 
 @dataclass(frozen=True, kw_only=True)

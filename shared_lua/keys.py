@@ -84,6 +84,61 @@ def held_version(tenant: str, function: str, version_id: str) -> str:
 PROVISIONED = "/provisioned"
 
 
+def living() -> str:
+    """Redis sorted set of the workers that live, able to start functions or not, by when their word expires, ms."""
+    return "{hearth}:living"
+
+
+def free_places() -> str:
+    """Redis sorted set of the free places of the workers' express lanes, by worker."""
+    return "{hearth}:free"
+
+
+def lane(worker: str) -> str:
+    """Redis list of the Invocations that were granted a place of this worker; with an empty name the prefix of all."""
+    return f"{{hearth}}:lane:{worker}"
+
+
+def in_hand(worker: str) -> str:
+    """Redis list of the Invocations that this worker has taken off its lane and not ended."""
+    return f"{{hearth}}:in-hand:{worker}"
+
+
+def orphans() -> str:
+    """Redis list of the Invocations on their way from a worker's hands to the durable lane."""
+    return "{hearth}:orphans"
+
+
+def warm(version_id: str) -> str:
+    """Redis sorted set of the workers that have a version warm, by when they last ran it, ms."""
+    return f"{{hearth}}:warm:{version_id}"
+
+
+def records() -> str:
+    """Redis stream of the express lane's records on their way to the ledger."""
+    return "{hearth}:records"
+
+
+def epoch() -> str:
+    """Redis text that a Redis which has lost its memory has not."""
+    return "{hearth}:epoch"
+
+
+def worker_words() -> str:
+    """Redis sorted set of the ids of all workers that say something of themselves, by when that expires, ms."""
+    return "{hearth}:words"
+
+
+def worker_word(worker_id: str) -> str:
+    """Redis text: what a worker says of itself, as a JSON object."""
+    return f"{{hearth}}:word:{worker_id}"
+
+
+def live_log(invocation_id: str) -> str:
+    """Redis text: what a function has printed so far in a run that is not over."""
+    return f"{{hearth}}:log:{invocation_id}"
+
+
 def code(sha256: str) -> str:
     """S3 object of a zip, by the hex digest of its bytes."""
     return f"code/{sha256}.zip"
@@ -97,6 +152,11 @@ def payload(invocation_id: str) -> str:
 def result(invocation_id: str) -> str:
     """S3 object of an answer too large for the ledger."""
     return f"results/{invocation_id}.json"
+
+
+def undone(invocation_id: str) -> str:
+    """S3 object of an Invocation that was given up without a run: all that is needed to have it run after all."""
+    return f"undone/{invocation_id}.json"
 
 
 def function_row(tenant: str, name: str) -> dict[str, str]:
@@ -132,6 +192,21 @@ def unnamed_code(since_s: int, sha256: str) -> str:
 def function_parts(tenant: str, name: str) -> str:
     """Owner of a function's versions, aliases and configurations among the parts; no tenant's name has a slash."""
     return f"{tenant}/function/{name}"
+
+
+def usage_parts(tenant: str) -> str:
+    """Owner of a tenant's sums by day and function, among the parts."""
+    return f"{tenant}/usage"
+
+
+def usage_part(day: str, function: str) -> str:
+    """How the parts of one day (as 2026-11-24) and function begin; a digit follows. No name has a slash."""
+    return f"{day}/{function}/"
+
+
+def idempotency_parts(tenant: str, function: str) -> str:
+    """Owner of the Invocations that were asked for under an Idempotency-Key, among the parts, by the key's digest."""
+    return f"{tenant}/idempotency/{function}"
 
 
 #: Owner of all tenants' rows among the parts; no tenant's name has a slash.
@@ -181,6 +256,15 @@ def tenant_uploads(tenant: str) -> str:
 def waiting_uploads() -> str:
     """Owner of every tenant's uploads by when they are given up, among the parts; no tenant's name has a slash."""
     return "/uploads"
+
+
+#: What the names of a function's published versions begin with, among its parts.
+VERSION = "version#"
+
+
+def tenant_numbers(tenant: str) -> str:
+    """Owner of the last numbers that a tenant's deleted functions published, by name, among the parts."""
+    return f"{tenant}/numbers"
 
 
 def url_parts(url_id: str) -> str:

@@ -23,7 +23,8 @@ ANY_GENERATION = "*"
 class Word(StrEnum):
     """What the admission says."""
 
-    GO = "go"
+    GO = "go"  #: by the durable lane
+    EXPRESS = "express"  #: it lies on a worker's lane already
     ADDRESS = "address"  #: refused: the caller's address has no rate token
     TENANT = "tenant"  #: refused: the tenant has no rate token
     FUNCTION = "function"  #: refused: every seat reserved for the function is taken
@@ -67,6 +68,8 @@ class Run:
     seat_ms: int = 0  #: how long its seat lasts at most; 0 when it takes none now
     reserved: int | None = None  #: seats reserved for the function
     shared: int = 0  #: seats that the tenant's other functions share
+    version_id: str = ""  #: of the version that is to run
+    item: str = ""  #: the Invocation as contract JSON, for the express lane; empty when it must go by the queue
     waiting: int = 0  #: how many may wait behind what the fleet runs at once
 
 
@@ -96,6 +99,10 @@ class Scripts:
         self._settle = client.register_script(source("settle"))
         self._seat = client.register_script(source("seat"))
         self._renew = client.register_script(source("renew"))
+        self._announce = client.register_script(source("announce"))
+        self._bury = client.register_script(source("bury"))
+        self._leave = client.register_script(source("leave"))
+        self._borrow = client.register_script(source("borrow"))
 
     def admit(self, ask: Ask, run: Run | None = None) -> Verdict:
         """Let a call go, or say why not: rate tokens first, then for an Invocation a seat."""
@@ -108,9 +115,9 @@ class Scripts:
         asked = [*_limits(address), *_limits(bucket), ask.generation]
         if run:
             where += [keys.function_generation(ask.tenant, run.function), *_seats(ask.tenant, run.function)]
-            where += [keys.workers()]
+            where += [keys.workers(), keys.free_places(), keys.warm(run.version_id), keys.lane("")]
             reserved = -1 if run.reserved is None else run.reserved
-            asked += [run.generation, run.invocation_id, run.seat_ms, reserved, run.shared, run.waiting]
+            asked += [run.generation, run.invocation_id, run.seat_ms, reserved, run.shared, run.waiting, run.item]
         word, wait_ms, remaining, limit, reset_ms, *generations = self._admit(keys=where, args=asked)
         return Verdict(Word(word.decode()), wait_ms, remaining, limit, reset_ms, *(g.decode() for g in generations))
 
@@ -120,7 +127,41 @@ class Scripts:
         False when nobody waits, or the answer had been given before.
         """
         where = [keys.answer(invocation_id), keys.answered(invocation_id), *_seats(tenant, function)]
-        return bool(self._settle(keys=where, args=[invocation_id, settlement, keep_ms]))
+        given, _ = self._settle(keys=where, args=[invocation_id, settlement, keep_ms])
+        return bool(given)
+
+    def settle_express(self, worker: str, invocation: Invocation, item: str, settlement: str, keep_ms: int) -> str:
+        """End what a worker has in hand: seats, place, answer and record in one; give the record's id in the stream.
+
+        Empty when it was not in hand any more: the worker was taken for dead, and this end does not count.
+        """
+        invocation_id, version = invocation.invocation_id, invocation.version
+        where = [keys.answer(invocation_id), keys.answered(invocation_id), *_seats(version.tenant, version.function)]
+        where += [keys.in_hand(worker), keys.free_places(), keys.warm(version.version_id), keys.records()]
+        _, entry = self._settle(keys=where, args=[invocation_id, settlement, keep_ms, worker, item])
+        return str(entry.decode())
+
+    def leave(self, worker: str, item: str) -> bool:
+        """Let go of what a worker has in hand, for the durable lane; False when it was not in hand any more."""
+        where = [keys.in_hand(worker), keys.orphans(), keys.free_places()]
+        return bool(self._leave(keys=where, args=[worker, item]))
+
+    def announce(self, worker: str, for_ms: int, *, able: bool, free: int, epoch: str) -> str:
+        """Say that a worker lives; `free` counts only where Redis knows nothing of it, -1 for no express lane now.
+
+        Gives the epoch of Redis's memory, `epoch` if it had none.
+        """
+        where = [keys.living(), keys.workers(), keys.free_places(), keys.epoch()]
+        return str(self._announce(keys=where, args=[worker, for_ms, int(able), free, epoch]).decode())
+
+    def bury(self, worker: str, *, alive: bool = False) -> int:
+        """Take all that a dead worker had to the orphans; give how many, -1 when it lives and is not the caller."""
+        where = [keys.living(), keys.workers(), keys.free_places(), keys.lane(worker), keys.in_hand(worker)]
+        return int(self._bury(keys=[*where, keys.orphans()], args=[worker, int(alive)]))
+
+    def borrow(self, worker: str, wanted: int) -> int:
+        """Take free places of a worker's express lane for the durable lane; give how many."""
+        return int(self._borrow(keys=[keys.free_places()], args=[worker, wanted]))
 
     def seat(self, invocation: Invocation, seat_ms: int) -> bool:
         """Take a seat for an Invocation that needs one to run; False when all are taken."""

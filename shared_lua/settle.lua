@@ -1,19 +1,45 @@
--- Ends an Invocation on Redis's side: its seats are free again, and who waits for it gets its answer, once.
+-- Ends an Invocation on Redis's side, in one step: its seats are free again, who waits for it gets its answer, once; and
+-- of the express lane its record is kept until it is in the ledger, and the worker's place is free again.
 --
 -- KEYS[1]   list on which the caller waits
 -- KEYS[2]   marker that the answer was given
 -- KEYS[3]   seats of the function      KEYS[4]  seats of the tenant      KEYS[5]  seats of the fleet
+--           and for the express lane:
+-- KEYS[6]   what the worker has in hand
+-- KEYS[7]   free places, by worker
+-- KEYS[8]   workers that have the version warm, by when they last ran it, ms
+-- KEYS[9]   stream of records on their way to the ledger
 -- ARGV[1]   the Invocation's id
 -- ARGV[2]   the settlement, as contract JSON; empty when nobody waits
 -- ARGV[3]   how long an answer nobody fetches is kept, ms
--- answer    1 = given now, 0 = had been given before, or nobody waits
+--           and for the express lane:
+-- ARGV[4]   the worker
+-- ARGV[5]   the Invocation as it lay on the lane
+-- answer    {given, entry}
+--   given   1 = the answer was given now, 0 = it had been given before, or nobody waits
+--   entry   the record's id in the stream; empty when there is none
+--
+-- Who has an Invocation in hand has the claim to it. If it is there no more, the worker was taken for dead and the
+-- Invocation was given to the durable lane: this end of it does not count, is not billed and is told to nobody.
 
+local is_express = #KEYS > 5
+if is_express and redis.call('LREM', KEYS[6], 1, ARGV[5]) == 0 then
+  return {0, ''}
+end
 for seats = 3, 5 do
   redis.call('ZREM', KEYS[seats], ARGV[1])
 end
+local entry = ''
+if is_express then
+  local clock = redis.call('TIME')
+  redis.call('ZADD', KEYS[7], 'XX', 'INCR', 1, ARGV[4])
+  redis.call('ZADD', KEYS[8], tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000), ARGV[4])
+  redis.call('PEXPIRE', KEYS[8], 900000)
+  entry = redis.call('XADD', KEYS[9], '*', 'invocation', ARGV[5], 'settlement', ARGV[2])
+end
 if ARGV[2] == '' or not redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[3]) then
-  return 0
+  return {0, entry}
 end
 redis.call('RPUSH', KEYS[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1
+return {1, entry}

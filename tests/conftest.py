@@ -19,6 +19,8 @@ import redis
 from hypothesis.configuration import set_hypothesis_home_dir
 from moto.server import ThreadedMotoServer
 
+from local.transactions import mend
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # The suite must not depend on, nor ever talk to, an account of whoever runs it.
@@ -98,6 +100,7 @@ def redis_client(redis_server: RedisServer) -> Iterator[redis.Redis]:
 @pytest.fixture(scope="session")
 def aws_endpoint() -> Iterator[str]:
     """The address of moto's server, standing in for AWS."""
+    mend()
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from shared_lua.contract import Invocation, Version
+from shared_lua.contract import Invocation, LiveLog, Version
 from tests.builders import ran
 from worker_agent.errors import EngineUnavailableError
+from worker_agent.places import Places
 from worker_agent.sandbox import Ran, Started
 
 
@@ -22,11 +23,15 @@ class FakeSandbox:
     started: Started = field(default_factory=_warm)
     usable: bool = True
     done: list[str] = field(default_factory=list)
+    log: LiveLog = field(default_factory=lambda: LiveLog(total_bytes=0, tail=""))
     behave: Callable[[Invocation, bytes], Ran] = lambda _invocation, _payload: ran()
 
     def invoke(self, invocation: Invocation, payload: bytes) -> Ran:
         self.done.append("invoke")
         return self.behave(invocation, payload)
+
+    def printed(self) -> LiveLog:
+        return self.log
 
     def rest(self) -> int:
         self.done.append("rest")
@@ -91,3 +96,21 @@ class FakeSandboxes:
 
     def close(self) -> int:
         return 0
+
+
+class NoExpress:
+    """The express lane of a worker that has none."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def join(self, patience_s: float) -> bool:
+        return True
+
+    def give_up(self) -> None: ...
+
+
+def own_places(count: int) -> Places:
+    """Places of a durable lane that has nobody to borrow from."""
+    return Places(count, lambda _: 0, lambda _: None)

@@ -1,10 +1,11 @@
-"""The agent's loop: permit, receive, hand over, acknowledge; and how to stop. It knows nothing of what is run.
+"""The agent's loop over the durable lane, and how all of the worker starts and stops. It knows nothing of what is run.
 
-A permit stands for a Slot that is free or can be freed, and is taken before a Delivery is: the agent never holds work
+A place stands for a Slot that is free or can be freed, and is taken before a Delivery is: the agent never holds work
 that it cannot start.
 """
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from shared_lua.contract import ContractError
@@ -12,9 +13,12 @@ from worker_agent import log
 from worker_agent.durable_lane import BATCH, Delivery, DurableLane, Keeper, Postponement
 from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import ClaimHeldError, EngineUnavailableError, PlatformError
+from worker_agent.express import Express
 from worker_agent.handle import DrainedError, Handler
+from worker_agent.live_logs import LiveLogs
 from worker_agent.metrics import Metrics
 from worker_agent.outage import Outage
+from worker_agent.places import Grant, Places
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
 from worker_agent.provisioning import Provisioning
@@ -23,8 +27,8 @@ from worker_agent.stems import Stems
 
 #: Between two looks at a part that is down.
 OUTAGE_PAUSE_S = 1.0
-#: Between two looks at whether to stop, while every Slot is taken.
-PERMIT_PAUSE_S = 0.5
+#: Between two looks at whether to stop, while every place is taken.
+PLACE_PAUSE_S = 0.5
 #: A Delivery that failed comes back after this; long enough not to burn all its attempts in one short outage.
 RETRY_AFTER_S = 3
 
@@ -38,6 +42,7 @@ class Agent:
         lane: DurableLane,
         keeper: Keeper,
         presence: Presence,
+        live_logs: LiveLogs,
         engine: EngineWatch,
         handler: Handler,
         metrics: Metrics,
@@ -45,12 +50,15 @@ class Agent:
         pool: Pool,
         stems: Stems,
         provisioning: Provisioning,
+        places: Places,
+        express: Express,
         concurrency: int,
         drain_s: float,
     ) -> None:
         self._lane = lane
         self._keeper = keeper
         self._presence = presence
+        self._live_logs = live_logs
         self._engine = engine
         self._handler = handler
         self._metrics = metrics
@@ -60,7 +68,8 @@ class Agent:
         self._provisioning = provisioning
         self._concurrency = concurrency
         self._drain_s = drain_s
-        self._permits = threading.Semaphore(concurrency)
+        self._places = places
+        self._express = express
         self._running: set[str] = set()
         self._idle = threading.Condition()
         self._stopping = threading.Event()
@@ -74,6 +83,8 @@ class Agent:
         """Take and run Deliveries until asked to stop; then drain."""
         self._keeper.start()
         self._presence.start()
+        self._live_logs.start()
+        self._express.start()
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="run") as threads:
             self._engine.start()
             self._stems.start()
@@ -82,35 +93,29 @@ class Agent:
             while not self._stopping.is_set():
                 self._turn(threads)
             self._drain()
+        self._live_logs.stop()
         self._presence.stop()
         self._keeper.stop()
         self._metrics.close()
         log.note("agent_stopped", "stopped", stems_missed=self._stems.missed)
 
     def _turn(self, threads: ThreadPoolExecutor) -> None:
-        """Take permits, then as many Deliveries as there are, and hand each to a thread."""
-        permits = self._take_permits()
-        # A stop may have come while it waited for the permit: then what is free stays free.
-        deliveries = self._receive(permits) if permits and not self._stopping.is_set() else []
-        for _ in range(permits - len(deliveries)):
-            self._permits.release()
+        """Take places, then as many Deliveries as there are, and hand each to a thread."""
+        grant = self._places.take(BATCH, PLACE_PAUSE_S)
+        # A stop may have come while it waited for the place: then what is free stays free.
+        deliveries = self._receive(grant) if grant.count and not self._stopping.is_set() else []
+        self._places.release(Grant(grant.count - len(deliveries), grant.borrowed))
         for delivery in deliveries:
             with self._idle:
                 self._running.add(delivery.receipt)
-            threads.submit(self._work, delivery)
+            threads.submit(self._work, delivery, Grant(1, grant.borrowed))
+        if grant.borrowed and not deliveries:
+            self._places.wait(PLACE_PAUSE_S)  # nothing more waits: what is of its own will do
 
-    def _take_permits(self) -> int:
-        """Wait for one permit, take what else is free at once; 0 when there was none for a while."""
-        if not self._permits.acquire(timeout=PERMIT_PAUSE_S):
-            return 0
-        taken = 1
-        while taken < BATCH and self._permits.acquire(blocking=False):
-            taken += 1
-        return taken
-
-    def _receive(self, permits: int) -> list[Delivery]:
+    def _receive(self, grant: Grant) -> list[Delivery]:
+        """Receive for places; with borrowed ones nobody waits for work, as a caller may want them in the meantime."""
         try:
-            deliveries = self._lane.receive(permits)
+            deliveries = self._lane.receive(grant.count, waits=not grant.borrowed)
             self._queue_outage.over()
             return deliveries
         except PlatformError as error:
@@ -118,7 +123,7 @@ class Agent:
             self._stopping.wait(OUTAGE_PAUSE_S)
             return []
 
-    def _work(self, delivery: Delivery) -> None:
+    def _work(self, delivery: Delivery, place: Grant) -> None:
         """Handle one Delivery and let go of it; what failed is given back for another attempt."""
         try:
             with self._keeper.keep(delivery):
@@ -127,7 +132,7 @@ class Agent:
         except Exception as error:  # noqa: BLE001  (the one place: whatever failed, the Delivery must go back)
             self._return(delivery, error)
         finally:
-            self._permits.release()
+            self._places.release(place)
             with self._idle:
                 self._running.discard(delivery.receipt)
                 self._idle.notify_all()
@@ -157,14 +162,18 @@ class Agent:
 
     def _drain(self) -> None:
         """Let running work finish while it is still kept; end and give back what is not done in time."""
+        until_s = time.monotonic() + self._drain_s
+        self._express.stop()
+        self._presence.tell()
         with self._idle:
             finished = self._idle.wait_for(lambda: not self._running, timeout=self._drain_s)
-        if not finished:
+        if not self._express.join(until_s - time.monotonic()) or not finished:
             self._handler.cancelled.set()
         self._engine.stop()
         self._provisioning.stop()
         self._pool.close()
         self._stems.stop()
+        self._express.give_up()
         try:
             self._sandboxes.close()
         except EngineUnavailableError as error:

@@ -20,7 +20,10 @@ class Settings:
     redis_url: str
     bucket: str
     invocations_table: str
+    parts_table: str
     queue_url: str
+    ends_queue_url: str | None  #: where to say that an Invocation has ended; None when nobody delivers from there
+    retry_pause_s: int  #: between a function's error and the next try of what nobody waits for; doubled each time
     stack: str
     concurrency: int  #: Invocations that run at once
     slots: int  #: sandboxes kept warm, those that run included
@@ -33,6 +36,11 @@ class Settings:
     metrics_port: int | None  #: of loopback; None when nobody wants them
     prices: Prices
 
+    @property
+    def durable_share(self) -> int:
+        """What of the concurrency is the durable lane's, whoever waits; the rest is the express lane's."""
+        return max(1, self.concurrency // 8)
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings; raise ConfigError with every name that is missing or is not a whole positive number."""
@@ -42,9 +50,12 @@ class Settings:
             redis_url=reader.text("HEARTH_REDIS_URL"),
             bucket=reader.text("HEARTH_BUCKET"),
             invocations_table=reader.text("HEARTH_INVOCATIONS_TABLE"),
+            parts_table=reader.text("HEARTH_PARTS_TABLE"),
             queue_url=reader.text("HEARTH_QUEUE_URL"),
+            ends_queue_url=environ.get("HEARTH_ENDS_QUEUE_URL") or None,
+            retry_pause_s=reader.number("HEARTH_RETRY_PAUSE_S", 60, least=0),
             stack=environ.get("HEARTH_STACK", "default"),
-            concurrency=reader.number("HEARTH_CONCURRENCY", 8),
+            concurrency=reader.number("HEARTH_CONCURRENCY", 64),
             slots=reader.number("HEARTH_SLOTS", 64),
             pool_memory_mb=reader.number("HEARTH_POOL_MEMORY_MB", _half_of_the_host_mb()),
             code_cache_mb=reader.number("HEARTH_CODE_CACHE_MB", 64),
@@ -82,10 +93,11 @@ class _Reader:
             self.wrong.append(f"{name} is not set")
         return value
 
-    def number(self, name: str, default: int) -> int:
+    def number(self, name: str, default: int, least: int = 1) -> int:
         value = self._environ.get(name, str(default))
-        if not value.isdecimal() or int(value) == 0:
-            self.wrong.append(f"{name} must be a whole number above zero, not {value!r}")
+        if not value.isdecimal() or int(value) < least:
+            kind = "above zero" if least else "of 0 or more"
+            self.wrong.append(f"{name} must be a whole number {kind}, not {value!r}")
             return default
         return int(value)
 

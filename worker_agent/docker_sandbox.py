@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared_lua.contract import MIB, Invocation, Version
+from shared_lua.contract import MIB, Invocation, LiveLog, Version
 from worker_agent import log
 from worker_agent.cgroup import Layout, Reading
 from worker_agent.engine import ContainerSpec, Ending, Engine
@@ -183,6 +183,7 @@ class DockerSandbox:
         self._oom_kills = 0
         self._frozen = False
         self._usable = True
+        self._runs = False
 
     @property
     def container(self) -> str:
@@ -205,10 +206,14 @@ class DockerSandbox:
         """Run one event within the Version's timeout; SandboxGoneError when it had died before it saw the event."""
         thaw_us = self._thaw()
         before = self._begin()
-        began = time.monotonic()
+        began, self._runs = time.monotonic(), True
         end = self._hold.api.invoke(_event(invocation, payload), began + self.version.timeout_s)
         run_us = _elapsed_us(began)
         return self._ran(end, before, self._hold.read(), run_us, thaw_us)
+
+    def printed(self) -> LiveLog:
+        """Give what the function has printed so far in the run under way, nothing between two; any thread may ask."""
+        return self._hold.log.so_far() if self._runs else LiveLog(total_bytes=0, tail="")
 
     def rest(self) -> int:
         """Freeze it until the next Invocation: nothing runs that nobody pays for. Give how long that took, µs."""
@@ -262,6 +267,7 @@ class DockerSandbox:
         ending = self._hold.ending(self._oom_kills) if end.how is How.DIED else Ending(None, False)
         first = before or NOTHING
         last = after or first
+        self._runs = False
         self._usable = end.how in (How.READY, How.ANSWERED, How.FAILED, How.TOO_LARGE)
         return Ran(
             end=end,

@@ -53,13 +53,18 @@ class DurableLane:
         self._visibility_s = visibility_s
         self._poll_s = poll_s
 
-    def receive(self, most: int) -> list[Delivery]:
-        """Wait up to the poll time for Deliveries and give at most `most` of them."""
+    def send(self, invocation: Invocation) -> None:
+        """Put an Invocation into the lane."""
+        with aws_call("SQS", "send to the queue"):
+            self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=encode(invocation))
+
+    def receive(self, most: int, *, waits: bool = True) -> list[Delivery]:
+        """Give at most `most` Deliveries; when there is none, wait for one up to the poll time, if it `waits`."""
         with aws_call("SQS", "receive from the queue"):
             answer = self._sqs.receive_message(
                 QueueUrl=self._queue_url,
                 MaxNumberOfMessages=min(most, BATCH),
-                WaitTimeSeconds=self._poll_s,
+                WaitTimeSeconds=self._poll_s if waits else 0,
                 VisibilityTimeout=self._visibility_s,
                 AttributeNames=["ApproximateReceiveCount"],
             )

@@ -10,6 +10,7 @@ from worker_agent.billing import Prices, charge
 from worker_agent.errors import SandboxGoneError
 from worker_agent.log_buffer import tail
 from worker_agent.pool import Pool
+from worker_agent.running import Running
 from worker_agent.runtime_api import How
 from worker_agent.sandbox import Ran, Sandbox, Started, StartFailed
 from worker_agent.stems import Stems
@@ -21,13 +22,21 @@ LEASES = 3
 
 
 class Executor:
-    """Runs Invocations in the pool's sandboxes. `code` fetches a zip by its digest."""
+    """Runs Invocations in the pool's sandboxes. `code` fetches a zip by its digest; `running` is told what runs."""
 
-    def __init__(self, pool: Pool, stems: Stems, code: Callable[[str], bytes], prices: Prices) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        stems: Stems,
+        code: Callable[[str], bytes],
+        prices: Prices,
+        running: Running | None = None,
+    ) -> None:
         self._pool = pool
         self._stems = stems
         self._code = code
         self._prices = prices
+        self._running = running or Running()
 
     def execute(self, invocation: Invocation, payload: bytes, queue_us: int, attempt: int) -> Settlement:
         """Run it and give its Settlement; what is raised is the platform's fault, never the function's."""
@@ -57,7 +66,11 @@ class Executor:
 
     def _run_once(self, invocation: Invocation, payload: bytes) -> _Run:
         with self._pool.lease(invocation.version, lambda: self.start(invocation.version)) as lease:
-            ran = lease.sandbox.invoke(invocation, payload)
+            self._running.add(invocation, lease.sandbox)
+            try:
+                ran = lease.sandbox.invoke(invocation, payload)
+            finally:
+                self._running.discard(invocation)
         return ran, lease.sandbox.started if lease.cold else None, lease.rest_us
 
     def _settlement(self, invocation: Invocation, ran: Ran, usage: Usage, attempt: int) -> Settlement:

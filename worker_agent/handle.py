@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 
 from shared_lua.contract import Invocation, Mode, Outcome, Settlement, decode, fence
-from worker_agent import log, outcomes
+from worker_agent import log, outcomes, tries
 from worker_agent.durable_lane import Delivery, Postponement
+from worker_agent.ends import Ends
 from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import AwsUnavailableError, EngineUnavailableError, PlatformError, RedisUnavailableError
 from worker_agent.execute import Executor
-from worker_agent.ledger import Ledger, SupersededError, UnknownInvocationError
+from worker_agent.ledger import Ledger, SupersededError, TriedError, UnknownInvocationError
 from worker_agent.metrics import Metrics
 from worker_agent.redis_side import RedisSide
 from worker_agent.store import Store
@@ -47,6 +48,8 @@ class Handler:
         engine: EngineWatch,
         metrics: Metrics,
         tracer: Tracer,
+        ends: Ends,
+        retry_pause_s: int,
     ) -> None:
         self._ledger = ledger
         self._store = store
@@ -55,6 +58,8 @@ class Handler:
         self._engine = engine
         self._metrics = metrics
         self._tracer = tracer
+        self._ends = ends
+        self._retry_pause_s = retry_pause_s
         self.cancelled = threading.Event()
 
     def handle(self, delivery: Delivery) -> Postponement | None:
@@ -66,7 +71,9 @@ class Handler:
         if self._should_wait(invocation, delivery):
             return Postponement(invocation, _pause_s(invocation))
         try:
-            self._carry(invocation, delivery)
+            return self._carry(invocation, delivery)
+        except TriedError as error:
+            return self._next_try(invocation, error.tries)
         except (UnknownInvocationError, SupersededError) as error:
             log.warn("dropped", f"not run: {error}", invocation_id=invocation.invocation_id)
         except EngineUnavailableError as error:
@@ -100,12 +107,54 @@ class Handler:
         """Tell, of one that cannot start here, whether its caller would wait in vain: no other worker can start it."""
         return invocation.mode is Mode.SYNC and not self._engine.others_answer()
 
-    def _carry(self, invocation: Invocation, delivery: Delivery) -> None:
-        """Claim it, bring it to its end, and tell who waits for it."""
-        settled = self._ledger.claim(invocation.invocation_id, fence(invocation.hand_over, delivery.attempt))
-        settlement = settled or self._settle(self._conclude(invocation, delivery))
+    def _carry(self, invocation: Invocation, delivery: Delivery) -> Postponement | None:
+        """Claim it, bring it to its end, and tell who waits for it; or put it back for its next try."""
+        ordinal = fence(invocation.hand_over, delivery.attempt)
+        settled = self._ledger.claim(invocation.invocation_id, ordinal, invocation.tries)
+        if settled:
+            self._finish(invocation, settled, repeated=True)
+            return None
+        before = self._ledger.before(invocation.invocation_id) if invocation.tries else None
+        end = self._conclude(invocation, delivery)
+        whole = tries.together(before, end) if before else end
+        if tries.may_follow(invocation, end.outcome, end.settled_at_us, self._retry_pause_s):
+            return self._put_back(invocation, whole)
+        self._finish(invocation, self._settle(invocation, whole))
+        return None
+
+    def _finish(self, invocation: Invocation, settlement: Settlement, *, repeated: bool = False) -> None:
+        """Tell of an end that is recorded. A redelivery tells of it again: better twice than never."""
         self._answer(invocation, settlement)
-        self._note(invocation, settlement, repeated=settled is not None)
+        self._note(invocation, settlement, repeated=repeated)
+        if invocation.listener(settlement.outcome.status):
+            self._ends.tell(invocation)
+
+    def _put_back(self, invocation: Invocation, so_far: Settlement) -> Postponement | None:
+        """Record a failed try, then let the next one come: whoever dies in between, its Delivery finds it recorded."""
+        won = _patiently(lambda: self._ledger.put_back(so_far, invocation.tries))
+        if not won and (settled := self._ledger.standing(invocation.invocation_id, invocation.tries)):
+            self._finish(invocation, settled, repeated=True)
+            return None
+        log.note(
+            "tried",
+            f"{invocation.version.function} {so_far.outcome.error_type}",
+            invocation_id=invocation.invocation_id,
+            tries=so_far.tries,
+        )
+        return self._next_try(invocation, so_far.tries)
+
+    def _next_try(self, invocation: Invocation, made: int) -> Postponement:
+        """Let it come again after a pause, when `made` tries are recorded; others may have its seat meanwhile."""
+        try:
+            self._redis.free_seat(invocation)
+        except RedisUnavailableError as error:
+            log.warn("seat_not_freed", str(error), invocation_id=invocation.invocation_id)
+        after_s = min(tries.pause_s(made, self._retry_pause_s), _left_s(invocation))
+        return Postponement(tries.following(invocation, made), after_s)
+
+    def conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
+        """Run what is claimed already and settled elsewhere; raise PlatformError when somebody else must have it."""
+        return self._conclude(invocation, delivery)
 
     def hold(self, delivery: Delivery, until_us: int) -> None:
         """Keep a Delivery's Invocation from every other attempt until then, whatever its lane does."""
@@ -114,19 +163,31 @@ class Handler:
     def _conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
         """Run it, unless its time has passed, its attempts are used up, or nobody can run it while its caller waits."""
         if delivery.attempt > MAX_ATTEMPTS:
-            return _unexecuted(invocation, outcomes.abandoned(invocation, MAX_ATTEMPTS), delivery)
+            return self._give_up(invocation, outcomes.abandoned(invocation, MAX_ATTEMPTS), delivery)
         if delivery.received_at_us > invocation.start_by_us:
-            return _unexecuted(invocation, outcomes.expired(invocation, delivery.attempt), delivery)
+            return self._give_up(invocation, outcomes.expired(invocation, delivery.attempt), delivery)
         if self._is_stuck(invocation) and self._is_hopeless(invocation):
-            return _unexecuted(invocation, outcomes.unstartable(invocation), delivery)
+            return self._give_up(invocation, outcomes.unstartable(invocation), delivery)
         try:
             settlement = self._execute(invocation, delivery)
         except EngineUnavailableError:
             if self._engine.look() or not self._is_hopeless(invocation):
                 raise
-            return _unexecuted(invocation, outcomes.unstartable(invocation), delivery)
+            return self._give_up(invocation, outcomes.unstartable(invocation), delivery)
         self._tracer.record(invocation, settlement)
         return self._fit(settlement)
+
+    def _give_up(self, invocation: Invocation, outcome: Outcome, delivery: Delivery) -> Settlement:
+        """Settle what was not run, and keep it for a redrive if S3 can be reached: its record does not wait for S3.
+
+        What had tries before ends with the error of the last: that is no matter for a redrive.
+        """
+        try:
+            if not invocation.tries:
+                self._store.put_undone(invocation)
+        except AwsUnavailableError as error:
+            log.warn("not_kept", f"it cannot be redriven: {error}", invocation_id=invocation.invocation_id)
+        return _unexecuted(invocation, outcome, delivery)
 
     def _execute(self, invocation: Invocation, delivery: Delivery) -> Settlement:
         payload = (
@@ -146,13 +207,13 @@ class Handler:
         self._store.put_result(settlement.invocation_id, payload)
         return dataclasses.replace(settlement, outcome=dataclasses.replace(settlement.outcome, payload=None))
 
-    def _settle(self, settlement: Settlement) -> Settlement:
+    def _settle(self, invocation: Invocation, settlement: Settlement) -> Settlement:
         """Write the terminal record; give the one that stands, which may be another attempt's."""
-        won = _patiently(lambda: self._ledger.settle(settlement))
+        won = _patiently(lambda: self._ledger.settle(invocation.version, settlement, invocation.tries))
         if won:
             self._metrics.settled(settlement)
             return settlement
-        return self._ledger.standing(settlement.invocation_id) or settlement
+        return self._ledger.standing(settlement.invocation_id, invocation.tries) or settlement
 
     def _answer(self, invocation: Invocation, settlement: Settlement) -> None:
         if invocation.mode is not Mode.SYNC and invocation.seats is None:
@@ -183,8 +244,12 @@ def _pause_s(invocation: Invocation) -> int:
     """Give how long it waits until it comes again: not much longer than it may wait at all."""
     if invocation.mode is Mode.SYNC:
         return SYNC_PAUSE_S
-    left_s = max(0, invocation.start_by_us - time.time_ns() // 1000) // 1_000_000 + 1
-    return min(FIRST_PAUSE_S << min(invocation.hand_over, 10), LONGEST_PAUSE_S, left_s)
+    return min(FIRST_PAUSE_S << min(invocation.hand_over, 10), LONGEST_PAUSE_S, _left_s(invocation))
+
+
+def _left_s(invocation: Invocation) -> int:
+    """Give the whole seconds after which it is too late to start it."""
+    return max(0, invocation.start_by_us - time.time_ns() // 1000) // 1_000_000 + 1
 
 
 def _unexecuted(invocation: Invocation, outcome: Outcome, delivery: Delivery) -> Settlement:

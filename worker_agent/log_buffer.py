@@ -2,9 +2,13 @@
 
 import re
 
+from shared_lua.contract import LiveLog
+
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 #: What Lambda gives back as the tail of a log.
 TAIL_BYTES = 4096
+#: What is shown of a log while its function runs.
+LIVE_BYTES = 16 * 1024
 
 
 class LogBuffer:
@@ -22,15 +26,23 @@ class LogBuffer:
         if len(self._kept) > self._limit:
             del self._kept[: -self._limit // 2]  # half at once: trimming a full buffer on every write would copy it all
 
+    def so_far(self) -> LiveLog:
+        """Give what there is and leave it; any thread may ask, and may get a count from before the latest write."""
+        return LiveLog(total_bytes=self.total_bytes, tail=_text(self._kept[-LIVE_BYTES:]).lstrip("\ufffd"))
+
     def take(self) -> str:
         """Give the log so far as text and begin a new one, saying how much of it is missing."""
         missing = self.total_bytes - len(self._kept)
         note = f"[{missing} bytes of log before this line were not kept]\n" if missing else ""
-        # AWS's client ends the lines of one entry with a lone carriage return; people and tools want lines.
-        text = note + _LONE_RETURN.sub("\n", self._kept.decode("utf-8", "replace"))
+        text = note + _text(self._kept)
         self._kept.clear()
         self.total_bytes = 0
         return text
+
+
+def _text(data: bytes | bytearray) -> str:
+    """AWS's client ends the lines of one entry with a lone carriage return; people and tools want lines."""
+    return _LONE_RETURN.sub("\n", data.decode("utf-8", "replace"))
 
 
 def tail(text: str) -> str:

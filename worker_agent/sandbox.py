@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared_lua.contract import Invocation, PeakScope, Version
+from shared_lua.contract import Invocation, LiveLog, PeakScope, Version
 from worker_agent.runtime_api import End
 
 
@@ -48,6 +48,9 @@ class Sandbox(Protocol):
 
     def invoke(self, invocation: Invocation, payload: bytes) -> Ran:
         """Run one event within the Version's timeout; SandboxGoneError when it had died before it saw the event."""
+
+    def printed(self) -> LiveLog:
+        """Give what the function has printed so far in the run under way, nothing between two; any thread may ask."""
 
     def rest(self) -> int:
         """Freeze it until the next Invocation; give how long that took, µs."""

@@ -1,9 +1,10 @@
-"""The bucket, as the worker sees it: reads zips and large events, writes large answers; never unpacks anything."""
+"""The bucket, as the worker sees it: zips, large events and answers, what was not run; never unpacks anything."""
 
 import hashlib
 from typing import Any
 
 from shared_lua import keys
+from shared_lua.contract import Invocation, encode
 from worker_agent.aws_errors import aws_call
 from worker_agent.errors import AwsUnavailableError
 
@@ -33,6 +34,16 @@ class Store:
                 Bucket=self._bucket,
                 Key=keys.result(invocation_id),
                 Body=result.encode(),
+                ContentType="application/json",
+            )
+
+    def put_undone(self, invocation: Invocation) -> None:
+        """Keep an Invocation that was not run, whose message goes: it may be asked for again."""
+        with aws_call("S3", "write an undone invocation"):
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=keys.undone(invocation.invocation_id),
+                Body=encode(invocation).encode(),
                 ContentType="application/json",
             )
 

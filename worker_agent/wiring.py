@@ -15,19 +15,26 @@ from worker_agent.code_cache import CodeCache
 from worker_agent.config import Settings
 from worker_agent.docker_sandbox import DockerSandboxes, Limits
 from worker_agent.durable_lane import DurableLane, Keeper
+from worker_agent.ends import Ends
 from worker_agent.engine_watch import EngineWatch
 from worker_agent.execute import Executor
+from worker_agent.express import WAIT_S, Express
 from worker_agent.handle import Handler
 from worker_agent.images import offered
 from worker_agent.ledger import Ledger
 from worker_agent.lifecycle import SlotState
+from worker_agent.live_logs import LiveLogs
 from worker_agent.metrics import Metrics, Sources
 from worker_agent.ownership import Owner
+from worker_agent.places import Places
 from worker_agent.pool import Pool
-from worker_agent.presence import Presence
+from worker_agent.presence import Presence, new_worker
 from worker_agent.provisioning import Provisioning
+from worker_agent.recorder import Recorder
+from worker_agent.running import Running
 from worker_agent.stems import Stems
 from worker_agent.store import Store
+from worker_agent.undertaker import Undertaker
 
 
 def build(environ: Mapping[str, str]) -> Agent:
@@ -36,8 +43,10 @@ def build(environ: Mapping[str, str]) -> Agent:
     docker = engine.Engine(engine.connect(), engine.connect(engine.PING_TIMEOUT_S))
     sandboxes = build_sandboxes(docker, settings.stack)
     aws = _aws_clients(settings)
-    lane = DurableLane(aws("sqs"), settings.queue_url, settings.visibility_s, settings.poll_s)
-    redis = redis_side.RedisSide(redis_side.connect(settings.redis_url))
+    sqs = aws("sqs")
+    lane = DurableLane(sqs, settings.queue_url, settings.visibility_s, settings.poll_s)
+    patient = redis_side.connect(settings.redis_url, silent_s=WAIT_S + 5)
+    redis = redis_side.RedisSide(redis_side.connect(settings.redis_url), patient)
     store = Store(aws("s3"), settings.bucket)
     cache = CodeCache(store.code, settings.code_cache_mb * MIB)
     pool = Pool(settings.slots, settings.pool_memory_mb)
@@ -45,22 +54,37 @@ def build(environ: Mapping[str, str]) -> Agent:
     metrics = Metrics(Sources(stems.count, stems.takers, lambda: _by_name(pool.count()), lambda: docker.calls))
     if settings.metrics_port:
         metrics.serve(settings.metrics_port)
-    presence = Presence(redis, settings.concurrency)
+    worker = new_worker(settings.concurrency)
+    ledger = Ledger(aws("dynamodb"), settings.invocations_table, settings.parts_table)
+    presence = Presence(redis, worker, lambda: _about(pool, stems), lambda: express.free())  # noqa: PLW0108  (it is made below)
+    running = Running()
     watch = EngineWatch(sandboxes, presence)
-    executor = Executor(pool, stems, cache.code, settings.prices)
+    executor = Executor(pool, stems, cache.code, settings.prices, running)
     handler = Handler(
-        ledger=Ledger(aws("dynamodb"), settings.invocations_table),
+        ledger=ledger,
         store=store,
         redis_side=redis,
         executor=executor,
         engine=watch,
         metrics=metrics,
         tracer=tracing.build(environ),
+        ends=Ends(sqs, settings.ends_queue_url),
+        retry_pause_s=settings.retry_pause_s,
+    )
+    express = Express(
+        redis_side=redis,
+        recorder=Recorder(ledger, redis),
+        undertaker=Undertaker(redis, ledger, lane),
+        worker=worker,
+        places=settings.concurrency - settings.durable_share,
+        conclude=handler.conclude,
+        metrics=metrics,
     )
     return Agent(
         lane=lane,
         keeper=Keeper(lane, settings.visibility_s, handler.hold),
         presence=presence,
+        live_logs=LiveLogs(running, redis),
         engine=watch,
         handler=handler,
         metrics=metrics,
@@ -70,9 +94,21 @@ def build(environ: Mapping[str, str]) -> Agent:
         provisioning=Provisioning(
             redis_side=redis, presence=presence, pool=pool, start=executor.start, spare=settings.concurrency
         ),
+        places=Places(
+            settings.durable_share,
+            lambda wanted: redis.borrow(worker, wanted),
+            lambda places: redis.give_back(worker, places),
+        ),
+        express=express,
         concurrency=settings.concurrency,
         drain_s=settings.drain_s,
     )
+
+
+def _about(pool: Pool, stems: Stems) -> dict[str, Any]:
+    slots = pool.count()
+    running = slots[SlotState.LEASED] + slots[SlotState.STARTING]
+    return {"running": running, "slots": _by_name(slots), "stems": stems.count()}
 
 
 def _by_name(count: Mapping[SlotState, int]) -> dict[str, int]:

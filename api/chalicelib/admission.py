@@ -9,6 +9,7 @@ from chalicelib import limits
 from chalicelib.config import Settings
 from chalicelib.entrance import Entrance, Visitor
 from chalicelib.errors import InvalidParameterError, NotFoundError, UnavailableError
+from chalicelib.event_invoke import EventInvoke
 from chalicelib.local_bucket import LocalBucket
 from chalicelib.naming import Home
 from chalicelib.routing import Route
@@ -27,6 +28,9 @@ class Wanted:
     function: str
     qualifier: str | None
     mode: Mode
+    #: gives the Invocation that an admission makes, as contract JSON for the express lane; None for the durable lane
+    express: Callable[["Admitted"], str] | None = None
+    takes_seat: bool = True  #: False = `take_seat` is called later, when it is certain that it is to be run
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,9 @@ class Admitted:
     invocation_id: str
     version: Version
     arn: str  #: as the caller named it
-    seats: Seats | None  #: among which it needs one to run; None when it has one
+    seats: Seats | None = None  #: among which it needs one to run; None when it has one
+    is_express: bool = False  #: it lies on a worker's lane already
+    event_invoke: EventInvoke | None = None  #: what is done about it; None when somebody waits
 
 
 class Admission:
@@ -63,57 +69,77 @@ class Admission:
         """Admit an Invocation; raise TooManyRequestsError, NotFoundError or UnavailableError."""
         invocation_id = str(uuid.uuid4())
         try:
-            known = self._current(visitor, wanted, invocation_id)
+            return self._current(visitor, wanted, invocation_id)
         except UnavailableError:
             known = self._despite_the_outage(visitor, wanted)
-        if known.route is None:
-            raise NotFoundError(
-                f"Function not found: {self._home.arn(visitor.tenant, wanted.function, wanted.qualifier)}"
-            )
-        if _is_too_long(known.route, wanted):
-            raise InvalidParameterError(
-                f"The function's timeout is {known.route.version.timeout_s} s, and nobody may wait for one of more than"
-                f" {limits.MAX_SYNC_TIMEOUT_S} s: invoke it asynchronously"
-            )
-        seats = None if wanted.mode is Mode.SYNC else self._seats(visitor, known.route)
-        return Admitted(invocation_id, known.route.choose(self._chance()), known.route.arn, seats)
+        return self._admitted(visitor, wanted, known.route, known, invocation_id)
 
     def inside(self, tenant: str, wanted: Wanted, invocation_id: str) -> Admitted:
         """Admit what the platform runs for a tenant by itself, under this id; raise NotFoundError or UnavailableError.
 
         It takes no rate token: nobody called. Its seat it takes as it runs.
         """
-        visitor = self._entrance.stranger(tenant)
         route = self._targets.read(tenant, wanted.function, wanted.qualifier)
-        if route is None:
-            raise NotFoundError(f"Function not found: {self._home.arn(tenant, wanted.function, wanted.qualifier)}")
-        return Admitted(invocation_id, route.choose(self._chance()), route.arn, self._seats(visitor, route))
+        return self._admitted(self._entrance.stranger(tenant), wanted, route, None, invocation_id)
 
-    def _current(self, visitor: Visitor, wanted: Wanted, invocation_id: str) -> Known:
-        """Give the function as it is now, with a seat taken in the same moment."""
+    def take_seat(self, visitor: Visitor, wanted: Wanted, invocation_id: str) -> None:
+        """Take the seat of a synchronous Invocation that was admitted without one; raise as `admit` does."""
+        self._current(visitor.without_dues(), dataclasses.replace(wanted, takes_seat=True), invocation_id)
+
+    def _current(self, visitor: Visitor, wanted: Wanted, invocation_id: str) -> Admitted:
+        """Admit by what is remembered of the function, if it is so still, else by what is looked up then."""
         known = self._targets.remembered(visitor.tenant, wanted.function, wanted.qualifier)
-        visitor, verdict = self._ask(visitor, wanted, known, invocation_id)
+        visitor, verdict, draft = self._ask(visitor, wanted, known, invocation_id)
         while known is None or verdict.word is Word.RECORD:
             known = self._targets.learn(visitor.tenant, wanted.function, wanted.qualifier, verdict.generation)
-            visitor, verdict = self._ask(visitor.without_dues(), wanted, known, invocation_id)
-        return known
+            visitor, verdict, draft = self._ask(visitor.without_dues(), wanted, known, invocation_id)
+        if draft is None:
+            return self._admitted(visitor, wanted, known.route, known, invocation_id)
+        return dataclasses.replace(draft, is_express=verdict.word is Word.EXPRESS)
+
+    def _admitted(
+        self, visitor: Visitor, wanted: Wanted, route: Route | None, known: Known | None, invocation_id: str
+    ) -> Admitted:
+        """Give what runs by the durable lane; raise NotFoundError, or InvalidParameterError when nobody may wait."""
+        if route is None:
+            arn = self._home.arn(visitor.tenant, wanted.function, wanted.qualifier)
+            raise NotFoundError(f"Function not found: {arn}")
+        if _is_too_long(route, wanted):
+            raise InvalidParameterError(
+                f"The function's timeout is {route.version.timeout_s} s, and nobody may wait for one of more than"
+                f" {limits.MAX_SYNC_TIMEOUT_S} s: invoke it asynchronously"
+            )
+        admitted = Admitted(invocation_id, route.choose(self._chance()), route.arn)
+        if wanted.mode is Mode.SYNC:
+            return admitted
+        event_invoke = self._targets.event_invoke(visitor.tenant, wanted.function, wanted.qualifier, known)
+        return dataclasses.replace(admitted, seats=self._seats(visitor, route), event_invoke=event_invoke)
 
     def _ask(
         self, visitor: Visitor, wanted: Wanted, known: Known | None, invocation_id: str
-    ) -> tuple[Visitor, Verdict]:
-        return self._entrance.admit(visitor, lambda asking: self._run(asking, wanted, known, invocation_id))
-
-    def _run(self, visitor: Visitor, wanted: Wanted, known: Known | None, invocation_id: str) -> Run:
+    ) -> tuple[Visitor, Verdict, Admitted | None]:
+        """Ask for the Invocation as it would be by what is known; give it too, None when nobody would wait for it."""
+        route = known.route if known else None
+        draft = None
+        if route and wanted.mode is Mode.SYNC and not _is_too_long(route, wanted):
+            draft = Admitted(invocation_id, route.choose(self._chance()), route.arn)
         run = Run(invocation_id=invocation_id, function=wanted.function, generation=known.generation if known else "")
-        if wanted.mode is not Mode.SYNC or known is None or known.route is None or _is_too_long(known.route, wanted):
+        visitor, verdict = self._entrance.admit(visitor, lambda asking: self._seated(run, asking, wanted, route, draft))
+        return visitor, verdict, draft
+
+    def _seated(self, run: Run, visitor: Visitor, wanted: Wanted, route: Route | None, draft: Admitted | None) -> Run:
+        """Give the Run with the seat that it needs now, if it needs one."""
+        if not wanted.takes_seat or route is None or draft is None:
             return run
-        seats = self._seats(visitor, known.route)
+        seats = self._seats(visitor, route)
         return dataclasses.replace(
             run,
-            seat_ms=(self._settings.sync_queue_s + known.route.version.timeout_s) * 1000 + SEAT_GRACE_MS,
+            seat_ms=(self._settings.sync_queue_s + draft.version.timeout_s) * 1000 + SEAT_GRACE_MS,
             reserved=seats.limit if seats.reserved else None,
             shared=seats.limit,
             waiting=self._settings.waiting,
+            version_id=draft.version.version_id,
+            item=wanted.express(draft) if wanted.express else "",
         )
 
     def _seats(self, visitor: Visitor, route: Route) -> Seats:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from chalicelib import limits
 from chalicelib.errors import ConflictError, InvalidParameterError, RevisionMismatchError
+from chalicelib.function import Function
 from chalicelib.functions import Functions, touched
 from chalicelib.naming import LATEST
 from chalicelib.parts import Part, Parts
@@ -17,6 +18,9 @@ from shared_lua import keys
 PREFIX = "alias#"
 #: A name with a letter in it: a number would be taken for a version's.
 NAME = re.compile(r"(?!^[0-9]+$)[a-zA-Z0-9_-]{1,128}")
+
+#: A number is spelt in one way only.
+NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,9 @@ class Alias:
                 f"{self.name!r} is no alias's name: use 1 to 128 letters, digits, hyphens and underscores, and a letter"
             )
         limits.check_text("Description", self.description, limits.MAX_DESCRIPTION_CHARS)
+        for number in (self.number, *self.weights):
+            if number != LATEST and not NUMBER.fullmatch(number):
+                raise InvalidParameterError(f"Invalid function version {number!r}: name a version's number, or $LATEST")
         self._check_weights()
 
     def _check_weights(self) -> None:
@@ -57,21 +64,24 @@ class Aliases:
 
     def create(self, tenant: str, function: str, alias: Alias) -> Alias:
         """Make a new alias; raise ConflictError when there is one of this name."""
+        latest = self.functions.get(tenant, function)
         if self.find(tenant, function, alias.name):
             raise ConflictError(f"Alias already exists: {self.functions.home.arn(tenant, function, alias.name)}")
-        return self._store(tenant, function, alias)
+        return self._store(latest, alias)
 
     def put(self, tenant: str, function: str, alias: Alias) -> tuple[Alias, bool]:
         """Make or point an alias, and tell whether it is new."""
+        latest = self.functions.get(tenant, function)
         present = self.find(tenant, function, alias.name)
-        return self._store(tenant, function, alias), present is None
+        return self._store(latest, alias), present is None
 
     def update(self, tenant: str, function: str, name: str, named: Mapping[str, object], revision: str | None) -> Alias:
         """Change what is named of an alias; raise RevisionMismatchError when it is not at this revision."""
+        latest = self.functions.get(tenant, function)
         present = self.get(tenant, function, name)
         if revision not in (None, present.revision):
             raise RevisionMismatchError
-        return self._store(tenant, function, dataclasses.replace(present, **named))  # type: ignore[arg-type]
+        return self._store(latest, dataclasses.replace(present, **named))  # type: ignore[arg-type]
 
     def find(self, tenant: str, function: str, name: str) -> Alias | None:
         """Give an alias, None when there is none; whether there is such a function is not asked."""
@@ -103,9 +113,9 @@ class Aliases:
         owner = keys.function_parts(tenant, function)
         self.functions.store(touched(latest), latest, [self.parts.removing(owner, PREFIX + name)])
 
-    def _store(self, tenant: str, function: str, alias: Alias) -> Alias:
-        """Store an alias as of the function that was seen, whose versions cannot go meanwhile."""
-        latest = self.functions.get(tenant, function)
+    def _store(self, latest: Function, alias: Alias) -> Alias:
+        """Store an alias as of the function that was seen first: what was read since cannot have changed meanwhile."""
+        tenant, function = latest.version.tenant, latest.version.function
         for number in {alias.number, *alias.weights} - {LATEST}:
             self.versions.get(tenant, function, number)
         stored = dataclasses.replace(alias, revision=str(uuid.uuid4()))

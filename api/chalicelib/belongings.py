@@ -17,9 +17,13 @@ class Belongings:
     parts: Parts
 
     def forget_all(self, tenant: str, name: str) -> None:
-        """Remove every part of a function, each together with what stands elsewhere for it; raise UnavailableError."""
+        """Remove every part of a function, each together with what stands elsewhere for it; raise UnavailableError.
+
+        But for its versions: each counts for its zips, and goes with its counts.
+        """
         for part in self.parts.every(keys.function_parts(tenant, name)):
-            self.parts.transact(self.removing(part))
+            if not part.part.startswith(keys.VERSION):
+                self.parts.transact(self.removing(part))
 
     def removing(self, part: Part) -> list[Act]:
         """Give the acts that remove one part with what stands elsewhere for it."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.errors import InvalidParameterError
+from chalicelib.function import Function
 from chalicelib.functions import Functions, touched
 from chalicelib.reservations import Reservations
 
@@ -33,24 +34,28 @@ class Concurrency:
                 "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution"
                 f" below its minimum value of [{self.least}]."
             )
-        self._store(tenant, name, reserved=seats, more=more, most=most)
+        self._store(function, reserved=seats, more=more, most=most)
 
     def release(self, tenant: str, name: str) -> None:
         """Let a function share the tenant's seats again; raise NotFoundError or ConflictError."""
         function = self.functions.get(tenant, name)
-        self._store(tenant, name, reserved=None, more=-(function.reserved or 0), most=None)
+        self._store(function, reserved=None, more=-(function.reserved or 0), most=None)
+
+    def unreserved(self, tenant: str) -> int:
+        """Give the seats of a tenant that no function has reserved."""
+        return max(0, self.seats_of(tenant) - self.reservations.total(tenant))
 
     def account(self, tenant: str) -> dict[str, Any]:
         """Give a tenant's seats, those that no function has reserved, and how many functions it has."""
-        seats = self.seats_of(tenant)
         return {
-            "seats": seats,
-            "unreserved": seats - self.reservations.total(tenant),
+            "seats": self.seats_of(tenant),
+            "unreserved": self.unreserved(tenant),
             "functions": self.functions.registry.count(tenant),
         }
 
-    def _store(self, tenant: str, name: str, *, reserved: int | None, more: int, most: int | None) -> None:
-        function = self.functions.get(tenant, name)
+    def _store(self, function: Function, *, reserved: int | None, more: int, most: int | None) -> None:
+        """Store it over the function that `more` was reckoned from, or the sum would drift from what it sums."""
+        tenant = function.version.tenant
         acts = [self.reservations.growing(tenant, more, most if more > 0 else None)] if more else []
         changed = dataclasses.replace(touched(function), reserved=reserved)
         self.tenant_changed(tenant)

@@ -58,6 +58,7 @@ class Settings:
     bucket: str
     invocations_table: str
     queue_url: str
+    ends_queue_url: str | None  #: where workers say that an Invocation has ended; None when this deployment has none
     functions_table: str
     parts_table: str
     credentials_table: str
@@ -96,6 +97,7 @@ class Settings:
             code_grace_s=_number(environ, "HEARTH_CODE_GRACE_S", grace_s),
             public_url=(environ.get("HEARTH_PUBLIC_URL") or "").rstrip("/") or None,
             accepts_without_redis=_flag(environ, "HEARTH_ACCEPT_WITHOUT_REDIS", "yes"),
+            ends_queue_url=environ.get("HEARTH_ENDS_QUEUE_URL") or None,
             xray_address=environ.get("AWS_XRAY_DAEMON_ADDRESS") or None,
         )
 

@@ -89,6 +89,13 @@ class RevisionMismatchError(HearthError):
     error_type = "PreconditionFailedException"
 
 
+class IdempotencyMismatchError(HearthError):
+    """This Idempotency-Key was used within a day for another event, mode or qualifier. Use a new key for a new call."""
+
+    status = 422
+    error_type = "IdempotentParameterMismatchException"
+
+
 class UnauthenticatedError(HearthError):
     """The caller is nobody we know."""
 
@@ -197,6 +204,14 @@ class UnservedError(HearthError):
     def headers(self) -> dict[str, str]:
         """When to come back, in seconds."""
         return {"Retry-After": "5"}
+
+
+class UnservedAgainError(UnservedError):
+    """The platform could not do it when it was first asked for under this Idempotency-Key."""
+
+    def headers(self) -> dict[str, str]:
+        """That it is the first answer again: coming back later brings no other."""
+        return {"Idempotency-Replayed": "true"}
 
 
 class UnavailableError(UnservedError):

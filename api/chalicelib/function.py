@@ -70,7 +70,7 @@ class Function:
     modified_at_us: int
     revision: str  #: another one after every change
     published: int = 0  #: the highest number that a version of it was ever given
-    published_id: str = ""  #: version id of what was published last, as it was called when it was $LATEST
+    published_id: str = ""  #: content id of what was published last, when it was $LATEST
     reserved: int | None = None  #: concurrency seats that are its own
     upload_id: str = ""  #: the upload that is to bring its next code; none but this one may
     failure: Failure | None = None  #: why the last upload did not
@@ -91,6 +91,13 @@ class Function:
             description=self.description,
             layers=version.layers,
         )
+
+    @property
+    def content_id(self) -> str:
+        """A digest of all that a version of it would keep: with an equal one there is nothing new to publish."""
+        layers = [layer.arn for layer in self.version.layers]
+        content = json.dumps([self.version.version_id, self.role, self.description, layers])
+        return hashlib.sha256(content.encode()).hexdigest()[:32]
 
     @property
     def code(self) -> Code:

@@ -17,9 +17,13 @@ from chalicelib.code_store import CodeStore
 from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError, RevisionMismatchError
 from chalicelib.function import NO_CODE, Code, Configuration, Failure, Function, mint_version, named_zips
 from chalicelib.naming import Home
-from chalicelib.parts import Act
+from chalicelib.parts import Act, Part
 from chalicelib.registry import Page, Registry
-from shared_lua.contract import Version
+from shared_lua import keys
+from shared_lua.contract import Version, decode
+
+#: How often a deletion begins again when others change the function at the same moment.
+TRIES = 5
 
 #: Read at once of a zip in S3.
 PIECE_BYTES = 1024 * 1024
@@ -42,6 +46,7 @@ class Functions:
     belongings: Belongings
     reserving: Callable[[str, int], Act]  #: the act of a tenant's reserved seats growing by so many
     changed: Callable[[str, str], None]
+    tenant_changed: Callable[[str], None]  #: told when seats that a function had reserved are the tenant's again
     now_us: Callable[[], int]
 
     def create(self, tenant: str, configuration: Configuration, source: Source) -> Function:
@@ -140,14 +145,18 @@ class Functions:
         What belongs to it goes first: a public URL that outlived its function would serve the next one of this name.
         What was added meanwhile goes after. Zips stay until no version names them, and work that waits is done.
         """
-        function = self.get(tenant, name)
-        freed = [self.reserving(tenant, -function.reserved)] if function.reserved else []
-        left = self.refs.moving(named_zips(function.version), {}, self.now_us() // 1_000_000)
+        self.get(tenant, name)
         with self.changing(tenant, name):
-            self.belongings.forget_all(tenant, name)
-            if not self.registry.remove(function, [*freed, *left]):
-                raise _changed_meanwhile(name)
-            self.belongings.forget_all(tenant, name)
+            for _ in range(TRIES):
+                function = self.get(tenant, name)  # before its versions, so that none can be published in between
+                self._forget_versions(tenant, name)
+                self.belongings.forget_all(tenant, name)
+                if self.registry.remove(function, self._leaving(function)):
+                    self.belongings.forget_all(tenant, name)
+                    if function.reserved:
+                        self.tenant_changed(tenant)
+                    return
+        raise _changed_meanwhile(name)
 
     def code_link(self, function: Function) -> str:
         """Give an address from which the function's zip can be fetched for a while."""
@@ -162,6 +171,8 @@ class Functions:
         what is remembered of it ends here.
         """
         version = function.version
+        if seen is None:
+            function = dataclasses.replace(function, published=self._last_number(version.tenant, version.function))
         left = named_zips(seen.version) if seen else Counter()
         taken = named_zips(version) + (named_zips(published) if published else Counter())
         zips = self.refs.moving(left, taken, self.now_us() // 1_000_000)
@@ -184,6 +195,29 @@ class Functions:
         """Give the error of a function that is not there, or of what a qualifier would name."""
         return NotFoundError(f"Function not found: {self.home.arn(tenant, name, qualifier)}")
 
+    def _forget_versions(self, tenant: str, name: str) -> None:
+        """Forget all published versions, each with what it counts for its zips."""
+        parts, now_s = self.belongings.parts, self.now_us() // 1_000_000
+        for part in parts.every(keys.function_parts(tenant, name), keys.VERSION):
+            left = self.refs.moving(named_zips(decode(Version, part.body["version"])), {}, now_s)
+            parts.transact([parts.taking(part.owner, part.part), *left])
+
+    def _leaving(self, function: Function) -> list[Act]:
+        """Give the acts by which a function leaves its seats and its zips, and its last number behind."""
+        tenant, name = function.version.tenant, function.version.function
+        acts = self.refs.moving(named_zips(function.version), {}, self.now_us() // 1_000_000)
+        if function.reserved:
+            acts.append(self.reserving(tenant, -function.reserved))
+        if function.published:
+            last = Part(owner=keys.tenant_numbers(tenant), part=name, body={"last": function.published})
+            acts.append(self.belongings.parts.putting(last))
+        return acts
+
+    def _last_number(self, tenant: str, name: str) -> int:
+        """Give the highest number that a deleted function of this name ever gave: none is given twice."""
+        part = self.belongings.parts.find(keys.tenant_numbers(tenant), name)
+        return part.body["last"] if part else 0
+
     def _changed_to(self, current: Function, configuration: Configuration, code: Code) -> Function:
         fresh = self._function(current.version.tenant, configuration, code)
         return dataclasses.replace(
@@ -201,6 +235,8 @@ class Functions:
             description=configuration.description,
             modified_at_us=self.now_us(),
             revision=str(uuid.uuid4()),
+            # Never again the number of a function that had this name before: who has seen that one must not write.
+            tick=self.now_us(),
         )
 
 

@@ -11,16 +11,21 @@ from chalicelib.advice import Advice, Run, advise
 from chalicelib.config import Settings
 from chalicelib.durable_lane import DurableLane
 from chalicelib.entrance import Visitor
-from chalicelib.errors import NotFoundError, UnavailableError, UnservedError
+from chalicelib.errors import NotFoundError, UnavailableError, UnservedAgainError, UnservedError
+from chalicelib.event_invoke import DEFAULT_RETRIES, EventInvoke
 from chalicelib.functions import Functions
+from chalicelib.idempotency import LOOKS, First, Idempotency, Once
 from chalicelib.ledger import Ledger, Row
 from chalicelib.payload_store import PayloadStore
+from chalicelib.polling import poll
 from chalicelib.redis_gate import RedisGate
 from chalicelib.tracing import Tracing
-from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status
+from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status, encode
 
 #: An event that takes more than this in its message, where quotes are escaped, goes through S3 instead.
 MAX_QUEUED_BYTES = 128 * 1024
+#: The record of an Invocation that was answered over the express lane follows its answer within this.
+RECORD_COMES_S = 5.0
 #: Advice is drawn from this many of the latest runs.
 RUNS_LOOKED_AT = 100
 #: Between recording an Invocation and queueing it lie milliseconds; after this long whoever recorded it is dead.
@@ -36,6 +41,8 @@ class Wish:
     mode: Mode
     qualifier: str | None = None
     client_context: str | None = None
+    chain: int = 0  #: how many Invocations led to it, each by the end of the one before
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,27 @@ class Reply:
     invocation_id: str
     version: str  #: the number of the version that ran or will run
     outcome: Outcome | None
+    replayed: bool = False  #: it is the answer to an earlier call with the same Idempotency-Key
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The end of an Invocation, as whoever repeats its call sees it: None when it was refused after all."""
+
+    settlement: Settlement | None
+
+
+class _Minted:
+    """Mints what an admission drafts, and keeps the last one: the one that lies on a lane, if any does."""
+
+    def __init__(self, mint: Callable[[Admitted], Invocation]) -> None:
+        self._mint = mint
+        self.last: Invocation
+
+    def item(self, draft: Admitted) -> str:
+        """Give the Invocation of a draft as contract JSON."""
+        self.last = self._mint(draft)
+        return encode(self.last)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +82,7 @@ class Invocations:
     functions: Functions
     admission: Admission
     ledger: Ledger
+    idempotency: Idempotency
     payloads: PayloadStore
     lane: DurableLane
     answers: RedisGate
@@ -72,17 +101,21 @@ class Invocations:
         Raises what is wrong with the wish, UnavailableError, and UnservedError when the platform gave it up.
         """
         event = limits.event_text(wish.event)
-        admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, wish.mode))
+        if wish.idempotency_key is not None:
+            return self._invoke_once(visitor, wish, event, wish.idempotency_key)
+        minted = _Minted(lambda admitted: self._mint(admitted, wish, event))
+        express = minted.item if wish.mode is Mode.SYNC and _fits(event) else None
+        with self.tracing.subsegment("admission"):
+            admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, wish.mode, express))
+        if admitted.is_express:
+            return self._reply_express(minted.last)
         invocation = self._mint(admitted, wish, event)
         with self.tracing.subsegment("queue"):
-            self._send(invocation, event)
-        outcome = self._wait(invocation.invocation_id) if wish.mode is Mode.SYNC else None
-        if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
-            raise UnservedError(_sentence(outcome))
-        return Reply(invocation.invocation_id, invocation.version.number, outcome)
+            self._send(invocation, event, self.ledger.open)
+        return self._reply(invocation)
 
     def queue_once(self, tenant: str, wish: Wish, invocation_id: str) -> bool:
-        """Queue a wish under an id that stands for it, however often asked to; its event must fit a message.
+        """Queue a wish under an id that stands for it, and for the same event, however often asked to.
 
         False when the id was taken only just now: whoever took it is about to queue it. Raises what `invoke` raises of
         an asynchronous wish.
@@ -90,6 +123,8 @@ class Invocations:
         event = limits.event_text(wish.event)
         admitted = self.admission.inside(tenant, Wanted(wish.function, wish.qualifier, wish.mode), invocation_id)
         invocation = self._mint(admitted, wish, event)
+        if invocation.payload is None:
+            self.payloads.put(invocation_id, event)
         if not self.ledger.open_once(invocation):
             return self._queue_again(invocation)
         try:
@@ -105,7 +140,7 @@ class Invocations:
         At worst it is in the queue twice then, and the ledger lets it end once. Its deadline stays the first one.
         """
         row = self.ledger.find(invocation.invocation_id)
-        if row is None or row.status is not Status.QUEUED:
+        if row is None or row.status is not Status.QUEUED or row.tries:
             return True
         late_us = invocation.admitted_at_us - row.created_at_us
         if late_us < LEFT_AFTER_US:
@@ -116,10 +151,28 @@ class Invocations:
 
     def row(self, tenant: str, invocation_id: str) -> Row:
         """Give what the ledger knows of an Invocation; raise NotFoundError, also when it is another tenant's."""
-        row = self.ledger.find(invocation_id)
+        row = self.ledger.find(invocation_id) or self._coming(invocation_id)
         if row is None or row.tenant != tenant:
             raise NotFoundError(f"Invocation not found: {invocation_id}")
         return row
+
+    def page(self, tenant: str, function: str, after: str | None, most: int) -> tuple[list[Row], str | None]:
+        """Give a page of a function's Invocations, newest first; raise NotFoundError or InvalidParameterError."""
+        self.functions.get(tenant, function)
+        return self.ledger.page(tenant, function, min(max(1, most), limits.MAX_PAGE), after)
+
+    def log_tail(self, row: Row) -> str | None:
+        """Give the end of an Invocation's log, so far if it still runs; None when there is none to show."""
+        if row.settlement:
+            return row.settlement.outcome.log_tail
+        live = self.answers.live_logs([row.invocation_id]).get(row.invocation_id)
+        return live.tail if live else None
+
+    def _coming(self, invocation_id: str) -> Row | None:
+        """Give the row of an Invocation that was answered a moment ago, and whose record is on its way; else None."""
+        if not self.answers.was_answered(invocation_id):
+            return None
+        return poll(lambda: self.ledger.find(invocation_id), RECORD_COMES_S)
 
     def advice(self, tenant: str, function: str) -> Advice | None:
         """Give advice on a function's memory from its recent runs, None when they say too little."""
@@ -133,30 +186,103 @@ class Invocations:
         outcome = settlement.outcome
         return outcome.payload if outcome.payload is not None else self.payloads.result(settlement.invocation_id)
 
+    def accept(self, visitor: Visitor, wish: Wish, record: Callable[[Invocation], None]) -> Invocation:
+        """Queue an asynchronous wish that `record` writes down; raise what `invoke` and `record` raise."""
+        event = limits.event_text(wish.event)
+        admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, Mode.ASYNC))
+        invocation = self._mint(admitted, wish, event)
+        with self.tracing.subsegment("queue"):
+            self._send(invocation, event, record)
+        return invocation
+
+    def _invoke_once(self, visitor: Visitor, wish: Wish, event: str, key: str) -> Reply:
+        """Do what `invoke` does for the first call with a key; give every other one the answer to that."""
+        limits.check_idempotency_key(key)
+        wanted = Wanted(wish.function, wish.qualifier, wish.mode, takes_seat=False)
+        admitted = self.admission.admit(visitor, wanted)
+        invocation = self._mint(admitted, wish, event)
+        once = Once(key=key, mode=wish.mode, qualifier=wish.qualifier, event=event, client_context=wish.client_context)
+        for _ in range(LOOKS):
+            first = self.idempotency.open(once, invocation)
+            if first.invocation_id == invocation.invocation_id:
+                self._accept(visitor, wanted, once, invocation)
+                return self._reply(invocation)
+            if reply := self._repeat(first, wish.mode):
+                return reply
+        raise UnavailableError("The record of Idempotency-Keys")
+
+    def _accept(self, visitor: Visitor, wanted: Wanted, once: Once, invocation: Invocation) -> None:
+        """Queue what is recorded already, so that no repeat needed a seat; nothing is left of it when it is refused."""
+        try:
+            if invocation.mode is Mode.SYNC:
+                self.admission.take_seat(visitor, wanted, invocation.invocation_id)
+            with self.tracing.subsegment("queue"):
+                self._send(invocation, once.event, lambda _: None)
+        except Exception:
+            self.idempotency.forget(once, invocation)
+            raise
+
+    def _reply_express(self, invocation: Invocation) -> Reply:
+        """Give the answer of what lies on a worker's lane. Whose caller waits no more must have a record to look at."""
+        reply = self._reply(invocation)
+        if reply.outcome is None:
+            self.ledger.note_running(invocation)
+        return reply
+
+    def _reply(self, invocation: Invocation) -> Reply:
+        outcome = self._wait(invocation.invocation_id) if invocation.mode is Mode.SYNC else None
+        if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
+            raise UnservedError(_sentence(outcome))
+        return Reply(invocation.invocation_id, invocation.version.number, outcome)
+
+    def _repeat(self, first: First, mode: Mode) -> Reply | None:
+        """Give what the first call gets; None when that one was refused after all.
+
+        Its answer on Redis is for one caller only, so this one reads the ledger.
+        """
+        wait_s = self.settings.sync_wait_s if mode is Mode.SYNC else 0
+        with self.tracing.subsegment("wait"):
+            seen = poll(lambda: self._end_seen(first.invocation_id), wait_s)
+        if seen and seen.settlement is None:
+            return None
+        outcome = self._whole(seen.settlement) if seen and seen.settlement and mode is Mode.SYNC else None
+        if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
+            raise UnservedAgainError(_sentence(outcome))
+        return Reply(first.invocation_id, first.version, outcome, replayed=True)
+
+    def _end_seen(self, invocation_id: str) -> _Seen | None:
+        """Give the Settlement, or that there is no row any more; None while neither is so."""
+        row = self.ledger.find(invocation_id)
+        return None if row and row.settlement is None else _Seen(row.settlement if row else None)
+
     def _mint(self, admitted: Admitted, wish: Wish, event: str) -> Invocation:
         version = admitted.version
         now_us = self.now_us()
-        queue_s = self.settings.sync_queue_s if wish.mode is Mode.SYNC else self.settings.async_queue_s
-        small = len(json.dumps(event, ensure_ascii=False).encode()) <= MAX_QUEUED_BYTES
+        done = admitted.event_invoke or EventInvoke(retries=0, max_age_s=self.settings.sync_queue_s)
+        queue_s = done.max_age_s or self.settings.async_queue_s
         return Invocation(
             invocation_id=admitted.invocation_id,
             version=version,
             mode=wish.mode,
             admitted_at_us=now_us,
             deadline_us=now_us + (queue_s + version.timeout_s) * 1_000_000,
-            payload=event if small else None,
+            payload=event if _fits(event) else None,
             trace_header=self.tracing.header(),
             client_context=wish.client_context,
             function_arn=admitted.arn,
             seats=admitted.seats,
+            retries=DEFAULT_RETRIES if done.retries is None else done.retries,
+            on_success=done.on_success,
+            on_failure=done.on_failure,
+            chain=wish.chain,
         )
 
-    def _send(self, invocation: Invocation, event: str) -> None:
+    def _send(self, invocation: Invocation, event: str, record: Callable[[Invocation], None]) -> None:
         """Payload, row, message, in this order: a worker that has the message finds everything it needs."""
         try:
             if invocation.payload is None:
                 self.payloads.put(invocation.invocation_id, event)
-            self.ledger.open(invocation)
+            record(invocation)
             self.lane.send(invocation)
         except UnavailableError:
             # The caller is told that nothing was accepted; a message sent after all finds no row and is not run.
@@ -184,6 +310,11 @@ class Invocations:
             log_tail=outcome.log_tail,
             executed=outcome.executed,
         )
+
+
+def _fits(event: str) -> bool:
+    """Tell whether an event travels in its message, where quotes are escaped."""
+    return len(event) <= MAX_QUEUED_BYTES and len(json.dumps(event, ensure_ascii=False).encode()) <= MAX_QUEUED_BYTES
 
 
 def _sentence(outcome: Outcome) -> str | None:

@@ -1,5 +1,6 @@
 """The controller's side of the Invocations table: opens rows and reads them; never settles one."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -7,14 +8,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.aws_errors import is_refused_condition, needing
-from chalicelib.errors import UnavailableError
-from shared_lua import keys
+from chalicelib.errors import InvalidParameterError, UnavailableError
+from chalicelib.parts import Act
+from shared_lua import keys, rows
 from shared_lua.contract import Invocation, Settlement, Status, attempt_of, decode
 
 PART = "The ledger of invocations (DynamoDB)"
-
-#: How long a row is kept, as the payloads and results in S3 are.
-KEEP_S = 14 * 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +25,11 @@ class Row:
     function: str
     status: Status
     attempt: int
+    tries: int  #: runs that ended in the function's error and were to be followed by another
     created_at_us: int
     settlement: Settlement | None
+    redriven_as: str | None = None  #: the Invocation that runs in its place
+    is_redriven: bool = False  #: and that one was queued for certain
 
 
 class Ledger:
@@ -40,19 +42,84 @@ class Ledger:
     def open(self, invocation: Invocation) -> None:
         """Record an Invocation before any lane has it: work that is not recorded would be nobody's."""
         with needing(PART):
-            self._dynamodb.put_item(TableName=self._table, Item=_queued(invocation))
+            self._dynamodb.put_item(TableName=self._table, Item=rows.queued(invocation))
 
     def open_once(self, invocation: Invocation) -> bool:
         """Record an Invocation whose id others may have taken before; False when one has."""
         condition = "attribute_not_exists(invocation_id)"
         with needing(PART):
             try:
-                self._dynamodb.put_item(TableName=self._table, Item=_queued(invocation), ConditionExpression=condition)
+                self._dynamodb.put_item(
+                    TableName=self._table, Item=rows.queued(invocation), ConditionExpression=condition
+                )
             except ClientError as error:
                 if not is_refused_condition(error):
                     raise
                 return False
         return True
+
+    def note_running(self, invocation: Invocation) -> None:
+        """Record an Invocation of the express lane whose caller waits no more, unless it has a record by now."""
+        with suppress(UnavailableError), needing(PART):
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item=rows.running(invocation),
+                ConditionExpression="attribute_not_exists(invocation_id)",
+            )
+
+    def opening(self, invocation: Invocation) -> Act:
+        """Give the act of recording an Invocation, for a transaction with what must not be without its row."""
+        return {"Put": {"TableName": self._table, "Item": rows.queued(invocation)}}
+
+    def redriving(self, row: Row, invocation: Invocation) -> list[Act]:
+        """Give the acts of recording the Invocation that is to run in the place of one that was given up.
+
+        They fail when another one has taken its place meanwhile. One that was recorded for it before and may never have
+        been queued makes room, unless a worker has it: who still gets its message finds no row, and does not run it.
+        """
+        values = {":new": {"S": invocation.invocation_id}}
+        if row.redriven_as is None:
+            return [self._marking(row, "attribute_not_exists(redriven_as)", values), self.opening(invocation)]
+        is_ours = "redriven_as = :before AND attribute_not_exists(is_redriven)"
+        before = {":before": {"S": row.redriven_as}}
+        return [
+            self._marking(row, is_ours, values | before),
+            self._making_room(row.redriven_as),
+            self.opening(invocation),
+        ]
+
+    def redriven(self, row: Row, invocation: Invocation) -> None:
+        """Note that what is to run in a row's place was queued."""
+        with needing(PART):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(row.invocation_id),
+                UpdateExpression="SET is_redriven = :yes",
+                ConditionExpression="redriven_as = :as",
+                ExpressionAttributeValues={":yes": {"BOOL": True}, ":as": {"S": invocation.invocation_id}},
+            )
+
+    def _marking(self, row: Row, condition: str, values: dict[str, Any]) -> Act:
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": _key(row.invocation_id),
+                "UpdateExpression": "SET redriven_as = :new",
+                "ConditionExpression": f"attribute_exists(invocation_id) AND {condition}",
+                "ExpressionAttributeValues": values,
+            }
+        }
+
+    def _making_room(self, invocation_id: str) -> Act:
+        return {
+            "Delete": {
+                "TableName": self._table,
+                "Key": _key(invocation_id),
+                "ConditionExpression": "attribute_not_exists(invocation_id) OR #status = :queued",
+                "ExpressionAttributeNames": {"#status": "status"},
+                "ExpressionAttributeValues": {":queued": {"S": Status.QUEUED.value}},
+            }
+        }
 
     def forget(self, invocation_id: str) -> None:
         """Remove a row whose Invocation no lane took, if the table can be reached; if not, the row expires."""
@@ -67,6 +134,12 @@ class Ledger:
 
     def recent(self, tenant: str, function: str, most: int) -> list[Row]:
         """Give up to `most` rows of a function, newest first; the last moments may be missing."""
+        rows, _ = self.page(tenant, function, most)
+        return rows
+
+    def page(self, tenant: str, function: str, most: int, after: str | None = None) -> tuple[list[Row], str | None]:
+        """Give what `recent` gives, and the word to go on after; raise InvalidParameterError when it is not ours."""
+        start = {"ExclusiveStartKey": _place(tenant, function, after)} if after else {}
         with needing(PART):
             answer = self._dynamodb.query(
                 TableName=self._table,
@@ -75,8 +148,10 @@ class Ledger:
                 ExpressionAttributeValues={":owner": {"S": keys.tenant_function(tenant, function)}},
                 ScanIndexForward=False,
                 Limit=most,
+                **start,
             )
-        return [_row(item) for item in answer["Items"]]
+        last = answer.get("LastEvaluatedKey")
+        return [_row(item) for item in answer["Items"]], _word(last) if last else None
 
     def check(self) -> None:
         """Raise UnavailableError unless the table answers."""
@@ -87,17 +162,20 @@ def _key(invocation_id: str) -> dict[str, dict[str, str]]:
     return {attribute: {"S": value} for attribute, value in keys.invocation_row(invocation_id).items()}
 
 
-def _queued(invocation: Invocation) -> dict[str, dict[str, str]]:
-    created_us = invocation.admitted_at_us
+def _word(place: dict[str, dict[str, str]]) -> str:
+    """Spell a place in the index `recent` of one function."""
+    return f"{place['created_us']['N']}-{place['invocation_id']['S']}"
+
+
+def _place(tenant: str, function: str, word: str) -> dict[str, dict[str, str]]:
+    """Give the place that a word means. Who makes one up gets to another place of the same function's."""
+    created_us, _, invocation_id = word.partition("-")
+    if not re.fullmatch(r"[0-9]{1,17}-[ -~]{1,128}", word):
+        raise InvalidParameterError("after must be a `next_after` that an earlier page gave")
     return {
-        **_key(invocation.invocation_id),
-        "tenant": {"S": invocation.version.tenant},
-        "function": {"S": invocation.version.function},
-        "tenant_function": {"S": keys.tenant_function(invocation.version.tenant, invocation.version.function)},
-        "status": {"S": Status.QUEUED.value},
-        "attempt": {"N": "0"},
-        "created_us": {"N": str(created_us)},
-        "expires_s": {"N": str(created_us // 1_000_000 + KEEP_S)},
+        **_key(invocation_id),
+        "tenant_function": {"S": keys.tenant_function(tenant, function)},
+        "created_us": {"N": created_us},
     }
 
 
@@ -108,6 +186,9 @@ def _row(item: dict[str, dict[str, str]]) -> Row:
         function=item["function"]["S"],
         status=Status(item["status"]["S"]),
         attempt=attempt_of(int(item["attempt"]["N"])),
+        tries=int(item["tries"]["N"]) if "tries" in item else 0,
         created_at_us=int(item["created_us"]["N"]),
         settlement=decode(Settlement, item["settlement"]["S"]) if "settlement" in item else None,
+        redriven_as=item["redriven_as"]["S"] if "redriven_as" in item else None,
+        is_redriven="is_redriven" in item,
     )

@@ -28,12 +28,15 @@ MAX_ZIP_PART_BYTES = 255  #: of a file's or folder's own name, as Linux allows
 MAX_ZIP_DEPTH = 64  #: folders within each other
 MAX_PAYLOAD_BYTES = 6 * MIB
 MAX_CLIENT_CONTEXT_CHARS = 3583  #: of base64, as Lambda counts it
+MAX_USAGE_DAYS = 366  #: in one answer
+MAX_USAGE_ROWS = 1000
 MAX_LAYERS = 5
 MAX_PAGE = 50  #: functions on one page of a listing
 MAX_KEYS = 50  #: of one tenant, of all kinds; a rotated one counts until its end
 MAX_KEY_OVERLAP_S = 7 * 24 * 3600  #: how long a rotated key may go on working
 TENANT_LIMIT = range(1, 1_000_000 + 1)  #: requests a second, requests at once, and runs at once
 
+IDEMPOTENCY_KEY = re.compile(r"[ -~]{1,255}")  #: printable ASCII
 ENVIRONMENT_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 
 #: Lambda sets these itself; a function that set them would lie to its own runtime.
@@ -142,6 +145,14 @@ def check_tenant_limit(what: str, value: object) -> None:
 def check_overlap(overlap_s: int) -> None:
     """Raise InvalidParameterError when a rotated key would go on working for too long."""
     _check_range("overlap_s", overlap_s, range(MAX_KEY_OVERLAP_S + 1), "seconds")
+
+
+def check_idempotency_key(key: str) -> None:
+    """Raise InvalidParameterError unless this may be an Idempotency-Key."""
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidParameterError(
+            f"An Idempotency-Key has 1 to 255 characters, all of them printable ASCII; this one has {len(key)}"
+        )
 
 
 def check_zip_size(zip_bytes: int) -> None:

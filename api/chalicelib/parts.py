@@ -103,6 +103,12 @@ class Parts:
         """Give the act of storing a part that must not exist yet."""
         return self._put(part, {"ConditionExpression": "attribute_not_exists(part)"})
 
+    def adding_anew(self, part: Part, now_s: int) -> Act:
+        """Give the act of storing a part that must not exist yet, or have expired: what has may be there for days."""
+        condition = "attribute_not_exists(part) OR expires_s <= :now"
+        now = {":now": {"N": str(now_s)}}
+        return self._put(part, {"ConditionExpression": condition, "ExpressionAttributeValues": now})
+
     def putting(self, part: Part) -> Act:
         """Give the act of storing a part, whatever was there."""
         return self._put(part, {})
@@ -115,6 +121,11 @@ class Parts:
     def removing(self, owner: str, part: str) -> Act:
         """Give the act of forgetting a part, if it is there."""
         return {"Delete": {"TableName": self.table, "Key": _key(owner, part)}}
+
+    def taking(self, owner: str, part: str) -> Act:
+        """Give the act of forgetting a part that must be there."""
+        condition = {"ConditionExpression": "attribute_exists(part)"}
+        return {"Delete": {"TableName": self.table, "Key": _key(owner, part), **condition}}
 
     def requiring(self, owner: str, part: str, revision: str) -> Act:
         """Give the act that changes nothing, and fails unless a part is stored in the revision that was read."""

@@ -1,6 +1,6 @@
 """The controller's side of Redis: tokens and answers; the only file that knows the client, never a key of its own."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import cast
 
@@ -8,7 +8,7 @@ import redis
 
 from chalicelib.errors import UnavailableError
 from shared_lua import keys
-from shared_lua.contract import Held, Settlement, Version, decode
+from shared_lua.contract import Held, LiveLog, Settlement, Version, decode
 from shared_lua.scripts import Ask, Run, Scripts, Verdict
 
 PART = "Redis"
@@ -60,9 +60,7 @@ class RedisGate:
         """Give what each worker says it keeps warm of a version; raise UnavailableError."""
         field = keys.held_version(version.tenant, version.function, version.version_id)
         with _needing_redis():
-            seconds, micros = self._quick.time()
-            now_ms = seconds * 1000 + micros // 1000
-            workers = cast(list[bytes], self._quick.zrangebyscore(keys.workers(), now_ms, "+inf"))
+            workers = cast(list[bytes], self._quick.zrangebyscore(keys.workers(), self._now_ms(), "+inf"))
             with self._quick.pipeline(transaction=False) as together:
                 for worker in workers:
                     together.hget(keys.held(worker.decode()), field)
@@ -78,10 +76,61 @@ class RedisGate:
         [_, text] = cast(list[bytes], popped)
         return decode(Settlement, text.decode())
 
+    def worker_words(self) -> list[str]:
+        """Give what the workers that are there say of themselves, each a JSON object; raise UnavailableError."""
+        with _needing_redis():
+            ids = cast(list[bytes], self._quick.zrangebyscore(keys.worker_words(), self._now_ms(), "+inf"))
+            words = self._quick.mget([keys.worker_word(one.decode()) for one in ids]) if ids else []
+        return [word.decode() for word in cast(list[bytes | None], words) if word]
+
+    def live_logs(self, invocation_ids: Sequence[str]) -> dict[str, LiveLog]:
+        """Give what those Invocations that run have printed so far; nothing while Redis cannot be reached."""
+        try:
+            with _needing_redis():
+                texts = self._quick.mget([keys.live_log(id_) for id_ in invocation_ids]) if invocation_ids else []
+        except UnavailableError:
+            return {}
+        pairs = zip(invocation_ids, cast(list[bytes | None], texts), strict=True)
+        return {id_: decode(LiveLog, text.decode()) for id_, text in pairs if text is not None}
+
+    def was_answered(self, invocation_id: str) -> bool:
+        """Tell whether an answer was given within the last moments; False when Redis cannot say."""
+        try:
+            with _needing_redis():
+                return bool(self._quick.exists(keys.answered(invocation_id)))
+        except UnavailableError:
+            return False
+
+    def dead_workers(self) -> list[str]:
+        """Give the workers whose word has expired and that nobody has buried; raise UnavailableError."""
+        with _needing_redis():
+            found = cast(list[bytes], self._quick.zrangebyscore(keys.living(), "-inf", self._now_ms()))
+        return [worker.decode() for worker in found]
+
+    def bury(self, worker: str) -> int:
+        """Take all that a dead worker had to the orphans; give how many, -1 when it lives; raise UnavailableError."""
+        with _needing_redis():
+            return self._scripts.bury(worker)
+
+    def orphans(self, most: int) -> list[str]:
+        """Give up to `most` of what dead workers left, as contract JSON; raise UnavailableError."""
+        with _needing_redis():
+            return [item.decode() for item in cast(list[bytes], self._quick.lrange(keys.orphans(), 0, most - 1))]
+
+    def adopted(self, item: str) -> None:
+        """Forget an orphan: the durable lane has it; raise UnavailableError."""
+        with _needing_redis():
+            self._quick.lrem(keys.orphans(), 1, item)
+
     def check(self) -> None:
         """Raise UnavailableError unless Redis answers."""
         with _needing_redis():
             self._quick.ping()
+
+    def _now_ms(self) -> int:
+        """Give Redis's own time: the controllers' clocks differ from the workers'."""
+        seconds, micros = self._quick.time()
+        return seconds * 1000 + micros // 1000
 
 
 @contextmanager

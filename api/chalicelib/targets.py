@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chalicelib.errors import NotFoundError
+from chalicelib.event_invoke import EventInvoke
 from chalicelib.routing import Route
 
 #: A generation that could not be made new, as Redis failed after a write, is outlived by no memory of this age.
@@ -22,12 +23,22 @@ class Known:
 
 
 class Targets:
-    """Functions by tenant, name and qualifier. `look_up` reads one; it raises NotFoundError."""
+    """Functions by tenant, name and qualifier. `look_up` reads one; it raises NotFoundError.
 
-    def __init__(self, look_up: Callable[[str, str, str | None], Route], monotonic_s: Callable[[], float]) -> None:
+    `configured` reads what is done about a function's Invocations that nobody waits for.
+    """
+
+    def __init__(
+        self,
+        look_up: Callable[[str, str, str | None], Route],
+        configured: Callable[[str, str, str | None], EventInvoke],
+        monotonic_s: Callable[[], float],
+    ) -> None:
         self._look_up = look_up
+        self._configured = configured
         self._monotonic_s = monotonic_s
         self._remembered: dict[tuple[str, str, str | None], Known] = {}
+        self._event_invokes: dict[tuple[str, str, str | None], tuple[Known, EventInvoke]] = {}
 
     def remembered(self, tenant: str, name: str, qualifier: str | None) -> Known | None:
         """Give what is remembered, whether it still counts or not; asks nobody."""
@@ -49,5 +60,20 @@ class Targets:
         known = Known(generation, self.read(tenant, name, qualifier), self._monotonic_s() + REMEMBER_S)
         if len(self._remembered) >= MAX_REMEMBERED:
             self._remembered.clear()
+            self._event_invokes.clear()
         self._remembered[tenant, name, qualifier] = known
         return known
+
+    def event_invoke(self, tenant: str, name: str, qualifier: str | None, known: Known | None) -> EventInvoke:
+        """Give what is configured, remembered for as long as what is `known` of the function; raise UnavailableError.
+
+        It changes under the function's generation, so that it needs none of its own.
+        """
+        place = tenant, name, qualifier
+        kept = self._event_invokes.get(place)
+        if kept and kept[0] is known:
+            return kept[1]
+        configured = self._configured(tenant, name, qualifier)
+        if known:
+            self._event_invokes[place] = known, configured
+        return configured

@@ -1,10 +1,12 @@
 """Published versions: immutable, numbered from 1 and never twice; never what an Invocation gets of them."""
 
 import dataclasses
+import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from chalicelib import limits
 from chalicelib.errors import ConflictError, InvalidParameterError
 from chalicelib.function import Function, mint_version, named_zips
 from chalicelib.functions import Functions, check_runnable, touched
@@ -12,7 +14,9 @@ from chalicelib.parts import Part, Parts
 from shared_lua import keys
 from shared_lua.contract import Version, decode, encode
 
-PREFIX = "version#"
+PREFIX = keys.VERSION
+#: As versions are numbered; `01` is none, and a longer one was never given.
+NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,12 @@ class Versions:
         Raises NotFoundError, RevisionMismatchError, ConflictError, and InvalidParameterError when the code is not the
         one that `code_sha256` (hex) names.
         """
+        limits.check_text("Description", description or "", limits.MAX_DESCRIPTION_CHARS)
         latest = self.functions.at_revision(tenant, name, revision)
         if code_sha256 not in (None, latest.version.code_sha256):
             raise InvalidParameterError("CodeSHA256 is not that of $LATEST: its code was changed since. Look again.")
         check_runnable(latest)
-        if latest.published_id == latest.version.version_id:
+        if latest.published_id == latest.content_id:
             last = self.find(tenant, name, str(latest.published))
             if last:
                 return last
@@ -48,6 +53,8 @@ class Versions:
 
     def find(self, tenant: str, name: str, number: str) -> Function | None:
         """Give one version, None when there is none; whether there is such a function is not asked."""
+        if not NUMBER.fullmatch(number):
+            return None
         part = self.parts.find(keys.function_parts(tenant, name), _part_name(int(number)))
         return _function(part) if part else None
 
@@ -65,18 +72,21 @@ class Versions:
         found, last = self.parts.page(owner, PREFIX, after=_part_name(int(after)) if after else None, most=most)
         return [_function(part) for part in found], str(int(last.removeprefix(PREFIX))) if last else None
 
-    def delete(self, tenant: str, name: str, number: str, named_by: Iterable[str]) -> None:
-        """Forget one version; raise NotFoundError, or ConflictError when aliases (`named_by`) still name it."""
+    def delete(self, tenant: str, name: str, number: str, named_by: Callable[[], Iterable[str]]) -> None:
+        """Forget one version; raise NotFoundError, or ConflictError when aliases still name it.
+
+        `named_by` gives those. It is asked after the function was read: an alias that comes later makes this fail.
+        """
         latest = self.functions.get(tenant, name)
         version = self.get(tenant, name, number)
-        aliases = sorted(named_by)
+        aliases = sorted(named_by())
         if aliases:
             raise ConflictError(
                 f"Version {number} of {name} is named by {', '.join(aliases)}. Point them elsewhere first."
             )
         owner, now_s = keys.function_parts(tenant, name), self.functions.now_us() // 1_000_000
         left = self.functions.refs.moving(named_zips(version.version), {}, now_s)
-        self.functions.store(touched(latest), latest, [self.parts.removing(owner, _part_name(int(number))), *left])
+        self.functions.store(touched(latest), latest, [self.parts.taking(owner, _part_name(int(number))), *left])
 
     def publish_as(self, latest: Function, seen: Function, description: str | None = None) -> Function:
         """Store a function over what was seen of it, with its next version, in one; raise ConflictError."""
@@ -95,7 +105,7 @@ class Versions:
             upload_id="",
             failure=None,
         )
-        counted = dataclasses.replace(touched(latest), published=number, published_id=latest.version.version_id)
+        counted = dataclasses.replace(touched(latest), published=number, published_id=latest.content_id)
         self.functions.store(counted, seen, [self.parts.adding(_part(version, number))], version.version)
         return version
 

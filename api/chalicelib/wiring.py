@@ -25,22 +25,32 @@ from chalicelib.code_store import CodeStore
 from chalicelib.concurrency import Concurrency
 from chalicelib.config import Settings
 from chalicelib.credentials import CredentialTable
+from chalicelib.destinations import Destinations
 from chalicelib.due import Due
 from chalicelib.durable_lane import DurableLane
+from chalicelib.ends import Ends
 from chalicelib.entrance import Entrance
+from chalicelib.event_invoke import EventInvokes
+from chalicelib.fleet import Fleet
+from chalicelib.function_logs import FunctionLogs
 from chalicelib.function_url import FunctionUrls
 from chalicelib.functions import Functions
 from chalicelib.health import Health
+from chalicelib.idempotency import Idempotency
 from chalicelib.invocations import Invocations
 from chalicelib.layers import Layers
 from chalicelib.ledger import Ledger
 from chalicelib.local_bucket import LocalBucket
+from chalicelib.metrics import Metrics
 from chalicelib.naming import Home
+from chalicelib.orphans import Orphans
+from chalicelib.outbox import Outbox
 from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
 from chalicelib.policy import Policies
 from chalicelib.provisioned import Provisioned
 from chalicelib.redis_gate import RedisGate
+from chalicelib.redrive import Redrive
 from chalicelib.registry import Registry
 from chalicelib.reservations import Reservations
 from chalicelib.routing import Router
@@ -54,6 +64,7 @@ from chalicelib.tenants import Tenants
 from chalicelib.tracing import NoTracing, Tracing
 from chalicelib.upload_store import UploadStore
 from chalicelib.uploads import Uploads
+from chalicelib.usage import UsageTable
 from chalicelib.versions import Versions
 
 #: A part that is down must be told to the caller as a 503, well before the gateway gives up at 29 s.
@@ -68,6 +79,8 @@ CLIENT = Config(
 S3_CLIENT = CLIENT.merge(Config(signature_version="s3v4"))
 
 REDIS_TIMEOUT_S = 2
+#: More than a gateway has calls at once. The library's own 100 would tell the next caller that Redis is down.
+REDIS_CONNECTIONS = 1024
 
 #: Zips that a tick looks at, five requests each at most: what is left waits a minute.
 COLLECTED_AT_ONCE = 50
@@ -86,6 +99,8 @@ class Controller:
     layers: Layers
     concurrency: Concurrency
     provisioned: Provisioned
+    event_invokes: EventInvokes
+    ends: Ends
     tags: Tags
     policies: Policies
     urls: FunctionUrls
@@ -95,8 +110,13 @@ class Controller:
     uploads: Uploads
     chores: Chores
     invocations: Invocations
+    function_logs: FunctionLogs
+    redrive: Redrive
     tenant_keys: TenantKeys
     tenants: Tenants
+    usage: UsageTable
+    fleet: Fleet
+    metrics: Metrics
     health: Health
     tracing: Tracing
     public_url: str | None
@@ -113,13 +133,20 @@ def controller() -> Controller:
     return build(Settings.from_env(os.environ))
 
 
+@functools.cache
+def metrics() -> Metrics:
+    """Give this process's figures, which begin with it and not with its controller."""
+    return Metrics()
+
+
 def build(settings: Settings) -> Controller:
     """Give a new controller; touches no network."""
     session = Session()  # boto3 adds nothing that is used here, and a third to the import of the app
     session.set_config_variable("region", settings.region)
     dynamodb = session.create_client("dynamodb", config=CLIENT)
     s3 = session.create_client("s3", config=S3_CLIENT)
-    lane = DurableLane(session.create_client("sqs", config=CLIENT), settings.queue_url)
+    sqs = session.create_client("sqs", config=CLIENT)
+    lane = DurableLane(sqs, settings.queue_url)
     credentials = CredentialTable(dynamodb, settings.credentials_table)
     parts = Parts(dynamodb, settings.parts_table)
     registry = Registry(dynamodb, settings.functions_table, parts)
@@ -139,11 +166,15 @@ def build(settings: Settings) -> Controller:
         belongings=belongings,
         reserving=reservations.growing,
         changed=gate.function_changed,
+        tenant_changed=gate.tenant_changed,
         now_us=_now_us,
     )
     versions = Versions(parts, functions)
     aliases = Aliases(parts, functions, versions)
     router = Router(functions, versions, aliases)
+    own_queues = frozenset(url.rpartition("/")[2] for url in (settings.queue_url, settings.ends_queue_url) if url)
+    destinations = Destinations(home, router, own_queues)
+    event_invokes = EventInvokes(parts, functions, destinations, _now_us)
     payloads = PayloadStore(s3, settings.bucket)
     seal = Seal(settings.secret_seed)
     tenant_rows = TenantRows(parts)
@@ -161,11 +192,22 @@ def build(settings: Settings) -> Controller:
     entrance = Entrance(authenticator, callers, gate, outage, settings)
     admission = Admission(
         entrance=entrance,
-        targets=Targets(router.route, time.monotonic),
+        targets=Targets(router.route, event_invokes.of, time.monotonic),
         home=home,
         outage=outage,
         settings=settings,
         chance=random.random,
+    )
+
+    def seats_of(tenant: str) -> int:
+        return tenant_rows.seats(tenant) or settings.tenant_concurrency
+
+    concurrency = Concurrency(
+        functions=functions,
+        reservations=reservations,
+        seats_of=seats_of,
+        least=settings.min_unreserved,
+        tenant_changed=gate.tenant_changed,
     )
     schedules = Schedules(parts, belongings, _now_us)
     uploads = Uploads(
@@ -179,6 +221,7 @@ def build(settings: Settings) -> Controller:
         functions=functions,
         admission=admission,
         ledger=ledger,
+        idempotency=Idempotency(parts=parts, ledger=ledger, now_us=_now_us),
         payloads=payloads,
         lane=lane,
         answers=gate,
@@ -187,10 +230,6 @@ def build(settings: Settings) -> Controller:
         now_us=_now_us,
     )
     due = Due(schedules=schedules, invocations=invocations, home=home, now_us=_now_us, monotonic_s=time.monotonic)
-
-    def seats_of(tenant: str) -> int:
-        return tenant_rows.seats(tenant) or settings.tenant_concurrency
-
     provisioned = Provisioned(
         parts=parts,
         functions=functions,
@@ -209,14 +248,10 @@ def build(settings: Settings) -> Controller:
         aliases=aliases,
         router=router,
         layers=Layers(parts=parts, code_store=code_store, refs=refs, home=home, now_us=_now_us),
-        concurrency=Concurrency(
-            functions=functions,
-            reservations=reservations,
-            seats_of=seats_of,
-            least=settings.min_unreserved,
-            tenant_changed=gate.tenant_changed,
-        ),
+        concurrency=concurrency,
         provisioned=provisioned,
+        event_invokes=event_invokes,
+        ends=Ends(invocations=invocations, destinations=destinations, outbox=Outbox(sqs)),
         tags=Tags(parts),
         policies=Policies(parts),
         urls=FunctionUrls(parts, belongings),
@@ -228,11 +263,18 @@ def build(settings: Settings) -> Controller:
             {
                 "schedules": due.run,
                 "uploads": uploads.give_up,
+                "orphans": Orphans(gate, ledger, lane).adopt,
                 "provisioned": provisioned.publish_all,
                 "zips": lambda: code_store.collect(_now_s(), settings.code_grace_s, COLLECTED_AT_ONCE),
             }
         ),
         invocations=invocations,
+        function_logs=FunctionLogs(
+            functions=functions, ledger=ledger, live_logs=gate.live_logs, most_wait_s=settings.sync_wait_s
+        ),
+        redrive=Redrive(
+            admission=admission, invocations=invocations, ledger=ledger, payloads=payloads, parts=parts, now_us=_now_us
+        ),
         tenant_keys=tenant_keys,
         tenants=Tenants(
             rows=tenant_rows,
@@ -242,6 +284,9 @@ def build(settings: Settings) -> Controller:
             changed=gate.tenant_changed,
             now_s=time.time,
         ),
+        usage=UsageTable(dynamodb, settings.parts_table),
+        fleet=Fleet(gate.worker_words),
+        metrics=metrics(),
         health=Health(
             {
                 "redis": (gate.check,),
@@ -279,6 +324,7 @@ def _redis(settings: Settings, timeout_s: int, retries: int) -> Any:
         settings.redis_url,
         socket_connect_timeout=REDIS_TIMEOUT_S,
         socket_timeout=timeout_s,
+        max_connections=REDIS_CONNECTIONS,
         retry=Retry(NoBackoff(), retries),
     )
 

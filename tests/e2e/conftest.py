@@ -169,7 +169,9 @@ def running_stack(state: Path, **environ: str) -> Iterator[Stack]:
 def stack(tmp_path_factory: pytest.TempPathFactory, xray: socket.socket) -> Iterator[Stack]:
     state = tmp_path_factory.mktemp("stack") / "state"
     host, port = xray.getsockname()
-    with running_stack(state, AWS_XRAY_DAEMON_ADDRESS=f"{host}:{port}", HEARTH_TICK_S="1") as running:
+    with running_stack(
+        state, AWS_XRAY_DAEMON_ADDRESS=f"{host}:{port}", HEARTH_TICK_S="1", HEARTH_RETRY_PAUSE_S="1"
+    ) as running:
         yield running
     # Tests have killed parts of it, so it keeps the logs for whoever wants to know why; and nothing else.
     assert [path.name for path in state.glob("*")] in ([], ["logs"])

@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +37,9 @@ FIELDS = {
     "Timeout": "timeout_s",
     "MemorySize": "memory_mb",
 }
-MAX_ITEMS = range(1, 10_000 + 1)
+#: What a listing gives to go on after: a name, or a number. Anything longer would be no key of a table.
+NAME_MARKER = re.compile(r"\$LATEST|[a-zA-Z0-9_-]{1,140}")
+NUMBER_MARKER = re.compile(r"[0-9]{1,10}", re.ASCII)
 
 
 def create(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
@@ -63,11 +66,13 @@ def create(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
 def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunction."""
     function = _shown_one(hearth, tenant, asked)
-    reserved = hearth.functions.get(tenant, function.version.function).reserved
+    name = function.version.function
+    latest = function if function.version.number == LATEST else hearth.functions.get(tenant, name)
+    reserved = latest.reserved
     return {
         "Configuration": shown(function),
         "Code": {"RepositoryType": "S3", **_location(hearth, function)},
-        "Tags": hearth.tags.of(tenant, function.version.function),
+        "Tags": hearth.tags.of(tenant, name),
         **({"Concurrency": {"ReservedConcurrentExecutions": reserved}} if reserved is not None else {}),
     }
 
@@ -83,7 +88,7 @@ def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     page = hearth.functions.page(tenant, checked_name(after) if after else None, min(most, limits.MAX_PAGE))
     found = list(page.functions)
     if asked.get("FunctionVersion") == "ALL":
-        found = [one for function in found for one in (function, *_every_version(hearth, tenant, function))]
+        found = [one for latest in found for one in (qualified(latest), *_every_version(hearth, tenant, latest))]
     marker = {"NextMarker": page.next_after} if page.next_after else {}
     return {"Functions": [shown(one) for one in found], **marker}
 
@@ -117,8 +122,8 @@ def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     if named.qualifier is None:
         hearth.functions.delete(tenant, named.name)
     elif named.qualifier.isdecimal():
-        naming = hearth.aliases.naming(tenant, named.name, named.qualifier)
-        hearth.versions.delete(tenant, named.name, named.qualifier, naming)
+        number = named.qualifier
+        hearth.versions.delete(tenant, named.name, number, lambda: hearth.aliases.naming(tenant, named.name, number))
     else:
         hearth.aliases.get(tenant, named.name, named.qualifier)
         raise InvalidParameterError(f"{named.qualifier!r} is an alias: delete it with DeleteAlias")
@@ -128,17 +133,16 @@ def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
 
 def get_code_signing(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunctionCodeSigningConfig: there is none, which is what clients that look before they change want to hear."""
-    name = hearth.home.resolve(tenant, asked["FunctionName"])
-    hearth.functions.get(tenant, name)
-    return {"CodeSigningConfigArn": "", "FunctionName": name}
+    hearth.functions.get(tenant, hearth.home.resolve(tenant, asked["FunctionName"]))
+    return {}  # as AWS answers, whatever its model says
 
 
-def page_asked(asked: Asked) -> tuple[str | None, int]:
-    """Give the marker of a listing and how many it asks for; raise InvalidParameterError."""
-    most = asked.get("MaxItems", limits.MAX_PAGE)
-    if most not in MAX_ITEMS:
-        raise InvalidParameterError(f"MaxItems must be 1 to {MAX_ITEMS.stop - 1}, not {most!r}")
-    return asked.get("Marker") or None, min(most, limits.MAX_PAGE)
+def page_asked(asked: Asked, marker: re.Pattern[str] = NAME_MARKER) -> tuple[str | None, int]:
+    """Give the marker of a listing, and how many it asks for and may get; raise InvalidParameterError."""
+    after = asked.get("Marker") or None
+    if after is not None and not marker.fullmatch(after):
+        raise InvalidParameterError(f"Marker {after[:200]!r} is none that a listing gave")
+    return after, min(asked.get("MaxItems", limits.MAX_PAGE), limits.MAX_PAGE)
 
 
 def code(hearth: Controller, tenant: str, asked: Asked) -> Source:
@@ -196,6 +200,12 @@ def _states(function: Function) -> dict[str, str]:
         named = {"LastUpdateStatusReason": function.failure.reason, "LastUpdateStatusReasonCode": function.failure.code}
         states |= named
     return states
+
+
+def qualified(latest: Function) -> Function:
+    """Give a function as Lambda lists it among its versions: under an ARN that ends in $LATEST."""
+    version = dataclasses.replace(latest.version, arn=f"{latest.version.arn}:{LATEST}")
+    return dataclasses.replace(latest, version=version)
 
 
 def _published(hearth: Controller, tenant: str, function: Function, asked: Asked) -> Function:

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.errors import InvalidParameterError
-from chalicelib.lambda_door.functions import code, page_asked
+from chalicelib.lambda_door.functions import NUMBER_MARKER, code, page_asked
 from chalicelib.layers import LayerVersion
 from chalicelib.naming import checked_layer_name, layer_of
 from chalicelib.wiring import Controller
@@ -60,9 +59,7 @@ def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
 def list_versions(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListLayerVersions: newest first."""
     name = _name(hearth, tenant, asked["LayerName"])
-    after, most = page_asked(asked)
-    if after is not None and not after.isdecimal():
-        raise InvalidParameterError(f"Marker {after!r} is none that a listing gave")
+    after, most = page_asked(asked, NUMBER_MARKER)
     found, last = hearth.layers.versions(tenant, name, after, most)
     shown = [_shown(hearth, tenant, version) for version in found if _is_for(version, asked)]
     return {"LayerVersions": shown, **({"NextMarker": last} if last else {})}

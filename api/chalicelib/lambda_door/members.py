@@ -12,8 +12,8 @@ from chalicelib.errors import InvalidParameterError, TooLargeError
 
 #: Members whose limits are Hearth's own, and are refused by the use-cases with a better sentence: only the type counts.
 OWN_RULES = frozenset(
-    {"FunctionName", "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "MaxItems", "Marker"}
-    | {"ClientContext", "Environment", "InvocationType", "LogType", "TagKeys", "Tags"}
+    {"FunctionName", "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Marker"}
+    | {"ClientContext", "Environment", "InvocationType", "TagKeys", "Tags"}
 )
 
 #: What a type is called in a sentence, and what JSON value stands for it.

@@ -9,7 +9,19 @@ from chalice.app import Response
 from chalicelib.calls import Call
 from chalicelib.entrance import Visitor
 from chalicelib.errors import NotOfferedError
-from chalicelib.lambda_door import concurrency, functions, invoke, layers, policy, provisioned, tags, urls, versions
+from chalicelib.lambda_door import (
+    concurrency,
+    event_invoke,
+    fixed,
+    functions,
+    invoke,
+    layers,
+    policy,
+    provisioned,
+    tags,
+    urls,
+    versions,
+)
 from chalicelib.lambda_door.invoke import Answer
 from chalicelib.lambda_door.model import Operation, operations
 from chalicelib.wiring import Controller
@@ -49,6 +61,13 @@ OFFERED: Mapping[str, View | Addressed] = {
     "ListProvisionedConcurrencyConfigs": provisioned.list_all,
     "DeleteProvisionedConcurrencyConfig": provisioned.delete,
     "GetAccountSettings": concurrency.account,
+    "GetRuntimeManagementConfig": fixed.runtime_management,
+    "GetFunctionRecursionConfig": fixed.recursion,
+    "PutFunctionEventInvokeConfig": event_invoke.put,
+    "UpdateFunctionEventInvokeConfig": event_invoke.update,
+    "GetFunctionEventInvokeConfig": event_invoke.get,
+    "DeleteFunctionEventInvokeConfig": event_invoke.delete,
+    "ListFunctionEventInvokeConfigs": event_invoke.list_all,
     "PublishLayerVersion": layers.publish,
     "GetLayerVersion": layers.get,
     "GetLayerVersionByArn": layers.get_by_arn,

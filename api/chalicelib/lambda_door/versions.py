@@ -7,10 +7,14 @@ from typing import Any
 
 from chalicelib.aliases import Alias
 from chalicelib.errors import InvalidParameterError
-from chalicelib.lambda_door.functions import page_asked, shown
+from chalicelib.function import Function
+from chalicelib.lambda_door.answers import check_offered
+from chalicelib.lambda_door.functions import NUMBER_MARKER, page_asked, qualified, shown
 from chalicelib.wiring import Controller
 
 Asked = Mapping[str, Any]
+
+PUBLISH = frozenset({"FunctionName", "CodeSha256", "Description", "RevisionId"})
 
 #: Member of Lambda's alias → field of ours.
 FIELDS = {"FunctionVersion": "number", "Description": "description"}
@@ -18,6 +22,7 @@ FIELDS = {"FunctionVersion": "number", "Description": "description"}
 
 def publish(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """PublishVersion."""
+    check_offered(asked, PUBLISH)
     version = hearth.versions.publish(
         tenant,
         hearth.home.resolve(tenant, asked["FunctionName"]),
@@ -31,12 +36,14 @@ def publish(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
 def list_versions(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListVersionsByFunction: $LATEST first."""
     name = hearth.home.resolve(tenant, asked["FunctionName"])
-    after, most = page_asked(asked)
-    if after is not None and not after.isdecimal():
-        raise InvalidParameterError(f"Marker {after!r} is none that a listing gave")
-    found, last = hearth.versions.page(tenant, name, after, most)
-    first = [] if after else [hearth.functions.get(tenant, name)]
-    return {"Versions": [shown(one) for one in [*first, *found]], **_marker(last)}
+    after, most = page_asked(asked, NUMBER_MARKER)
+    if after is None:
+        latest = hearth.functions.get(tenant, name)
+        found, last = hearth.versions.page(tenant, name, None, most - 1) if most > 1 else ([], _before_all(latest))
+        found = [qualified(latest), *found]
+    else:
+        found, last = hearth.versions.page(tenant, name, after, most)
+    return {"Versions": [shown(one) for one in found], **_marker(last)}
 
 
 def create_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
@@ -88,6 +95,11 @@ def list_aliases(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any
 
 def _weights(asked: Asked) -> dict[str, float]:
     return dict(asked.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}))
+
+
+def _before_all(latest: Function) -> str | None:
+    """Give the marker of a page on which there was room for $LATEST only."""
+    return "0" if latest.published else None
 
 
 def _marker(last: str | None) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Door 2's ways of answering and of reading what is asked, whatever it is about."""
 
 import json
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from chalice.app import Response
 from chalicelib import limits
 from chalicelib.calls import Call
 from chalicelib.errors import HearthError, InvalidParameterError
-from chalicelib.naming import checked_name
+from chalicelib.naming import LATEST, checked_name, checked_qualifier
 
 
 def shown(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -33,11 +34,31 @@ def error(refusal: HearthError, request_id: str) -> Response:
     return shown(body, refusal.status, refusal.headers())
 
 
-def page_asked(call: Call) -> tuple[str | None, int]:
+def page_asked(call: Call, checked: Callable[[str], str | None] = checked_name) -> tuple[str | None, int]:
     """Give the name to list after, and how many things to list."""
     after = call.parameter("after")
     most = number("limit", call.parameter("limit") or str(limits.MAX_PAGE))
-    return checked_name(after) if after else None, most
+    if most == 0:
+        raise InvalidParameterError("limit must be 1 or more")
+    return checked(after) if after else None, most
+
+
+def qualifier_asked(call: Call) -> str | None:
+    """Give the version or alias that `?qualifier=` names, None for $LATEST; raise InvalidParameterError."""
+    qualifier = checked_qualifier(call.parameter("qualifier") or None)
+    return None if qualifier == LATEST else qualifier
+
+
+def members_asked(call: Call, known: Mapping[str, tuple[type, str]]) -> dict[str, Any]:
+    """Give the members of a JSON body that are named, each of the type known for it; raise InvalidParameterError."""
+    asked = {name: value for name, value in call.json().items() if value is not None}
+    for name, value in asked.items():
+        if name not in known:
+            raise InvalidParameterError(f"Unknown member {name!r}; known: {', '.join(known)}")
+        kind, spelt = known[name]
+        if type(value) is not kind:  # exact: JSON's true would pass for a number
+            raise InvalidParameterError(f"{name} must be {spelt}")
+    return asked
 
 
 def number(name: str, digits: str) -> int:

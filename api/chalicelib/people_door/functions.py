@@ -8,29 +8,56 @@ from chalicelib.advice import MIN_RUNS
 from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
 from chalicelib.function import Function
-from chalicelib.people_door.answers import moment, nothing, number, page_asked, shown
+from chalicelib.naming import checked_name
+from chalicelib.people_door.answers import (
+    members_asked,
+    moment,
+    nothing,
+    number,
+    page_asked,
+    qualifier_asked,
+    shown,
+)
 from chalicelib.wiring import Controller
 
 #: Query parameters of an upload: texts, then whole numbers.
 TEXTS = ("runtime", "handler")
 NUMBERS = ("memory_mb", "timeout_s")
 
+#: Members of a change of configuration.
+CONFIGURATION: dict[str, tuple[type, str]] = {
+    "runtime": (str, "a text"),
+    "handler": (str, "a text"),
+    "memory_mb": (int, "a whole number"),
+    "timeout_s": (int, "a whole number"),
+    "environment": (dict, "an object of texts"),
+    "description": (str, "a text"),
+}
+
 
 def list_all(hearth: Controller, call: Call, tenant: str) -> Response:
     """List the tenant's functions by name."""
     page = hearth.functions.page(tenant, *page_asked(call))
-    return shown({"functions": [_function(one) for one in page.functions], "next_after": page.next_after})
+    return shown({"functions": [function_shown(one) for one in page.functions], "next_after": page.next_after})
 
 
 def put(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     """Make or replace a function of the zip that is the body."""
     function, is_new = hearth.functions.put(tenant, name, _upload(call), call.body)
-    return shown(_function(function), 201 if is_new else 200)
+    return shown(function_shown(function), 201 if is_new else 200)
 
 
-def show(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
-    """Show one function."""
-    return shown(_function(hearth.functions.get(tenant, name)))
+def show(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+    """Show one function, or the version that `?qualifier=` leads to."""
+    return shown(function_shown(hearth.router.shown(tenant, checked_name(name), qualifier_asked(call))))
+
+
+def configure(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+    """Change what the body names of a function's configuration."""
+    named = members_asked(call, CONFIGURATION)
+    if not all(isinstance(value, str) for value in named.get("environment", {}).values()):
+        raise InvalidParameterError("environment must be an object of texts")
+    return shown(function_shown(hearth.functions.configure(tenant, checked_name(name), named)))
 
 
 def delete(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
@@ -59,11 +86,13 @@ def _upload(call: Call) -> dict[str, Any]:
     return texts | {name: number(name, asked[name]) for name in NUMBERS if name in asked}
 
 
-def _function(function: Function) -> dict[str, Any]:
+def function_shown(function: Function) -> dict[str, Any]:
+    """Give what is shown of a function, or of a published version."""
     version = function.version
     return {
         "name": version.function,
         "arn": version.arn,
+        "version": version.number,
         "version_id": version.version_id,
         "runtime": version.runtime,
         "handler": version.handler,

@@ -6,12 +6,15 @@ from typing import Any
 
 from chalice.app import Response
 
+from chalicelib import limits
 from chalicelib.calls import Call
 from chalicelib.entrance import Visitor
 from chalicelib.errors import InvalidParameterError
+from chalicelib.function_logs import FunctionLog
 from chalicelib.invocations import Reply, Wish
+from chalicelib.ledger import Row
 from chalicelib.naming import asked_qualifier, checked_name, checked_qualifier
-from chalicelib.people_door.answers import moment, shown, text
+from chalicelib.people_door.answers import moment, number, shown, text
 from chalicelib.wiring import Controller
 from shared_lua.contract import Mode, Outcome, Settlement, Status, Usage
 
@@ -26,18 +29,23 @@ def show(hearth: Controller, _call: Call, tenant: str, invocation_id: str) -> Re
     row = hearth.invocations.row(tenant, invocation_id)
     settlement = row.settlement
     payload = hearth.invocations.payload(settlement) if settlement else None
-    return shown(
-        {
-            "invocation_id": row.invocation_id,
-            "function": row.function,
-            "status": row.status,
-            "attempt": row.attempt,
-            "created": moment(row.created_at_us),
-            "settled": moment(settlement.settled_at_us) if settlement else None,
-            "outcome": _outcome(settlement.outcome, payload) if settlement else None,
-            **_bill(settlement),
-        }
-    )
+    outcome = _outcome(settlement.outcome, payload) if settlement else None
+    log_tail = hearth.invocations.log_tail(row)
+    return shown({**_listed(row), "outcome": outcome, "log_tail": log_tail, **_bill(settlement)})
+
+
+def list_all(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+    """List a function's Invocations, newest first."""
+    most = number("limit", call.parameter("limit") or str(limits.MAX_PAGE))
+    rows, next_after = hearth.invocations.page(tenant, checked_name(name), call.parameter("after"), most)
+    return shown({"invocations": [_summary(row) for row in rows], "next_after": next_after})
+
+
+def logs(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+    """Show the ends of a function's recent logs, oldest first; with `follow`, wait for what was not shown yet."""
+    most = number("limit", call.parameter("limit") or str(limits.MAX_PAGE))
+    seen = hearth.function_logs.look(tenant, checked_name(name), call.parameter("follow"), most)
+    return shown({"logs": [_log(one) for one in seen.logs], "next": seen.cursor})
 
 
 def _wish(call: Call, name: str) -> Wish:
@@ -46,12 +54,20 @@ def _wish(call: Call, name: str) -> Wish:
     if mode not in list(Mode):
         raise InvalidParameterError(f"mode must be sync or async, not {mode!r}")
     qualifier = asked_qualifier(name, checked_qualifier(call.parameter("qualifier")))
-    return Wish(function=checked_name(name), event=call.body, mode=Mode(mode), qualifier=qualifier)
+    return Wish(
+        function=checked_name(name),
+        event=call.body,
+        mode=Mode(mode),
+        qualifier=qualifier,
+        idempotency_key=call.header("idempotency-key"),
+    )
 
 
 def _reply(given: Reply, call: Call) -> Response:
     """Show an outcome as the function gave it, or where it will be."""
     headers = {"X-Hearth-Invocation-Id": given.invocation_id, "X-Amz-Executed-Version": given.version}
+    if given.replayed:
+        headers["Idempotency-Replayed"] = "true"
     if given.outcome is None:
         where = {"Location": f"/invocations/{given.invocation_id}"}
         return shown({"invocation_id": given.invocation_id, "status": Status.QUEUED}, 202, headers | where)
@@ -60,6 +76,34 @@ def _reply(given: Reply, call: Call) -> Response:
     if call.header("x-amz-log-type") == "Tail":
         headers["X-Hearth-Log-Result"] = base64.b64encode(given.outcome.log_tail.encode(errors="replace")).decode()
     return text(given.outcome.payload or "", 200, headers)
+
+
+def _listed(row: Row) -> dict[str, Any]:
+    return {
+        "invocation_id": row.invocation_id,
+        "function": row.function,
+        "status": row.status,
+        "attempt": row.attempt,
+        "tries": row.settlement.tries if row.settlement else row.tries,
+        "created": moment(row.created_at_us),
+        "settled": moment(row.settlement.settled_at_us) if row.settlement else None,
+        "redriven_as": row.redriven_as,
+    }
+
+
+def _summary(row: Row) -> dict[str, Any]:
+    """What a list says of one: all but what it answered and printed."""
+    outcome = row.settlement.outcome if row.settlement else None
+    return {**_listed(row), "error_type": outcome.error_type if outcome else None, **_bill(row.settlement)}
+
+
+def _log(one: FunctionLog) -> dict[str, Any]:
+    return {
+        "invocation_id": one.row.invocation_id,
+        "status": one.row.status,
+        "created": moment(one.row.created_at_us),
+        "log": one.text,
+    }
 
 
 def _outcome(outcome: Outcome, payload: str | None) -> dict[str, Any]:

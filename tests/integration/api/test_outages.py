@@ -1,12 +1,17 @@
 """A part that is down is a 503 that names it, and the controller goes on by itself when it is back."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from chalicelib import wiring
+from chalicelib.config import Settings
 from chalicelib.errors import UnavailableError
 from chalicelib.wiring import Controller
 
+from shared_lua.contract import Settlement
 from tests.apigateway import Answer, Gateway
 from tests.conftest import RedisServer, free_port
 from tests.integration.api.conftest import Configure, Deployed, success
@@ -82,3 +87,16 @@ def test_a_restarted_redis_is_given_its_scripts_again(
     deployed.serve(success("1"))
 
     assert deployed.call().body == "1"
+
+
+def test_many_callers_at_once_are_no_outage(environment: dict[str, str]) -> None:
+    gate = wiring._gate(Settings.from_env(environment))
+    callers = 150
+    together = threading.Barrier(callers)
+
+    def wait(number: int) -> Settlement | None:
+        together.wait()
+        return gate.wait_answer(f"nobody-answers-{number}", 1)
+
+    with ThreadPoolExecutor(callers) as pool:
+        assert list(pool.map(wait, range(callers))) == [None] * callers

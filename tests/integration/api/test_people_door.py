@@ -250,3 +250,10 @@ def test_advice_comes_from_recent_runs_and_says_when_there_are_too_few(
     assert (advice["runs"], advice["memory_mb"], advice["enough_mb"], advice["advised_mb"]) == (10, 128, 64, 64)
     assert advice["saved_pico_usd"] > 0
     assert gateway.send("GET", "/functions/nobody/advice", headers=key).status == 404
+
+
+@pytest.mark.parametrize(
+    ("limit", "status"), [("1", 200), ("0", 400), ("50", 200), ("999999999", 200), ("1000000000", 400)]
+)
+def test_a_page_has_one_function_or_more(gateway: Gateway, key: dict[str, str], limit: str, status: int) -> None:
+    assert gateway.send("GET", f"/functions?limit={limit}", headers=key).status == status

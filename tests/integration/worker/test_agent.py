@@ -13,16 +13,18 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, decode, encode
 from tests.builders import invocation
 from tests.conftest import create_data
-from tests.fakes import FakeSandbox, FakeSandboxes
+from tests.fakes import FakeSandbox, FakeSandboxes, NoExpress, own_places
 from worker_agent.agent import Agent
 from worker_agent.durable_lane import Delivery, DurableLane, Keeper, Postponement
 from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import AwsUnavailableError
+from worker_agent.live_logs import LiveLogs
 from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
-from worker_agent.presence import Presence
+from worker_agent.presence import Presence, new_worker
 from worker_agent.provisioning import Provisioning
 from worker_agent.redis_side import RedisSide
+from worker_agent.running import Running
 from worker_agent.stems import Stems
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -75,11 +77,12 @@ def world(aws: Any, redis_client: redis.Redis) -> Iterator[Callable[..., World]]
     def start(behave: Callable[[Invocation], object], slots: int = 2, drain_s: float = 20) -> World:
         lane = DurableLane(sqs, data["QueueUrl"], VISIBILITY_S, poll_s=1)
         handler, sandboxes, redis_side = FakeHandler(behave), FakeSandboxes(), RedisSide(redis_client)
-        presence, pool = Presence(redis_side, slots), Pool(slots, 10_000)
+        presence, pool = Presence(redis_side, new_worker(slots)), Pool(slots, 10_000)
         agent = Agent(
             lane=lane,
             keeper=Keeper(lane, VISIBILITY_S, lambda *_: None),
             presence=presence,
+            live_logs=LiveLogs(Running(), RedisSide(redis_client)),
             engine=EngineWatch(sandboxes, presence),
             metrics=Metrics(),
             handler=handler,  # type: ignore[arg-type]
@@ -87,6 +90,8 @@ def world(aws: Any, redis_client: redis.Redis) -> Iterator[Callable[..., World]]
             pool=pool,
             stems=Stems(sandboxes, {}),
             provisioning=Provisioning(redis_side=redis_side, presence=presence, pool=pool, start=FakeSandbox),
+            places=own_places(slots),
+            express=NoExpress(),  # type: ignore[arg-type]
             concurrency=slots,
             drain_s=drain_s,
         )

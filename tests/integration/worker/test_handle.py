@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +12,14 @@ import pytest
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Layer, Mode, Seats, Settlement, Status, decode, encode
+from shared_lua.contract import Invocation, Layer, Mode, Outcome, Seats, Settlement, Status, decode, encode
+from shared_lua.sums import KEEP_DAYS, Sums, day_of, sums_of
 from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import RedisServer
 from tests.fakes import FakeSandboxes
 from worker_agent.billing import Prices
 from worker_agent.durable_lane import MAX_DELAY_S, Delivery, DurableLane, Postponement
+from worker_agent.ends import Ends
 from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError
 from worker_agent.execute import Executor
@@ -29,9 +34,10 @@ from worker_agent.handle import (
 from worker_agent.ledger import Ledger
 from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
-from worker_agent.presence import FOR_MS, Presence
+from worker_agent.presence import FOR_MS, Presence, new_worker
 from worker_agent.redis_side import RedisSide
 from worker_agent.runtime_api import How
+from worker_agent.sandbox import Ran
 from worker_agent.stems import Stems
 from worker_agent.store import Store
 from worker_agent.tracing import NoTracer
@@ -39,6 +45,13 @@ from worker_agent.tracing import NoTracer
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 CODE = zip_of(main="def handler(e, c): pass")
+#: A Settlement of the second day of 1970, of a run that took and cost nothing.
+SETTLED = Settlement(
+    invocation_id="i-1",
+    outcome=Outcome(status=Status.SUCCEEDED, payload="1"),
+    attempt=1,
+    settled_at_us=86_400_000_000,
+)
 
 
 @dataclass
@@ -72,6 +85,22 @@ class World:
         settled = decode(Settlement, item["settlement"]["S"]) if "settlement" in item else None
         return item["status"]["S"], settled
 
+    def sums(self, tenant: str = "t") -> dict[str, Sums]:
+        """What the tenant's days add up to, by day and function."""
+        owner = {":owner": {"S": keys.usage_parts(tenant)}}
+        items = self.dynamodb.query(
+            TableName=self.data["PartsTable"],
+            KeyConditionExpression="#owner = :owner",
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues=owner,
+        )["Items"]
+        found: dict[str, Sums] = {}
+        for item in items:
+            name = item["part"]["S"].rpartition("/")[0]
+            numbers = {field: int(item[field]["N"]) for field in Sums().fields()}
+            found[name] = found.get(name, Sums()) + Sums(**numbers)
+        return found
+
     def answers(self, asked: Invocation) -> list[Settlement]:
         given: Any = self.redis.lrange(keys.answer(asked.invocation_id), 0, -1)
         return [decode(Settlement, text.decode()) for text in given]
@@ -83,15 +112,17 @@ def world(aws: Any, data: dict[str, str], redis_client: redis.Redis) -> World:
     store = Store(s3, data["BucketName"])
     s3.put_object(Bucket=data["BucketName"], Key=keys.code(version(CODE).code_sha256), Body=CODE)
     stems, redis_side = Stems(sandboxes, {}), RedisSide(redis_client)
-    watch, metrics = EngineWatch(sandboxes, Presence(redis_side, 8)), Metrics()
+    watch, metrics = EngineWatch(sandboxes, Presence(redis_side, new_worker(8))), Metrics()
     handler = Handler(
-        ledger=Ledger(dynamodb, data["InvocationsTable"]),
+        ledger=Ledger(dynamodb, data["InvocationsTable"], data["PartsTable"]),
         store=store,
         redis_side=redis_side,
         executor=Executor(Pool(2, 10_000), stems, store.code, Prices(16_666_700, 200_000, 1000)),
         engine=watch,
         metrics=metrics,
         tracer=NoTracer(),
+        ends=Ends(aws("sqs"), data["EndsUrl"]),
+        retry_pause_s=1,
     )
     return World(handler, sandboxes, stems, watch, metrics, dynamodb, s3, data, redis_client)
 
@@ -248,6 +279,35 @@ def test_the_last_attempt_runs_and_the_one_after_it_gives_up(world: World) -> No
     assert world.answers(over) == [settled]
 
 
+def test_what_is_given_up_is_kept_whole_and_what_ran_is_not(world: World) -> None:
+    late, over, ran_well = (world.accept(asked(invocation_id=f"i-{n}", payload=f"[{n}]")) for n in range(3))
+
+    world.handler.handle(delivery(late, received_at_us=late.start_by_us + 1))
+    world.handler.handle(delivery(over, attempt=MAX_ATTEMPTS + 1))
+    world.handler.handle(delivery(ran_well))
+
+    listed = world.s3.list_objects_v2(Bucket=world.data["BucketName"], Prefix="undone/")["Contents"]
+    stored = [world.s3.get_object(Bucket=world.data["BucketName"], Key=one["Key"])["Body"].read() for one in listed]
+    assert [one["Key"] for one in listed] == [keys.undone(late.invocation_id), keys.undone(over.invocation_id)]
+    assert [decode(Invocation, text.decode()) for text in stored] == [late, over]
+
+
+def test_what_cannot_be_kept_has_its_record_and_its_answer_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = world.accept(asked())
+
+    def fail(*_: object) -> None:
+        raise AwsUnavailableError("S3 is away")
+
+    monkeypatch.setattr(Store, "put_undone", fail)
+
+    world.handler.handle(delivery(over, attempt=MAX_ATTEMPTS + 1))
+
+    assert world.row(over)[0] == Status.ABANDONED
+    assert len(world.answers(over)) == 1
+
+
 def test_the_platforms_fault_is_not_the_functions_outcome(world: World) -> None:
     one = world.accept(asked())
 
@@ -315,9 +375,9 @@ def test_an_engine_that_dies_between_the_look_and_the_claim_costs_no_attempt_eit
     one = world.accept(asked(mode=Mode.ASYNC))
     claim = Ledger.claim
 
-    def meanwhile(ledger: Ledger, invocation_id: str, fence: int) -> Settlement | None:
+    def meanwhile(ledger: Ledger, invocation_id: str, fence: int, tries: int) -> Settlement | None:
         stop_engine(world)
-        return claim(ledger, invocation_id, fence)
+        return claim(ledger, invocation_id, fence, tries)
 
     monkeypatch.setattr(Ledger, "claim", meanwhile)
 
@@ -365,18 +425,18 @@ def test_while_the_engine_is_down_who_waits_is_told_at_once_and_nothing_is_bille
 def test_who_waits_is_left_to_another_worker_that_says_it_can(world: World) -> None:
     one = world.accept(asked())
     stop_engine(world)
-    RedisSide(world.redis).announce("another", able=True, for_ms=FOR_MS)
+    RedisSide(world.redis).announce("another", able=True, free=-1, for_ms=FOR_MS)
 
     assert world.handler.handle(delivery(one)) == Postponement(one, SYNC_PAUSE_S)
 
-    RedisSide(world.redis).announce("another", able=False, for_ms=FOR_MS)
+    RedisSide(world.redis).announce("another", able=False, free=-1, for_ms=FOR_MS)
     assert world.handler.handle(delivery(dataclasses.replace(one, hand_over=1))) is None
     assert world.row(one)[0] == Status.ABANDONED
 
 
 def test_a_workers_word_that_it_can_expires(world: World) -> None:
-    RedisSide(world.redis).announce("dead", able=True, for_ms=1)
-    RedisSide(world.redis).announce("living", able=True, for_ms=60_000)
+    RedisSide(world.redis).announce("dead", able=True, free=-1, for_ms=1)
+    RedisSide(world.redis).announce("living", able=True, free=-1, for_ms=60_000)
 
     while (able := RedisSide(world.redis).able()) != {"living"}:
         assert able == {"dead", "living"}
@@ -548,7 +608,8 @@ def test_a_record_in_place_is_never_overwritten(world: World, aws: Any, data: di
     _, first = world.row(one)
     assert first
 
-    won = Ledger(aws("dynamodb"), data["InvocationsTable"]).settle(dataclasses.replace(first, attempt=9))
+    ledger = Ledger(aws("dynamodb"), data["InvocationsTable"], data["PartsTable"])
+    won = ledger.settle(one.version, dataclasses.replace(first, attempt=9))
 
     assert not won
     assert world.row(one)[1] == first
@@ -565,3 +626,432 @@ def test_a_functions_error_is_its_outcome_and_is_billed(world: World) -> None:
     assert settled
     assert settled.charge
     assert (status, settled.outcome.error_type, settled.charge.billed_us) == (Status.FAILED, "ValueError", 2000)
+
+
+def fails(world: World, error_type: str = "ValueError") -> None:
+    """Let the function fail from now on."""
+    error = {"errorType": error_type, "errorMessage": "no"}
+    behaves(world, lambda *_: ran(How.FAILED, json.dumps(error).encode()))
+
+
+def behaves(world: World, how: Callable[[Invocation, bytes], Ran]) -> None:
+    """Let the function behave so from now on, also where it is warm."""
+    world.sandboxes.behave = how
+    for sandbox in world.sandboxes.made:
+        sandbox.behave = how
+
+
+def anew(put_off: Postponement | None) -> Invocation:
+    """The Invocation as the lane brings it after a Postponement."""
+    assert put_off
+    return dataclasses.replace(put_off.invocation, hand_over=put_off.invocation.hand_over + 1)
+
+
+def waiting(world: World, asked: Invocation) -> tuple[str, int]:
+    """Status of the row, and the tries that are recorded."""
+    key = {"invocation_id": {"S": asked.invocation_id}}
+    item = world.dynamodb.get_item(TableName=world.data["InvocationsTable"], Key=key)["Item"]
+    return item["status"]["S"], int(item["tries"]["N"]) if "tries" in item else 0
+
+
+def ends(world: World, aws: Any) -> list[Invocation]:
+    """What whoever delivers was told, and takes."""
+    found = []
+    while messages := aws("sqs").receive_message(QueueUrl=world.data["EndsUrl"], WaitTimeSeconds=0).get("Messages"):
+        for message in messages:
+            aws("sqs").delete_message(QueueUrl=world.data["EndsUrl"], ReceiptHandle=message["ReceiptHandle"])
+            found.append(decode(Invocation, message["Body"]))
+    return found
+
+
+def retried(**changed: Any) -> Invocation:
+    return asked(**{"mode": Mode.ASYNC, "retries": 2, **changed})
+
+
+def total(settled: Settlement | None) -> tuple[int, int, int]:
+    """Tries, billed time and requests of a record."""
+    assert settled
+    assert settled.charge
+    return settled.tries, settled.charge.billed_us, settled.charge.request_pico_usd // 200_000
+
+
+def test_a_functions_error_is_tried_again_after_a_pause_that_doubles_and_all_tries_are_one_record(
+    world: World,
+) -> None:
+    one = world.accept(retried())
+    fails(world)
+
+    first = world.handler.handle(delivery(one))
+    assert (first and first.after_s, *waiting(world, one)) == (1, Status.QUEUED, 1)
+    second = world.handler.handle(delivery(anew(first)))
+    assert (second and second.after_s, *waiting(world, one)) == (2, Status.QUEUED, 2)
+    assert world.row(one)[1] is None
+    assert world.handler.handle(delivery(anew(second))) is None
+
+    status, settled = world.row(one)
+    assert (status, *total(settled)) == (Status.FAILED, 3, 3 * 2000, 3)
+    assert settled
+    assert settled.usage
+    assert (settled.usage.run_us, settled.usage.cpu_us, settled.usage.cold) == (3 * 1500, 3 * 700 + 50_000, True)
+    assert world.metrics.text().count('status="failed"} 1.0') == 1
+
+
+def test_a_try_that_succeeds_ends_it_and_is_billed_with_those_that_failed(world: World) -> None:
+    one = world.accept(retried())
+    fails(world)
+    first = world.handler.handle(delivery(one))
+    behaves(world, lambda *_: ran(payload=b'"at last"'))
+
+    assert world.handler.handle(delivery(anew(first))) is None
+
+    status, settled = world.row(one)
+    assert (status, *total(settled)) == (Status.SUCCEEDED, 2, 4000, 2)
+    assert settled
+    assert settled.outcome.payload == '"at last"'
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_what_has_no_retry_left_ends_with_its_error(world: World, retries: int) -> None:
+    one = world.accept(retried(retries=retries))
+    fails(world)
+
+    put_off = world.handler.handle(delivery(one))
+
+    assert (put_off is None) is (retries == 0)
+    assert waiting(world, one) == ((Status.FAILED, 0) if retries == 0 else (Status.QUEUED, 1))
+
+
+@pytest.mark.parametrize("spare_us", [900_000, 60_000_000])
+def test_no_try_follows_that_would_come_past_its_age(world: World, spare_us: int) -> None:
+    one = retried()
+    one = world.accept(dataclasses.replace(one, deadline_us=one.admitted_at_us + 3_000_000 + spare_us))
+    fails(world)
+
+    put_off = world.handler.handle(delivery(one))
+
+    assert (put_off is None) is (spare_us == 900_000)
+    assert world.row(one)[0] == (Status.FAILED if put_off is None else Status.QUEUED)
+
+
+def test_a_retry_that_comes_too_late_or_too_often_leaves_the_error_of_the_try_before_it(world: World) -> None:
+    for number, late in enumerate((True, False)):
+        one = world.accept(retried(invocation_id=f"i-{number}"))
+        fails(world)
+        again = anew(world.handler.handle(delivery(one)))
+
+        received_us = one.start_by_us + 1 if late else None
+        world.handler.handle(delivery(again, attempt=1 if late else MAX_ATTEMPTS + 1, received_at_us=received_us))
+
+        status, settled = world.row(one)
+        assert (status, *total(settled)) == (Status.FAILED, 1, 2000, 1)
+        assert settled
+        assert settled.outcome.error_type == "ValueError"
+
+
+def test_the_platforms_fault_is_no_try(world: World) -> None:
+    one = world.accept(retried())
+    world.handler.cancelled.set()
+
+    with pytest.raises(DrainedError):
+        world.handler.handle(delivery(one))
+
+    assert waiting(world, one) == (Status.RUNNING, 0)
+
+
+def test_who_dies_before_the_try_is_recorded_leaves_it_to_the_next_attempt_which_alone_is_billed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = world.accept(retried(retries=1))
+    fails(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "put_back", dies)
+        with pytest.raises(DiedError):
+            world.handler.handle(delivery(one))
+    assert waiting(world, one) == (Status.RUNNING, 0)
+
+    again = anew(world.handler.handle(delivery(one, attempt=2)))
+    world.handler.handle(delivery(again))
+
+    assert total(world.row(one)[1]) == (2, 4000, 2)
+
+
+class DiedError(Exception):
+    """The worker is killed here."""
+
+
+def dies(*_: object) -> Any:
+    raise DiedError
+
+
+def test_who_dies_after_it_was_recorded_and_before_the_next_message_is_followed_by_one_that_sends_it(
+    world: World,
+) -> None:
+    one = world.accept(retried(retries=1))
+    fails(world)
+    lost = world.handler.handle(delivery(one))  # and nobody lives to put it into the lane
+
+    put_off = world.handler.handle(delivery(one, attempt=2))
+
+    assert put_off == lost
+    assert len(world.sandboxes.made[0].done) == 2  # one invoke, one rest
+    world.handler.handle(delivery(anew(put_off)))
+    assert total(world.row(one)[1]) == (2, 4000, 2)
+
+
+def test_who_dies_between_the_next_message_and_letting_go_leaves_two_messages_and_one_record(
+    world: World, aws: Any
+) -> None:
+    queue = world.data["QueueUrl"]
+    lane = DurableLane(aws("sqs"), queue, visibility_s=30, poll_s=1)
+    one = world.accept(retried(retries=1))
+    fails(world)
+    first = world.handler.handle(delivery(one))
+    second = world.handler.handle(delivery(one, attempt=2))
+    for put_off in (first, second):
+        assert put_off
+        with pytest.raises(AwsUnavailableError):  # there is no such receipt to let go of
+            lane.postpone(delivery(one), put_off.invocation, 0)
+
+    taken = [message for _ in range(2) for message in lane.receive(1)]
+    for message in taken:
+        assert world.handler.handle(message) is None
+
+    assert len(taken) == 2
+    assert total(world.row(one)[1]) == (2, 4000, 2)
+
+
+def test_who_dies_after_the_record_and_before_letting_go_is_followed_by_one_that_only_tells_again(
+    world: World, aws: Any
+) -> None:
+    one = world.accept(retried(retries=0, on_failure="arn:aws:sqs:us-east-1:1:q"))
+    fails(world)
+    world.handler.handle(delivery(one))
+    _, settled = world.row(one)
+
+    world.handler.handle(delivery(one, attempt=2))
+
+    assert world.row(one)[1] == settled
+    assert ends(world, aws) == [one, one]
+
+
+def test_a_write_whose_answer_was_lost_counts_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = world.accept(retried(retries=1))
+    fails(world)
+    monkeypatch.setattr("worker_agent.handle.SETTLE_PAUSES_S", (0.0,))
+    for name in ("put_back", "settle"):
+        monkeypatch.setattr(Ledger, name, answered_late(getattr(Ledger, name)))
+
+    put_off = world.handler.handle(delivery(one))
+    assert waiting(world, one) == (Status.QUEUED, 1)
+    world.handler.handle(delivery(anew(put_off)))
+
+    assert total(world.row(one)[1]) == (2, 4000, 2)
+
+
+def answered_late(write: Any) -> Any:
+    """Do the write, and fail the first time all the same."""
+    lost = iter([True])
+
+    def wrapped(*given: Any) -> Any:
+        done = write(*given)
+        if next(lost, False):
+            raise AwsUnavailableError("the answer was lost")
+        return done
+
+    return wrapped
+
+
+@pytest.mark.parametrize("inner_fails", [True, False])
+def test_of_two_tries_that_overlap_the_first_to_be_recorded_counts_and_the_other_costs_nothing(
+    world: World, inner_fails: bool
+) -> None:
+    one = world.accept(retried(retries=1))
+    put_off: list[Postponement | None] = []
+
+    def overtaken(*_: object) -> Any:
+        if not put_off:
+            put_off.append(None)
+            put_off[0] = world.handler.handle(delivery(one, attempt=2))
+            return ran(How.FAILED, b"{}")
+        return ran(How.FAILED, b"{}") if inner_fails else ran(payload=b'"inner"')
+
+    behaves(world, overtaken)
+    outer = world.handler.handle(delivery(one))
+
+    assert outer == put_off[0]  # both bring the next try, or neither
+    if not inner_fails:
+        assert total(world.row(one)[1]) == (1, 2000, 1)
+        return
+    assert waiting(world, one) == (Status.QUEUED, 1)
+    world.handler.handle(delivery(anew(outer)))
+    assert total(world.row(one)[1]) == (2, 4000, 2)
+
+
+def test_a_late_success_of_an_overtaken_try_loses_no_charge(world: World) -> None:
+    one = world.accept(retried(retries=1))
+    inner: list[Postponement | None] = []
+
+    def overtaken(*_: object) -> Any:
+        if inner:
+            return ran(How.FAILED, b"{}")
+        inner.append(None)
+        inner[0] = world.handler.handle(delivery(one, attempt=2))
+        return ran(payload=b'"late"')
+
+    behaves(world, overtaken)
+    outer = world.handler.handle(delivery(one))
+
+    assert (outer, *waiting(world, one)) == (inner[0], Status.QUEUED, 1)
+    world.handler.handle(delivery(anew(outer)))
+    assert total(world.row(one)[1]) == (2, 4000, 2)
+
+
+def test_a_duplicate_of_a_try_that_is_recorded_while_the_next_is_under_way_is_dropped(world: World) -> None:
+    one = world.accept(retried(retries=1))
+    fails(world)
+    again = anew(world.handler.handle(delivery(one)))
+
+    def meanwhile(*_: object) -> Any:
+        assert world.handler.handle(delivery(one, attempt=3)) is None
+        return ran()
+
+    behaves(world, meanwhile)
+    world.handler.handle(delivery(again))
+
+    assert total(world.row(one)[1]) == (2, 4000, 2)
+
+
+def test_between_two_tries_somebody_else_has_the_seat(world: World) -> None:
+    one = world.accept(retried(seats=Seats(limit=1, reserved=False)))
+    fails(world)
+
+    put_off = world.handler.handle(delivery(one))
+
+    assert put_off
+    assert world.redis.zcard(keys.tenant_seats("t")) == 0
+    RedisSide(world.redis).take_seat(asked(invocation_id="i-2", mode=Mode.ASYNC, seats=one.seats))
+    blocked = world.handler.handle(delivery(anew(put_off)))
+    assert blocked
+    assert blocked.invocation.tries == 1  # that it had to wait for a seat is no try
+    assert waiting(world, one) == (Status.QUEUED, 1)
+
+
+def test_a_lease_of_the_try_before_does_not_keep_the_next_one_off(world: World) -> None:
+    one = world.accept(retried())
+    fails(world)
+    real = world.sandboxes.behave
+
+    def leased(*given: Any) -> Any:
+        world.handler.hold(delivery(one), time.time_ns() // 1000 + 300_000_000)
+        return real(*given)
+
+    behaves(world, leased)
+    again = anew(world.handler.handle(delivery(one)))
+    fails(world)
+
+    assert world.handler.handle(delivery(again))
+    assert waiting(world, one) == (Status.QUEUED, 2)
+
+
+@pytest.mark.parametrize(
+    ("told", "fails_now", "expected"),
+    [
+        ({"on_success": "arn:s"}, False, 1),
+        ({"on_success": "arn:s"}, True, 0),
+        ({"on_failure": "arn:f"}, True, 1),
+        ({"on_failure": "arn:f"}, False, 0),
+        ({}, True, 0),
+    ],
+)
+def test_an_end_is_told_only_where_somebody_wants_to_hear_of_it(
+    world: World, aws: Any, told: dict[str, str], fails_now: bool, expected: int
+) -> None:
+    one = world.accept(asked(mode=Mode.ASYNC, **told))
+    if fails_now:
+        fails(world)
+
+    world.handler.handle(delivery(one))
+
+    assert ends(world, aws) == [one] * expected
+
+
+def test_what_never_ran_is_told_as_a_failure(world: World, aws: Any) -> None:
+    one = world.accept(asked(mode=Mode.ASYNC, on_failure="arn:f"))
+
+    world.handler.handle(delivery(one, received_at_us=one.start_by_us + 1))
+
+    assert world.row(one)[0] == Status.EXPIRED
+    assert ends(world, aws) == [one]
+
+
+def test_an_end_that_could_not_be_told_is_told_by_the_next_delivery(world: World, aws: Any) -> None:
+    one = world.accept(asked(mode=Mode.ASYNC, on_success="arn:s"))
+    gone = Ends(aws("sqs"), world.data["EndsUrl"] + "-gone")
+    kept, world.handler._ends = world.handler._ends, gone
+
+    with pytest.raises(AwsUnavailableError, match="say that an invocation has ended"):
+        world.handler.handle(delivery(one))
+    world.handler._ends = kept
+    world.handler.handle(delivery(one, attempt=2))
+
+    assert ends(world, aws) == [one]
+    assert len(world.sandboxes.made) == 1
+
+
+def test_without_a_queue_for_ends_the_record_stands_all_the_same(world: World, aws: Any) -> None:
+    one = world.accept(asked(mode=Mode.ASYNC, on_success="arn:s"))
+    world.handler._ends = Ends(aws("sqs"), None)
+
+    world.handler.handle(delivery(one))
+
+    assert world.row(one)[0] == Status.SUCCEEDED
+
+
+def test_what_is_settled_is_added_to_its_functions_day_once_whatever_comes_again(world: World) -> None:
+    one = world.accept(asked())
+    runs = iter(["slow", "quick"])
+
+    def overtaken(*_: object) -> Any:
+        if next(runs) == "slow":
+            world.handler.handle(delivery(one, attempt=2))
+        return ran()
+
+    world.sandboxes.behave = overtaken
+    world.handler.handle(delivery(one))
+    world.handler.handle(delivery(one, attempt=3))
+
+    _, settled = world.row(one)
+    assert settled
+    assert world.sums() == {f"{day_of(settled.settled_at_us)}/f": sums_of(settled)}
+    assert world.sums()[f"{day_of(settled.settled_at_us)}/f"].charge_pico_usd > 0
+    assert world.sums("other") == {}
+
+
+def test_a_record_that_cannot_be_written_adds_nothing(world: World) -> None:
+    one = asked()
+
+    assert not world.handler._ledger.settle(one.version, dataclasses.replace(SETTLED, invocation_id=one.invocation_id))
+
+    assert world.sums() == {}
+
+
+def test_many_at_once_lose_nothing_of_their_sums(world: World) -> None:
+    many = [world.accept(asked(invocation_id=f"i-{n}")) for n in range(40)]
+
+    def settle(one: Invocation) -> bool:
+        settlement = dataclasses.replace(SETTLED, invocation_id=one.invocation_id)
+        wins = [world.handler._ledger.settle(one.version, settlement) for _ in range(2)]
+        return wins == [True, False]
+
+    with ThreadPoolExecutor(16) as threads:
+        assert all(threads.map(settle, many))
+
+    assert world.sums() == {"1970-01-02/f": Sums(invocations=40)}
+
+
+def test_a_day_is_forgotten_when_it_is_old(world: World) -> None:
+    one = world.accept(asked())
+    world.handler._ledger.settle(one.version, dataclasses.replace(SETTLED, invocation_id=one.invocation_id))
+
+    [item] = [item for item in world.dynamodb.scan(TableName=world.data["PartsTable"])["Items"] if "expires_s" in item]
+    assert item["expires_s"] == {"N": str((1 + KEEP_DAYS) * 86_400)}

@@ -13,22 +13,25 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, Mode, Settlement, Status, encode
 from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import create_data
-from tests.fakes import FakeSandboxes
+from tests.fakes import FakeSandboxes, NoExpress, own_places
 from tests.integration.worker.test_agent import eventually
 from worker_agent import durable_lane
 from worker_agent.agent import Agent
 from worker_agent.billing import Prices
 from worker_agent.durable_lane import Delivery, DurableLane, Keeper
+from worker_agent.ends import Ends
 from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError
 from worker_agent.execute import Executor
 from worker_agent.handle import Handler
 from worker_agent.ledger import Ledger
+from worker_agent.live_logs import LiveLogs
 from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
-from worker_agent.presence import Presence
+from worker_agent.presence import Presence, new_worker
 from worker_agent.provisioning import Provisioning
 from worker_agent.redis_side import RedisSide
+from worker_agent.running import Running
 from worker_agent.sandbox import Ran
 from worker_agent.stems import Stems
 from worker_agent.store import Store
@@ -45,9 +48,9 @@ class WatchedLedger(Ledger):
 
     refused: list[int]
 
-    def claim(self, invocation_id: str, attempt: int) -> Settlement | None:
+    def claim(self, invocation_id: str, fence: int, tries: int = 0) -> Settlement | None:
         try:
-            return super().claim(invocation_id, attempt)
+            return super().claim(invocation_id, fence, tries)
         except ClaimHeldError as error:
             if error.wait_s:
                 self.refused.append(error.wait_s)
@@ -68,8 +71,9 @@ class World:
         lane = DurableLane(self.aws("sqs"), self.data["QueueUrl"], VISIBILITY_S, poll_s=1)
         store, redis_side = Store(self.aws("s3"), self.data["BucketName"]), RedisSide(self.redis)
         pool, stems = Pool(2, 10_000), Stems(sandboxes, {})
-        executor = Executor(pool, stems, store.code, Prices(16_666_700, 200_000, 1000))
-        presence = Presence(redis_side, 2)
+        running = Running()
+        executor = Executor(pool, stems, store.code, Prices(16_666_700, 200_000, 1000), running)
+        presence = Presence(redis_side, new_worker(2))
         watch = EngineWatch(sandboxes, presence)
         handler = Handler(
             ledger=self.ledger,
@@ -79,11 +83,14 @@ class World:
             engine=watch,
             metrics=Metrics(),
             tracer=NoTracer(),
+            ends=Ends(self.aws("sqs"), self.data["EndsUrl"]),
+            retry_pause_s=1,
         )
         agent = Agent(
             lane=lane,
             keeper=Keeper(lane, VISIBILITY_S, handler.hold),
             presence=presence,
+            live_logs=LiveLogs(running, redis_side),
             engine=watch,
             metrics=Metrics(),
             handler=handler,
@@ -91,6 +98,8 @@ class World:
             pool=pool,
             stems=stems,
             provisioning=Provisioning(redis_side=redis_side, presence=presence, pool=pool, start=executor.start),
+            places=own_places(2),
+            express=NoExpress(),  # type: ignore[arg-type]
             concurrency=2,
             drain_s=20,
         )
@@ -124,7 +133,7 @@ def world(aws: Any, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(durable_lane, "LEASE_S", 3)
     data = create_data(aws("cloudformation"), VISIBILITY_S)
     aws("s3").put_object(Bucket=data["BucketName"], Key=keys.code(version(CODE).code_sha256), Body=CODE)
-    ledger = WatchedLedger(aws("dynamodb"), data["InvocationsTable"])
+    ledger = WatchedLedger(aws("dynamodb"), data["InvocationsTable"], data["PartsTable"])
     ledger.refused = []
     there = World(aws, data, redis_client, ledger)
     yield there

@@ -14,7 +14,7 @@ from tests.integration.worker.driving import HELLO
 from worker_agent.billing import Prices
 from worker_agent.execute import Executor
 from worker_agent.pool import Pool
-from worker_agent.presence import Presence
+from worker_agent.presence import Presence, new_worker
 from worker_agent.provisioning import Provisioning
 from worker_agent.redis_side import RedisSide
 from worker_agent.stems import Stems
@@ -52,7 +52,7 @@ def test_what_a_worker_tells_replaces_what_it_told_and_is_forgotten_with_it(redi
 @pytest.mark.docker
 def test_a_provisioned_version_runs_warm_the_first_time(redis_client: redis.Redis, sandboxes: TidySandboxes) -> None:
     side, pool = RedisSide(redis_client), Pool(4, 4096)
-    presence, stems = Presence(side, 2), Stems(sandboxes, {})
+    presence, stems = Presence(side, new_worker(2)), Stems(sandboxes, {})
     executor = Executor(pool, stems, lambda _: CODE, Prices(16_666_700, 200_000, 1000))
     provisioning = Provisioning(redis_side=side, presence=presence, pool=pool, start=executor.start, spare=2)
     wish(redis_client, "live", 2, number="1")

@@ -205,3 +205,33 @@ def test_an_invocation_from_before_there_were_hand_overs_is_at_its_first() -> No
     del text["hand_over"]
 
     assert decode(Invocation, json.dumps(text)).hand_over == 0
+
+
+def test_an_older_sides_invocation_is_tried_once_and_nobody_is_told_of_its_end() -> None:
+    text = json.loads(encode(invocation(retries=2, on_failure="arn:q")))
+    for name in ("tries", "retries", "on_success", "on_failure", "chain"):
+        del text[name]
+
+    told = decode(Invocation, json.dumps(text))
+
+    assert (told.tries, told.retries, told.chain, told.listener(Status.FAILED)) == (0, 0, 0, None)
+
+
+def test_an_older_sides_settlement_is_of_one_try() -> None:
+    text = json.loads(encode(SETTLEMENT))
+    del text["tries"]
+
+    assert decode(Settlement, json.dumps(text)).tries == 1
+
+
+@pytest.mark.parametrize("name", ["tries", "retries", "chain"])
+def test_no_count_of_an_invocations_is_below_zero(name: str) -> None:
+    with pytest.raises(ContractError, match="must not be negative"):
+        invocation(**{name: -1})
+
+
+@pytest.mark.parametrize("status", sorted(TERMINAL))
+def test_success_has_its_own_listener_and_every_other_end_shares_one(status: Status) -> None:
+    one = invocation(on_success="arn:s", on_failure="arn:f")
+
+    assert one.listener(status) == ("arn:s" if status is Status.SUCCEEDED else "arn:f")

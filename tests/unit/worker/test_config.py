@@ -9,6 +9,7 @@ WHOLE = {
     "HEARTH_REDIS_URL": "redis://r",
     "HEARTH_BUCKET": "b",
     "HEARTH_INVOCATIONS_TABLE": "t",
+    "HEARTH_PARTS_TABLE": "p",
     "HEARTH_QUEUE_URL": "q",
 }
 
@@ -58,3 +59,22 @@ def test_figures_are_served_where_a_port_is_named(value: str | None, port: int |
 def test_a_port_that_is_none_is_named(value: str) -> None:
     with pytest.raises(ConfigError, match="HEARTH_METRICS_PORT must be"):
         Settings.from_env({**WHOLE, "HEARTH_METRICS_PORT": value})
+
+
+@pytest.mark.parametrize(("value", "pause_s"), [(None, 60), ("0", 0), ("1", 1)])
+def test_the_pause_between_tries_may_be_none(value: str | None, pause_s: int) -> None:
+    assert (
+        Settings.from_env(WHOLE | ({} if value is None else {"HEARTH_RETRY_PAUSE_S": value})).retry_pause_s == pause_s
+    )
+
+
+def test_a_pause_below_zero_is_named() -> None:
+    with pytest.raises(ConfigError, match="HEARTH_RETRY_PAUSE_S must be a whole number of 0 or more, not '-1'"):
+        Settings.from_env({**WHOLE, "HEARTH_RETRY_PAUSE_S": "-1"})
+
+
+@pytest.mark.parametrize(("value", "url"), [(None, None), ("", None), ("q", "q")])
+def test_an_agent_may_have_no_queue_for_ends(value: str | None, url: str | None) -> None:
+    said = {} if value is None else {"HEARTH_ENDS_QUEUE_URL": value}
+
+    assert Settings.from_env(WHOLE | said).ends_queue_url == url

@@ -1,6 +1,8 @@
 """What is kept of a log."""
 
-from worker_agent.log_buffer import TAIL_BYTES, LogBuffer, tail
+import pytest
+
+from worker_agent.log_buffer import LIVE_BYTES, TAIL_BYTES, LogBuffer, tail
 
 
 def test_a_log_is_taken_once() -> None:
@@ -41,3 +43,21 @@ def test_entries_of_the_runtime_client_become_lines() -> None:
 def test_a_tail_is_four_kibibytes_and_starts_at_a_character() -> None:
     assert tail("a" * TAIL_BYTES) == "a" * TAIL_BYTES
     assert tail("ü" * TAIL_BYTES + "a") == "ü" * (TAIL_BYTES // 2 - 1) + "a"
+
+
+@pytest.mark.parametrize(("printed", "kept"), [(LIVE_BYTES, LIVE_BYTES), (LIVE_BYTES + 1, LIVE_BYTES)])
+def test_what_is_shown_of_a_run_is_its_end_and_how_much_there_was(printed: int, kept: int) -> None:
+    log = LogBuffer()
+    log.write(b"x" * printed)
+
+    shown = log.so_far()
+
+    assert (len(shown.tail), shown.total_bytes) == (kept, printed)
+    assert log.take() == "x" * printed
+
+
+def test_what_is_shown_begins_with_a_whole_character() -> None:
+    log = LogBuffer()
+    log.write("é".encode() * LIVE_BYTES + b"x")
+
+    assert log.so_far().tail == "é" * (LIVE_BYTES // 2 - 1) + "x"

@@ -1,0 +1,15 @@
+-- Lets go of an Invocation that a worker has in hand and cannot run: it goes to the durable lane, its place is free again.
+--
+-- KEYS[1]   what the worker has in hand
+-- KEYS[2]   orphans: Invocations on their way from a worker's hands to the durable lane
+-- KEYS[3]   free places, by worker
+-- ARGV[1]   the worker
+-- ARGV[2]   the Invocation as it lay on the lane
+-- answer    1 = let go now, 0 = it was not in hand any more
+
+if redis.call('LREM', KEYS[1], 1, ARGV[2]) == 0 then
+  return 0
+end
+redis.call('RPUSH', KEYS[2], ARGV[2])
+redis.call('ZADD', KEYS[3], 'XX', 'INCR', 1, ARGV[1])
+return 1

@@ -1,0 +1,113 @@
+"""What door 2 says of itself: every route of the app is described, and the description is OpenAPI."""
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from app import app
+from chalicelib.lambda_door import offered as lambda_door
+from chalicelib.people_door import described, offered, openapi
+from chalicelib.url_door import offered as url_door
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from tests.conftest import ROOT
+
+
+def people_routes() -> set[str]:
+    """Every route of the app that is neither door 1's nor a function's own, as `METHOD /path`."""
+    others = lambda_door.routes().keys() | {(path, method) for method, path, _ in url_door.OFFERED}
+    served = {(path, method) for path, methods in app.routes.items() for method in methods}
+    return {f"{method} {path}" for path, method in served - others}
+
+
+def tables() -> set[str]:
+    """Every route in any of the tables of `offered`."""
+    rows = [row for table in vars(offered).values() if isinstance(table, list) for row in table]
+    return {f"{row[0]} {row[1]}" for row in rows}
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    return json.loads(offered.description())
+
+
+def test_every_route_is_described_and_no_other() -> None:
+    routes = people_routes() | tables()
+    missing, stale = sorted(routes - described.ROUTES.keys()), sorted(described.ROUTES.keys() - routes)
+
+    assert not missing, (
+        f"GET /openapi.json says nothing of {', '.join(missing)}. Add a line for each to ROUTES in"
+        f" {described.__file__}: its query, headers and body, its answers by status, and in `errors` the statuses of"
+        " its own errors (those of every route are added by the table of `offered` that it stands in); the shape of a"
+        " new answer goes into SHAPES in shapes.py beside it, and a name in the path that is new into NAMED. A new"
+        " table of `offered` goes into `offered.description`, too."
+    )
+    assert not stale, f"ROUTES in {described.__file__} has lines for what the app does not serve: {', '.join(stale)}"
+
+
+def test_a_route_added_later_fails_with_what_to_add(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offered, "PUBLIC", [*offered.PUBLIC, ("GET", "/new/{thing}", offered.describe)])
+
+    with pytest.raises(AssertionError, match=re.escape("says nothing of GET /new/{thing}. Add a line for each")):
+        test_every_route_is_described_and_no_other()
+
+
+def test_the_document_holds_every_route_of_every_table(document: Any) -> None:
+    said = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
+
+    assert said == people_routes() | tables()
+
+
+def test_the_document_is_openapi_and_every_reference_leads_somewhere(document: Any) -> None:
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+    for name in set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document))):
+        assert name in document["components"]["schemas"]
+
+
+def test_every_shape_is_used(document: Any) -> None:
+    used = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
+
+    assert document["components"]["schemas"].keys() == used
+
+
+def test_what_a_route_says_first_is_its_views_docstring(document: Any) -> None:
+    assert document["paths"]["/health"]["get"]["summary"].startswith("Show each part's state")
+
+
+def test_who_may_call_follows_from_the_table(document: Any) -> None:
+    paths = document["paths"]
+
+    assert paths["/health"]["get"]["security"] == []
+    assert paths["/functions"]["get"]["security"] == [{"ApiKey": []}, {"SignatureV4": []}]
+    assert paths["/tenants"]["get"]["security"] == [{"AdminKey": []}]
+    assert "429" not in paths["/health"]["get"]["responses"]
+
+
+def test_a_refusal_says_which_headers_it_bears(document: Any) -> None:
+    refusal = document["paths"]["/functions"]["get"]["responses"]["429"]
+
+    assert refusal["headers"].keys() == {"Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
+    assert all(one["required"] for one in refusal["headers"].values())
+
+
+def test_a_route_of_which_nothing_is_said_cannot_be_put_into_the_document() -> None:
+    with pytest.raises(KeyError, match="GET /nowhere"):
+        openapi.document([openapi.Route("GET", "/nowhere", offered.describe, "public")])
+
+
+def test_the_app_starts_without_what_only_the_description_needs() -> None:
+    program = "import sys, app; print([m for m in sys.modules if m.startswith('chalicelib.people_door.')])"
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT / "api",
+        env={"PYTHONPATH": f"{ROOT}:."},
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+
+    assert "people_door.offered" in loaded
+    assert not any(f"people_door.{name}'" in loaded for name in ("openapi", "described", "description", "shapes"))

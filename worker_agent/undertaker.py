@@ -1,0 +1,63 @@
+"""Finds workers that died, and gives what they had in hand to the durable lane; never runs anything itself.
+
+Each step can be done twice: what is found by two, or by one that dies in the middle, is recorded once and queued once
+or twice, and the ledger lets it end once.
+"""
+
+import threading
+
+from shared_lua.contract import ContractError, Invocation, decode
+from worker_agent import log
+from worker_agent.durable_lane import DurableLane
+from worker_agent.errors import PlatformError
+from worker_agent.ledger import Ledger
+from worker_agent.redis_side import RedisSide
+
+EVERY_S = 1.0
+
+
+class Undertaker:
+    """One thread that looks, every second and when it is asked to."""
+
+    def __init__(self, redis_side: RedisSide, ledger: Ledger, lane: DurableLane) -> None:
+        self._redis = redis_side
+        self._ledger = ledger
+        self._lane = lane
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="undertaker", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopping.set()
+        self._thread.join()
+
+    def look(self) -> None:
+        """Bury who is dead and give away what is left; raise PlatformError when a part does not answer."""
+        for worker in self._redis.dead_workers():
+            found = self._redis.bury(worker)
+            if found >= 0:
+                log.warn("buried", f"worker {worker} died with {found} in hand", worker=worker)
+        for item in self._redis.orphans():
+            self._adopt(item)
+
+    def _keep(self) -> None:
+        while not self._stopping.wait(EVERY_S):
+            try:
+                self.look()
+            except PlatformError as error:
+                log.warn("not_looked", f"the dead are looked for again: {error}")
+
+    def _adopt(self, item: str) -> None:
+        """Record, queue, forget, in this order: whoever dies between two of these is followed by another."""
+        try:
+            invocation = decode(Invocation, item)
+        except ContractError as error:  # nobody could ever run it: it is no Invocation
+            log.warn("poisonous", f"dropped off the express lane: {error}")
+        else:
+            if self._ledger.open(invocation):
+                self._lane.send(invocation)
+        self._redis.adopted(item)
