@@ -1,5 +1,6 @@
 """Fixtures for the real parts: one Redis, one AWS stand-in and their data, each started and ended by the test run."""
 
+import functools
 import json
 import logging
 import os
@@ -108,11 +109,11 @@ def aws_endpoint() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def aws(aws_endpoint: str) -> Any:
-    """A function that gives a boto3 client by service name."""
+    """A function that gives a boto3 client by service name; each is made once, which takes longer than most tests."""
     session = boto3.session.Session(region_name="us-east-1")
-    return lambda service: session.client(service, endpoint_url=aws_endpoint)
+    return functools.cache(lambda service: session.client(service, endpoint_url=aws_endpoint))
 
 
 @pytest.fixture

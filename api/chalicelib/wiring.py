@@ -141,11 +141,10 @@ def metrics() -> Metrics:
 
 def build(settings: Settings) -> Controller:
     """Give a new controller; touches no network."""
-    session = Session()  # boto3 adds nothing that is used here, and a third to the import of the app
-    session.set_config_variable("region", settings.region)
-    dynamodb = session.create_client("dynamodb", config=CLIENT)
-    s3 = session.create_client("s3", config=S3_CLIENT)
-    sqs = session.create_client("sqs", config=CLIENT)
+    session = _session()
+    dynamodb = session.create_client("dynamodb", config=CLIENT, region_name=settings.region)
+    s3 = session.create_client("s3", config=S3_CLIENT, region_name=settings.region)
+    sqs = session.create_client("sqs", config=CLIENT, region_name=settings.region)
     lane = DurableLane(sqs, settings.queue_url)
     credentials = CredentialTable(dynamodb, settings.credentials_table)
     parts = Parts(dynamodb, settings.parts_table)
@@ -299,6 +298,15 @@ def build(settings: Settings) -> Controller:
         public_url=settings.public_url,
         bucket=settings.bucket,
     )
+
+
+@functools.cache
+def _session() -> Session:
+    """Give botocore's session, which keeps what it has read of AWS's models: reading that takes longer than the rest.
+
+    boto3 would add nothing that is used here, and a third to the import of the app.
+    """
+    return Session()
 
 
 def _gate(settings: Settings) -> RedisGate:

@@ -18,7 +18,7 @@ def test_what_is_not_said_has_a_default() -> None:
     settings = Settings.from_env(WHOLE)
 
     assert settings.code_cache_mb == 64
-    assert (settings.concurrency, settings.slots, settings.visibility_s, settings.prices.step_us) == (8, 64, 30, 1000)
+    assert (settings.concurrency, settings.slots, settings.visibility_s, settings.prices.step_us) == (64, 64, 30, 1000)
 
 
 def test_every_missing_name_is_named_at_once() -> None:
@@ -27,7 +27,7 @@ def test_every_missing_name_is_named_at_once() -> None:
 
 
 def test_fewer_slots_than_run_at_once_are_refused_and_as_many_are_not() -> None:
-    assert Settings.from_env({**WHOLE, "HEARTH_SLOTS": "8"}).slots == 8
+    assert Settings.from_env({**WHOLE, "HEARTH_SLOTS": "8", "HEARTH_CONCURRENCY": "8"}).slots == 8
     with pytest.raises(ConfigError, match="HEARTH_SLOTS must not be less than HEARTH_CONCURRENCY"):
         Settings.from_env({**WHOLE, "HEARTH_SLOTS": "7"})
 
