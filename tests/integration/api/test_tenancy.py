@@ -134,9 +134,9 @@ CASES: dict[str, list[Case]] = {
     ],
     "PutProvisionedConcurrencyConfig": [
         Case("reference", f"{PROVISIONED}?Qualifier={one}", b'{"ProvisionedConcurrentExecutions": 1}')
-        for one in ("1", "live")
+        for one in ("live", "1")
     ],
-    "GetProvisionedConcurrencyConfig": [Case("reference", f"{PROVISIONED}?Qualifier={one}") for one in ("1", "live")],
+    "GetProvisionedConcurrencyConfig": [Case("reference", f"{PROVISIONED}?Qualifier={one}") for one in ("live", "1")],
     "ListProvisionedConcurrencyConfigs": [Case("reference", f"{PROVISIONED}?List=ALL")],
     "DeleteProvisionedConcurrencyConfig": [Case("reference", f"{PROVISIONED}?Qualifier=1")],
     "DeleteFunction": [Case("reference", REFERENCE)],
