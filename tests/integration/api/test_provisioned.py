@@ -112,6 +112,26 @@ def test_an_alias_that_moves_takes_its_seats_along_at_once(published: Any, fleet
     assert counts(get(published)) == (3, 0, 0, "IN_PROGRESS")
 
 
+def test_at_door_2_too_the_wish_follows_its_alias_and_goes_with_it(
+    published: Any, fleet: Fleet, gateway: Gateway, key: dict[str, str]
+) -> None:
+    put(published)
+
+    assert gateway.send("PUT", "/functions/hello/aliases/live", b'{"version": "2"}', key).status == 200
+    assert fleet.numbers() == {"acme/hello/live": ("2", 3)}
+    assert gateway.send("DELETE", "/functions/hello/aliases/live", headers=key).status == 204
+    assert fleet.numbers() == {}
+
+
+def test_a_version_deleted_at_door_2_takes_its_wish_along(
+    published: Any, fleet: Fleet, gateway: Gateway, key: dict[str, str]
+) -> None:
+    put(published, "2", 1)
+
+    assert gateway.send("DELETE", "/functions/hello/versions/2", headers=key).status == 204
+    assert fleet.numbers() == {}
+
+
 def test_an_alias_that_leads_to_the_unpublished_by_now_says_so(published: Any, fleet: Fleet) -> None:
     put(published)
     published.update_alias(FunctionName="hello", Name="live", FunctionVersion="$LATEST")
