@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PACKAGES := shared_lua worker_agent chalicelib infra local loadtest security_tests tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cgroup2 images verify-images check up down status bench-first bench-worker bench-api security package deploy undeploy clean
+.PHONY: help setup demo test test-cgroup2 images verify-images check up down status bench-first bench-worker bench-api loadtest soak loadtest-zips security package deploy undeploy clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -54,6 +54,17 @@ bench-worker: setup ## measures sandboxes, pool and meter against their bars; AR
 bench-api: setup ## measures refusals, admission and neighbours on a stack of its own; ARGS="--out DIR" writes a chart
 	@$(ROOT) $(PYTHON) -m loadtest.bench_api $(ARGS)
 
+loadtest: setup ## puts Hearth under load, scenarios 1-6, on stacks of its own: ARGS="noop --out docs/bench"
+	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m loadtest run $(ARGS)
+
+soak: setup ## ten minutes of steady load, after which nothing may have grown
+	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m loadtest run soak --name soak $(ARGS)
+
+loadtest-zips: setup loadtest/heavy_function.zip loadtest/heavy_function_cloud.zip ## the zips that go with the two k6 scripts
+
+loadtest/heavy_function.zip loadtest/heavy_function_cloud.zip &: loadtest/zips.py $(wildcard examples/heavy/*.py)
+	@$(PYTHON) -m loadtest zips
+
 security: setup ## scans a stack of its own from the inside: is there a way out of a sandbox?
 	@$(ROOT) $(PYTHON) -m security_tests.on_a_stack $(ARGS)
 
@@ -70,5 +81,5 @@ undeploy: setup ## takes the controller of STAGE away again; the data stays
 
 clean: setup ## removes caches and logs; the environment and the images stay
 	@$(ROOT) $(PYTHON) -m local down
-	@$(ROOT) rm -rf .hearth .hearth-demo .mypy_cache .ruff_cache
+	@$(ROOT) rm -rf .hearth .hearth-demo .mypy_cache .ruff_cache loadtest/*.zip
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec $(ROOT) rm -rf {} +

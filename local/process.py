@@ -56,11 +56,12 @@ def end(process: subprocess.Popen[bytes], grace_s: float) -> None:
     try:
         process.wait(grace_s)
     except subprocess.TimeoutExpired:
-        _kill_group(process)
+        kill_group(process)
     process.wait()
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill whatever shares the session of a process that `spawn` started; fine when nothing does."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -9,6 +9,12 @@ from urllib.parse import parse_qsl
 
 STAGE = "local"
 
+# The routes as a tree of segments: finding one costs the same however many there are. A segment holds no slash, so
+# these two names are no segment's.
+_Tree = dict[str, Any]
+_PARAMETER = "/{}"
+_ROUTE = "/"
+
 
 class MalformedAnswerError(ValueError):
     """The app answered something that API Gateway would not take; it says 502 then."""
@@ -48,17 +54,18 @@ class Routes:
     """The app's routes. A literal segment wins over a parameter, as in API Gateway; a trailing slash does not count."""
 
     def __init__(self, paths: Collection[str]) -> None:
-        ordered = sorted(paths, key=lambda path: [_is_parameter(segment) for segment in _segments(path)])
-        self._routes = [(path, _segments(path)) for path in ordered]
+        self._tree: _Tree = {}
+        for path in paths:
+            node = self._tree
+            for segment in _segments(path):
+                node = node.setdefault(_PARAMETER if _is_parameter(segment) else segment, {})
+            node[_ROUTE] = path
 
     def match(self, path: str) -> Resource | None:
         """Give the resource of a path, None when there is none."""
         asked = _segments(path)
-        for route, segments in self._routes:
-            parameters = _parameters(segments, asked)
-            if parameters is not None:
-                return Resource(route, parameters)
-        return None
+        route = _find(self._tree, asked)
+        return None if route is None else Resource(route, _parameters(_segments(route), asked))
 
 
 def _segments(path: str) -> list[str]:
@@ -69,17 +76,18 @@ def _is_parameter(segment: str) -> bool:
     return segment.startswith("{")
 
 
-def _parameters(segments: list[str], asked: list[str]) -> dict[str, str] | None:
-    """Give what the parameters hold when the path fits the route, None when it does not."""
-    if len(segments) != len(asked):
-        return None
-    found = {}
-    for segment, value in zip(segments, asked, strict=True):
-        if _is_parameter(segment) and value:
-            found[segment[1:-1]] = value
-        elif segment != value:
-            return None
+def _find(node: _Tree, asked: Sequence[str]) -> str | None:
+    if not asked:
+        return node.get(_ROUTE)
+    segment, *rest = asked
+    found = _find(node[segment], rest) if segment in node else None
+    if found is None and segment and _PARAMETER in node:
+        return _find(node[_PARAMETER], rest)
     return found
+
+
+def _parameters(segments: Sequence[str], asked: Sequence[str]) -> dict[str, str]:
+    return {name[1:-1]: value for name, value in zip(segments, asked, strict=True) if _is_parameter(name)}
 
 
 def event(request: Request, resource: Resource, binary_types: Collection[str]) -> dict[str, Any]:

@@ -95,6 +95,8 @@ def modules() -> dict[str, Path]:
         ("infra", ROOT / "infra"),
         ("local", ROOT / "local"),
         ("loadtest", ROOT / "loadtest"),
+        ("loadtest.peers", ROOT / "loadtest" / "peers"),
+        ("loadtest.scenarios", ROOT / "loadtest" / "scenarios"),
         ("security_tests", ROOT / "security_tests"),
         ("security_tests.checks", ROOT / "security_tests" / "checks"),
     ):

@@ -1,0 +1,90 @@
+"""A Hearth for one scenario, started as `make up` does and taken down again; it puts no load on it."""
+
+import os
+import signal
+import subprocess
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest import zips
+from loadtest.errors import LoadTestError
+from loadtest.scenario import Function
+from local import ports, process
+from local.demo import Client
+from local.state import ROOT, StateDir, parse_env
+
+
+@dataclass(frozen=True)
+class LoadedStack:
+    """A running stack: its process, its name on containers, and whose keys there are (None: the first tenant's)."""
+
+    pid: int
+    name: str
+    url: str
+    admin_key: str
+    api_keys: dict[str | None, str]
+
+    def client(self, tenant: str | None = None) -> Client:
+        """Give a caller who is of this tenant."""
+        return Client(self.url, self.api_keys[tenant])
+
+    def add_tenant(self, tenant: str) -> None:
+        """Make a tenant and keep its key."""
+        made = Client(self.url, self.admin_key).call("PUT", f"/tenants/{tenant}")
+        self.api_keys[tenant] = made.json()["keys"]["api_key"]
+
+    def deploy(self, name: str, function: Function) -> None:
+        """Make a function, for each tenant that there is."""
+        asked = {"runtime": "python3.11", "handler": "main.handler", "memory_mb": function.memory_mb, "timeout_s": 30}
+        path = f"/functions/{name}?{urllib.parse.urlencode(asked)}"
+        for tenant in self.api_keys:
+            code = zips.zipped([function.source])
+            self.client(tenant).call("PUT", path, code, content_type="application/zip")
+
+    def warm(self, name: str, at_once: int) -> None:
+        """Call a function so many times at once, for each tenant, so that as many sandboxes are warm."""
+        path, turns = f"/functions/{name}/invocations", range(at_once)
+        for caller in map(self.client, self.api_keys):
+            with ThreadPoolExecutor(at_once) as callers:
+                list(callers.map(lambda _, by: by.call("POST", path, b"{}"), turns, [caller] * at_once))
+
+
+@contextmanager
+def loaded_stack(settings: Mapping[str, str], state: Path) -> Iterator[LoadedStack]:
+    """Give a stack with these settings and no other HEARTH_… one, for the length of a `with`."""
+    directory = StateDir(state)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("HEARTH_")}
+    options = ["up", "--isolated", "--port", str(ports.free_port()), "--state-dir", str(directory.path)]
+    child = subprocess.Popen(
+        process.python("local", *options),
+        cwd=ROOT,
+        env={**environ, **settings},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=process.bound(signal.SIGTERM),  # noqa: PLW1509  (see `bound`)
+    )
+    try:
+        _wait_until_ready(child)
+        keys = parse_env(directory.env_file.read_text())
+        first: dict[str | None, str] = {None: keys["HEARTH_API_KEY"]}
+        yield LoadedStack(child.pid, directory.stack, keys["HEARTH_URL"], keys["HEARTH_ADMIN_KEY"], first)
+    finally:
+        child.terminate()
+        said, _ = child.communicate()
+    if child.returncode:
+        raise LoadTestError(f"the stack ended with code {child.returncode}:\n{said}")
+
+
+def _wait_until_ready(child: "subprocess.Popen[str]") -> None:
+    assert child.stdout  # noqa: S101  (asked for where it was made; this tells mypy)
+    said = []
+    for line in child.stdout:
+        said.append(line)
+        if line.startswith("ready "):
+            return
+    raise LoadTestError("the stack did not start:\n" + "".join(said))

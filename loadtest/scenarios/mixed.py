@@ -1,0 +1,34 @@
+"""Scenario 6: five tenants with short and long functions; then the same with one of them noisy."""
+
+from loadtest.scenario import HEAVY, NOOP, Callers, Load, Scenario, arriving, constant
+
+QUIET = ("ash", "birch", "cedar", "elm")
+NOISY = "oak"
+LONG_EVENT = {"n": 15, "nap_s": 1.0}
+
+
+def scenario(scale: float) -> Scenario:
+    """Give the scenario; `scale` shortens it."""
+    lasts_s = 20 * scale
+    noise = {"noisy": Callers(executor=constant(100, lasts_s), function="short", tenant=NOISY)}
+    return Scenario(
+        name="mixed",
+        says="Four quiet tenants, each with a short and a long function, alone; then beside a fifth whose 100 clients"
+        " never pause. Default limits.",
+        functions={"short": NOOP, "long": HEAVY},
+        tenants=(*QUIET, NOISY),
+        warm={"short": 2, "long": 2},
+        loads=(
+            Load(name="quiet alone", callers=_quiet(lasts_s), lasts_s=lasts_s + 1),
+            Load(name="quiet beside noisy", callers={**_quiet(lasts_s), **noise}, lasts_s=lasts_s + 1),
+        ),
+    )
+
+
+def _quiet(lasts_s: float) -> dict[str, Callers]:
+    callers = {}
+    for tenant in QUIET:
+        callers[f"{tenant}_short"] = Callers(executor=arriving(4, lasts_s, 20), function="short", tenant=tenant)
+        long = arriving(1, lasts_s, 20)
+        callers[f"{tenant}_long"] = Callers(executor=long, function="long", event=LONG_EVENT, tenant=tenant)
+    return callers

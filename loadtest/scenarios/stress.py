@@ -1,0 +1,20 @@
+"""Scenario 3: 200 users at once against the default limits: answers and refusals, and no error of ours."""
+
+from loadtest.scenario import HEAVY, HEAVY_EVENT, Callers, Load, Scenario, constant
+
+
+def scenario(scale: float) -> Scenario:
+    """Give the scenario; `scale` shortens it."""
+    return Scenario(
+        name="stress",
+        says="200 users at once against the default limits, heavy task: with a think time of 1 s, and with none.",
+        functions={"heavy": HEAVY},
+        warm={"heavy": 8},
+        loads=tuple(_load(think_s, 20 * scale) for think_s in (1, 0)),
+    )
+
+
+def _load(think_s: int, lasts_s: float) -> Load:
+    users = Callers(executor=constant(200, lasts_s), function="heavy", event=HEAVY_EVENT, think_s=think_s)
+    name = f"stress, {think_s} s think time"
+    return Load(name=name, callers={"users": users}, lasts_s=lasts_s + 2, rest_s=3)
