@@ -3,9 +3,10 @@
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote
 
-from chalice.app import CloudWatchEvent, Rate, Response, SQSEvent
+from chalice.app import CloudWatchEvent, Rate, Response, S3Event, SQSEvent
 from chalicelib import event_sources, wiring
 from chalicelib.calls import Call, from_event
 from chalicelib.entrance import Entrance, Visitor
@@ -19,6 +20,8 @@ from chalicelib.threadsafe import ThreadSafeChalice
 from chalicelib.url_door import answers as url_answers
 from chalicelib.url_door import offered as url_door
 from chalicelib.wiring import Controller
+
+from shared_lua import keys
 
 #: What serves a call that was let in: controller, call, tenant, and by name what the path names.
 View = Callable[..., Response]
@@ -157,10 +160,18 @@ for (path, method), candidates in lambda_door.routes().items():
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def tick(_event: CloudWatchEvent) -> None:
-    """Run what schedules are due, every minute."""
+    """Do what is to be done every minute: schedules, uploads that never came, zips that nobody names."""
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-tick", None):
-        hearth.due.run()
+        hearth.chores.run()
+
+
+@app.lambda_function(name="on_upload")
+def on_upload(event: dict[str, Any], context: Any) -> None:
+    """Make a zip that a tenant has put into the bucket its function's code; the bucket calls this."""
+    hearth = wiring.controller()
+    with hearth.tracing.segment("hearth-upload", None):
+        hearth.uploads.arrived(*keys.uploaded(S3Event(event, context).key))
 
 
 @app.on_sqs_message(queue_arn=event_sources.queue("Ends"), batch_size=1)

@@ -1,6 +1,7 @@
 """Calls the app's event handlers as AWS would, since the AWS stand-in calls none; it knows events, not what they do."""
 
 import logging
+import math
 import os
 import signal
 import sys
@@ -9,11 +10,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.process import die_with_parent
+from local.uploaded import Bucket
+from shared_lua import keys
 
 Event = dict[str, Any]
 Handler = Callable[[Event, None], Any]
@@ -22,6 +26,10 @@ Source = Callable[[threading.Event], Iterator[Event]]
 
 #: How often the clock calls. AWS has nothing faster than a minute; tests have no minute to spare.
 TICK_S = float(os.environ.get("HEARTH_TICK_S") or 60)
+
+#: How often the bucket is looked into, and how soon what still lies there is told of again.
+UPLOADS_EVERY_S = 1.0
+TELL_AGAIN_S = 60.0
 
 #: How long one look for messages lasts: so long may stopping take.
 LOOK_S = 2
@@ -47,6 +55,28 @@ def ticks(stop: threading.Event) -> Iterator[Event]:
             "resources": [],
             "detail": {},
         }
+
+
+def uploads(stop: threading.Event) -> Iterator[Event]:
+    """Give S3's event for every upload that lies in the bucket: soon, and again every minute while it lies there.
+
+    S3 too tells some things twice; and what failed, Lambda would try again.
+    """
+    bucket = Bucket.from_env(os.environ)
+    told: dict[str, float] = {}
+    while not stop.wait(UPLOADS_EVERY_S):
+        lying = bucket.lying(keys.UPLOADS)
+        told = {tag: at for tag, at in told.items() if tag in lying}
+        for tag, key in lying.items():
+            if time.monotonic() - told.get(tag, -math.inf) >= TELL_AGAIN_S:
+                told[tag] = time.monotonic()
+                yield created(bucket.name, key)
+
+
+def created(bucket: str, key: str) -> Event:
+    """Give S3's event for a new object: as much of it as says which."""
+    s3 = {"bucket": {"name": bucket}, "object": {"key": quote(key)}}
+    return {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Post", "s3": s3}]}
 
 
 def ends(stop: threading.Event) -> Iterator[Event]:
@@ -86,6 +116,7 @@ def _let_go(sqs: Any, queue_url: str, receipt: str) -> None:
 #: The handler's name in the app → where its events come from.
 SOURCES: Mapping[str, Source] = {
     "tick": ticks,
+    "on_upload": uploads,
     "ends": ends,
 }
 

@@ -247,6 +247,26 @@ class LiveLog:
     tail: str  #: the last 16 KiB
 
 
+@dataclass(frozen=True, kw_only=True)
+class Provision:
+    """How many sandboxes of a Version the fleet is to keep warm."""
+
+    version: Version
+    wanted: int
+
+    def __post_init__(self) -> None:
+        _require(self.wanted > 0, "wanted must be positive")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """How many of them a worker has, how many of these are idle, and why no more, where there is a reason."""
+
+    held: int
+    idle: int
+    reason: str | None = None
+
+
 def encode(value: Any) -> str:
     """Give the JSON text of a contract value."""
     return json.dumps({"schema": SCHEMA, **dataclasses.asdict(value)}, separators=(",", ":"), ensure_ascii=False)

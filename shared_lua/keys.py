@@ -60,6 +60,30 @@ def workers() -> str:
     return "{hearth}:workers"
 
 
+def provisions() -> str:
+    """Redis hash of what the fleet is to keep warm: field `provision`, value a Provision."""
+    return "{hearth}:provisions"
+
+
+def provision(tenant: str, function: str, qualifier: str) -> str:
+    """Field of that hash, and part of `PROVISIONED`; none of the three has a slash."""
+    return f"{tenant}/{function}/{qualifier}"
+
+
+def held(worker: str) -> str:
+    """Redis hash of what a worker keeps warm, for a while: field `held_version`, value a Held."""
+    return f"{{hearth}}:held:{worker}"
+
+
+def held_version(tenant: str, function: str, version_id: str) -> str:
+    """Field of that hash."""
+    return f"{tenant}/{function}/{version_id}"
+
+
+#: Owner of every tenant's provisioned concurrency among the parts; no tenant's name has a slash.
+PROVISIONED = "/provisioned"
+
+
 def living() -> str:
     """Redis sorted set of the workers that live, able to start functions or not, by when their word expires, ms."""
     return "{hearth}:living"
@@ -211,7 +235,27 @@ def layer_parts(tenant: str, name: str) -> str:
 
 def upload(tenant: str, upload_id: str) -> str:
     """S3 object that a tenant has put there, not checked yet; no tenant's name has a slash."""
-    return f"uploads/{tenant}/{upload_id}"
+    return f"{UPLOADS}{tenant}/{upload_id}"
+
+
+#: Under this lie all uploads in S3.
+UPLOADS = "uploads/"
+
+
+def uploaded(key: str) -> tuple[str, str]:
+    """Give tenant and id of the upload whose S3 object this is."""
+    tenant, _, upload_id = key.removeprefix(UPLOADS).partition("/")
+    return tenant, upload_id
+
+
+def tenant_uploads(tenant: str) -> str:
+    """Owner of what a tenant's uploads are for, among the parts; no tenant's name has a slash."""
+    return f"{tenant}/uploads"
+
+
+def waiting_uploads() -> str:
+    """Owner of every tenant's uploads by when they are given up, among the parts; no tenant's name has a slash."""
+    return "/uploads"
 
 
 #: What the names of a function's published versions begin with, among its parts.
@@ -221,15 +265,6 @@ VERSION = "version#"
 def tenant_numbers(tenant: str) -> str:
     """Owner of the last numbers that a tenant's deleted functions published, by name, among the parts."""
     return f"{tenant}/numbers"
-
-
-#: What the name of a part begins with that says how many sandboxes are to be kept.
-PROVISIONED = "provisioned#"
-
-
-def provisioned_part(qualifier: str) -> str:
-    """Part of a function: how many sandboxes are to be kept for a version or an alias."""
-    return f"{PROVISIONED}{qualifier}"
 
 
 def url_parts(url_id: str) -> str:

@@ -11,5 +11,7 @@ def zipped(files: dict[str, str | bytes] | None = None) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in ({"main.py": HELLO} if files is None else files).items():
-            archive.writestr(name, content)
+            info = zipfile.ZipInfo(name)  # of a fixed date: equal files are equal bytes, whatever the time
+            info.external_attr = 0o600 << 16
+            archive.writestr(info, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()

@@ -21,6 +21,7 @@ from worker_agent.outage import Outage
 from worker_agent.places import Grant, Places
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence
+from worker_agent.provisioning import Provisioning
 from worker_agent.sandbox import Sandboxes
 from worker_agent.stems import Stems
 
@@ -48,6 +49,7 @@ class Agent:
         sandboxes: Sandboxes,
         pool: Pool,
         stems: Stems,
+        provisioning: Provisioning,
         places: Places,
         express: Express,
         concurrency: int,
@@ -63,6 +65,7 @@ class Agent:
         self._sandboxes = sandboxes
         self._pool = pool
         self._stems = stems
+        self._provisioning = provisioning
         self._concurrency = concurrency
         self._drain_s = drain_s
         self._places = places
@@ -85,6 +88,7 @@ class Agent:
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="run") as threads:
             self._engine.start()
             self._stems.start()
+            self._provisioning.start()
             log.note("agent_ready", f"ready to run {self._concurrency} at once, {self._pool.size} slots")
             while not self._stopping.is_set():
                 self._turn(threads)
@@ -166,6 +170,7 @@ class Agent:
         if not self._express.join(until_s - time.monotonic()) or not finished:
             self._handler.cancelled.set()
         self._engine.stop()
+        self._provisioning.stop()
         self._pool.close()
         self._stems.stop()
         self._express.give_up()

@@ -56,7 +56,8 @@ class Settings:
             retry_pause_s=reader.number("HEARTH_RETRY_PAUSE_S", 60, least=0),
             stack=environ.get("HEARTH_STACK", "default"),
             concurrency=reader.number("HEARTH_CONCURRENCY", 64),
-            slots=reader.number("HEARTH_SLOTS", 64),
+            # More than run at once: provisioned sandboxes have the rest, and with none they could not be kept.
+            slots=reader.number("HEARTH_SLOTS", 96),
             pool_memory_mb=reader.number("HEARTH_POOL_MEMORY_MB", _half_of_the_host_mb()),
             code_cache_mb=reader.number("HEARTH_CODE_CACHE_MB", 64),
             stems=reader.number("HEARTH_STEMS", 2),

@@ -50,6 +50,11 @@ class Executor:
         """Tell whether a run of this Version would need no engine now: a sandbox is warm for it, or a Stem ready."""
         return self._pool.is_warm(version) or self._stems.has(version.runtime)
 
+    def start(self, version: Version) -> Sandbox:
+        """Make a sandbox of a Version; StartFailed, or what is raised is the platform's fault."""
+        code, layers = self._code(version.code_sha256), [self._code(layer.code_sha256) for layer in version.layers]
+        return self._stems.take(version.runtime).become(version, code, layers)
+
     def _run(self, invocation: Invocation, payload: bytes) -> _Run:
         """Give the run, what its sandbox's start took when there was one, and how long it took to freeze it, µs."""
         for _ in range(LEASES - 1):
@@ -60,18 +65,13 @@ class Executor:
         return self._run_once(invocation, payload)
 
     def _run_once(self, invocation: Invocation, payload: bytes) -> _Run:
-        with self._pool.lease(invocation.version, lambda: self._start(invocation)) as lease:
+        with self._pool.lease(invocation.version, lambda: self.start(invocation.version)) as lease:
             self._running.add(invocation, lease.sandbox)
             try:
                 ran = lease.sandbox.invoke(invocation, payload)
             finally:
                 self._running.discard(invocation)
         return ran, lease.sandbox.started if lease.cold else None, lease.rest_us
-
-    def _start(self, invocation: Invocation) -> Sandbox:
-        version = invocation.version
-        code, layers = self._code(version.code_sha256), [self._code(layer.code_sha256) for layer in version.layers]
-        return self._stems.take(version.runtime).become(version, code, layers)
 
     def _settlement(self, invocation: Invocation, ran: Ran, usage: Usage, attempt: int) -> Settlement:
         bill = charge(usage.run_us, invocation.version.memory_mb, self._prices, usage.start_us)

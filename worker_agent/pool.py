@@ -63,6 +63,7 @@ class Pool:
         self._memory_mb = memory_mb
         self._slots = [Slot() for _ in range(size)]
         self._provisioned: Counter[Key | None] = Counter()
+        self._provisioned_mb: dict[Key | None, int] = {}  #: memory of one of each
         self._floor = 0.0
         self._lock = threading.Lock()
 
@@ -106,6 +107,34 @@ class Pool:
             if others + seats >= self.size:
                 raise ValueError(f"{others + seats} provisioned seats leave no slot of {self.size} for others")
             self._provisioned[_key(version)] = seats
+            self._provisioned_mb[_key(version)] = version.memory_mb
+            if not seats:
+                del self._provisioned[_key(version)], self._provisioned_mb[_key(version)]
+
+    def room_for(self, version: Version, spare: int = 1) -> int:
+        """Tell how many sandboxes of a Version can be provisioned beside the others that are, and `spare` Slots."""
+        with self._lock:
+            others = {key: seats for key, seats in self._provisioned.items() if key != _key(version)}
+            slots = self.size - spare - sum(others.values())
+            memory_mb = self._memory_mb - sum(seats * self._provisioned_mb[key] for key, seats in others.items())
+        return max(0, min(slots, memory_mb // version.memory_mb))
+
+    def held(self, version: Version) -> tuple[int, int]:
+        """Tell how many living sandboxes there are of a Version, starting ones too, and how many of them are idle."""
+        with self._lock:
+            mine = [slot for slot in self._slots if _key(slot.version) == _key(version)]
+            idle = [slot for slot in mine if slot.state is SlotState.IDLE]
+            dead = [self._take_out(slot) for slot in idle if not _sandbox_of(slot).alive()]
+        _destroy(dead, "it died while it waited")
+        return len(mine) - len(dead), len(idle) - len(dead)
+
+    def add(self, version: Version, start: Callable[[], Sandbox]) -> None:
+        """Add an idle sandbox of a Version beside those that there are; PoolFullError, or what `start` raises."""
+        with self._lock:
+            dismissed = self._make_room(version.memory_mb)
+            slot = self._claim(version)
+        _destroy(dismissed, "its place was needed")
+        self.give_back(self._fill(slot, start))
 
     def close(self) -> None:
         """Destroy every idle sandbox. Leased ones are their holders' to return first."""
@@ -204,9 +233,13 @@ def _sandbox_of(slot: Slot) -> Sandbox:
     return slot.sandbox
 
 
-def _key(version: Version | None) -> Key | None:
+def key_of(version: Version) -> Key:
     """Same tenant, same function, same version: anything less would show one's data to another."""
-    return (version.tenant, version.function, version.version_id) if version else None
+    return (version.tenant, version.function, version.version_id)
+
+
+def _key(version: Version | None) -> Key | None:
+    return key_of(version) if version else None
 
 
 def _is_superseded(old: Version | None, new: Version) -> bool:

@@ -82,6 +82,15 @@ class Presence:
             self._able = able
             self._changed.set()
 
+    @property
+    def worker(self) -> str:
+        """What this worker is called among the others."""
+        return self._worker
+
+    def able(self) -> set[str]:
+        """Give the workers that say that they can start functions; raise RedisUnavailableError."""
+        return self._redis.able()
+
     def others_are_able(self) -> bool:
         """Tell whether another worker says that it can start functions; raise RedisUnavailableError."""
         return bool(self._redis.able() - {self._worker})

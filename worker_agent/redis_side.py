@@ -8,8 +8,19 @@ from typing import Any, cast
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, LiveLog, Mode, Settlement, decode, encode
+from shared_lua.contract import (
+    ContractError,
+    Held,
+    Invocation,
+    LiveLog,
+    Mode,
+    Provision,
+    Settlement,
+    decode,
+    encode,
+)
 from shared_lua.scripts import Scripts
+from worker_agent import log
 from worker_agent.errors import RedisUnavailableError
 
 #: How long an answer waits for a caller that has gone; longer than any gateway holds one.
@@ -163,10 +174,35 @@ class RedisSide:
             found = cast(list[bytes], self._client.zrangebyscore(keys.workers(), self._now_ms(), "+inf"))
         return {worker.decode() for worker in found}
 
+    def provisions(self) -> list[Provision]:
+        """Give what the fleet is to keep warm, without what cannot be read; raise RedisUnavailableError."""
+        with _our_errors():
+            found = cast(dict[bytes, bytes], self._client.hgetall(keys.provisions()))
+        return [wish for _, text in sorted(found.items()) if (wish := _provision(text.decode()))]
+
+    def tell_held(self, worker: str, held: Mapping[tuple[str, str, str], Held], for_ms: int) -> None:
+        """Tell for a while how much of it this worker has, by version; raise RedisUnavailableError."""
+        fields = {keys.held_version(*version): encode(one) for version, one in held.items()}
+        with _our_errors(), self._client.pipeline() as together:
+            together.delete(keys.held(worker))
+            if fields:
+                together.hset(keys.held(worker), mapping=fields)  # type: ignore[arg-type]
+                together.pexpire(keys.held(worker), for_ms)
+            together.execute()
+
     def _now_ms(self) -> int:
         """Give Redis's own time: workers' clocks differ."""
         seconds, micros = self._client.time()
         return seconds * 1000 + micros // 1000
+
+
+def _provision(text: str) -> Provision | None:
+    """A newer controller's wish that this worker cannot read must not keep it from the others."""
+    try:
+        return decode(Provision, text)
+    except ContractError as error:
+        log.warn("unread", f"what is to be kept warm cannot be read: {error}")
+        return None
 
 
 def _record(entry: bytes, kept: Mapping[bytes, bytes]) -> tuple[Invocation, Settlement, str]:

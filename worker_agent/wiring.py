@@ -29,6 +29,7 @@ from worker_agent.ownership import Owner
 from worker_agent.places import Places
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence, new_worker
+from worker_agent.provisioning import Provisioning
 from worker_agent.recorder import Recorder
 from worker_agent.running import Running
 from worker_agent.stems import Stems
@@ -58,11 +59,12 @@ def build(environ: Mapping[str, str]) -> Agent:
     presence = Presence(redis, worker, lambda: _about(pool, stems), lambda: express.free())  # noqa: PLW0108  (it is made below)
     running = Running()
     watch = EngineWatch(sandboxes, presence)
+    executor = Executor(pool, stems, cache.code, settings.prices, running)
     handler = Handler(
         ledger=ledger,
         store=store,
         redis_side=redis,
-        executor=Executor(pool, stems, cache.code, settings.prices, running),
+        executor=executor,
         engine=watch,
         metrics=metrics,
         tracer=tracing.build(environ),
@@ -89,6 +91,9 @@ def build(environ: Mapping[str, str]) -> Agent:
         sandboxes=sandboxes,
         pool=pool,
         stems=stems,
+        provisioning=Provisioning(
+            redis_side=redis, presence=presence, pool=pool, start=executor.start, spare=settings.concurrency
+        ),
         places=Places(
             settings.durable_share,
             lambda wanted: redis.borrow(worker, wanted),

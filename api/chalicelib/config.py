@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib import limits
+
 #: HEARTH_SECRET_SEED is the master secret: from it comes the key that encrypts the secrets of access keys where they
 #: are stored. A shorter one could be searched for by who has read the table; another one makes them all unreadable.
 MIN_SEED_CHARS = 32
@@ -37,6 +39,12 @@ NUMBERS = {
 }
 
 
+#: Of one asynchronous Invocation: the first, and two after an error of the function's.
+RUNS = 3
+#: For clocks that differ, and for what lies between two runs.
+GRACE_MARGIN_S = 3600
+
+
 class SettingsError(ValueError):
     """The environment lacks a setting or holds one that cannot be used; the sentence names each."""
 
@@ -68,6 +76,7 @@ class Settings:
     sync_wait_s: int  #: how long a synchronous call is held before it turns into a 202
     sync_queue_s: int  #: how long a synchronous Invocation may wait for its start
     async_queue_s: int  #: the same for an asynchronous one
+    code_grace_s: int  #: how long a zip stays that no version names: work that waits may need it
     public_url: str | None  #: the controller's own address as callers see it; None = by each call's host and stage
     xray_address: str | None  #: host:port of the X-Ray daemon; no tracing without it
 
@@ -81,8 +90,11 @@ class Settings:
             raise SettingsError(f"HEARTH_SECRET_SEED must have {MIN_SEED_CHARS} characters or more")
         values: dict[str, Any] = {_field(name): environ[name] for name in REQUIRED}
         values |= {_field(name): _number(environ, name, default) for name, default in NUMBERS.items()}
+        # The longest that work can take from its version's end to its own: a wait in the queue, and three runs.
+        grace_s = values["async_queue_s"] + RUNS * limits.MAX_TIMEOUT_S + GRACE_MARGIN_S
         return cls(
             **values,
+            code_grace_s=_number(environ, "HEARTH_CODE_GRACE_S", grace_s),
             public_url=(environ.get("HEARTH_PUBLIC_URL") or "").rstrip("/") or None,
             accepts_without_redis=_flag(environ, "HEARTH_ACCEPT_WITHOUT_REDIS", "yes"),
             ends_queue_url=environ.get("HEARTH_ENDS_QUEUE_URL") or None,

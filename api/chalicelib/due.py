@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chalicelib.errors import HearthError, NotFoundError
+from chalicelib.errors import ConflictError, HearthError, NotFoundError
 from chalicelib.invocations import Invocations, Wish
 from chalicelib.naming import Home, account
 from chalicelib.schedules import Schedule, Schedules, Waiting
@@ -73,7 +73,7 @@ class Due:
         try:
             if not self.invocations.queue_once(schedule.tenant, self._wish(schedule), schedule.invocation_id()):
                 return False
-        except NotFoundError:  # its alias is gone: the schedule goes on, as EventBridge's would
+        except (NotFoundError, ConflictError):  # no alias or no code: the schedule goes on, as EventBridge's would
             logger.warning("A schedule found nothing to run", extra=_about("schedule_missed", waiting))
         return self.schedules.move_on(schedule)
 

@@ -50,8 +50,19 @@ class Code:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why the zip that a function was waiting for did not become its code."""
+
+    code: str  #: one of Lambda's StateReasonCodes
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Function:
-    """A name, the Version that an Invocation of it gets, and what is only shown. A published version is one too."""
+    """A name, the Version that an Invocation of it gets, and what is only shown. A published version is one too.
+
+    One that still waits for its first zip has a Version without code, which nobody may run.
+    """
 
     version: Version
     role: str
@@ -61,6 +72,8 @@ class Function:
     published: int = 0  #: the highest number that a version of it was ever given
     published_id: str = ""  #: content id of what was published last, when it was $LATEST
     reserved: int | None = None  #: concurrency seats that are its own
+    upload_id: str = ""  #: the upload that is to bring its next code; none but this one may
+    failure: Failure | None = None  #: why the last upload did not
     tick: int = 0  #: counts every change of the function and of what belongs to it: who changes it has seen the last
 
     @property
@@ -91,6 +104,24 @@ class Function:
         """The zip it runs."""
         version = self.version
         return Code(sha256=version.code_sha256, zip_bytes=version.code_bytes, unpacked_bytes=version.unpacked_bytes)
+
+    @property
+    def state(self) -> str:
+        """Whether it can run, as Lambda calls it."""
+        if self.version.code_sha256:
+            return "Active"
+        return "Pending" if self.upload_id else "Failed"
+
+    @property
+    def last_update(self) -> str:
+        """How its last change goes, as Lambda calls it."""
+        if self.upload_id:
+            return "InProgress"
+        return "Failed" if self.failure else "Successful"
+
+
+#: What a function has that waits for its first zip.
+NO_CODE = Code(sha256="", zip_bytes=0, unpacked_bytes=0)
 
 
 def mint_version(home: Home, tenant: str, configuration: Configuration, code: Code, number: str = LATEST) -> Version:
@@ -129,4 +160,5 @@ def mint_version(home: Home, tenant: str, configuration: Configuration, code: Co
 
 def named_zips(version: Version) -> Counter[str]:
     """Give how often a version names each zip, its own and its layers', by digest."""
-    return Counter([version.code_sha256, *(layer.code_sha256 for layer in version.layers)])
+    own = [version.code_sha256] if version.code_sha256 else []
+    return Counter([*own, *(layer.code_sha256 for layer in version.layers)])

@@ -15,7 +15,7 @@ from chalicelib.belongings import Belongings
 from chalicelib.code_refs import CodeRefs
 from chalicelib.code_store import CodeStore
 from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError, RevisionMismatchError
-from chalicelib.function import Code, Configuration, Function, mint_version, named_zips
+from chalicelib.function import NO_CODE, Code, Configuration, Failure, Function, mint_version, named_zips
 from chalicelib.naming import Home
 from chalicelib.parts import Act, Part
 from chalicelib.registry import Page, Registry
@@ -64,8 +64,9 @@ class Functions:
         current = self.registry.find(tenant, name)
         if current is None:
             return self.create(tenant, _new_configuration(name, named), source), True
-        configuration = dataclasses.replace(current.configuration, **named)
-        return self._replace_code(current, configuration, source), False
+        function = self.with_code(current, named, source)
+        self.store(function, current)
+        return function, False
 
     def update_code(
         self, tenant: str, name: str, source: Source, revision: str | None = None, *, dry_run: bool = False
@@ -74,7 +75,9 @@ class Functions:
         current = self.at_revision(tenant, name, revision)
         if dry_run:
             return self._changed_to(current, current.configuration, checked_code(source, current.configuration))
-        return self._replace_code(current, current.configuration, source)
+        function = self.with_code(current, {}, source)
+        self.store(function, current)
+        return function
 
     def configure(self, tenant: str, name: str, named: Mapping[str, Any], revision: str | None = None) -> Function:
         """Change what is named of a function's configuration; raise NotFoundError, RevisionMismatchError, …"""
@@ -82,8 +85,41 @@ class Functions:
         configuration = dataclasses.replace(current.configuration, **named)
         _check_unpacked(current.code.unpacked_bytes, configuration)
         changed = self._changed_to(current, configuration, current.code)
+        failure = None if current.code.sha256 else current.failure  # it says why it cannot run
+        changed = dataclasses.replace(changed, upload_id=current.upload_id, failure=failure)
         self.store(changed, current)
         return changed
+
+    def expect(
+        self, tenant: str, name: str, named: Mapping[str, Any], upload_id: str, acts: Sequence[Act]
+    ) -> tuple[Function, bool]:
+        """Have a function wait for an upload, and tell whether it is new; the acts are done with it.
+
+        A new one has no code till then. One that is there goes on as it is, and waits for no earlier upload any more.
+        """
+        current = self.registry.find(tenant, name)
+        if current is None:
+            fresh = self._function(tenant, _new_configuration(name, named), NO_CODE)
+            function = dataclasses.replace(fresh, upload_id=upload_id)
+        else:
+            dataclasses.replace(current.configuration, **named)  # what is wrong with it is said now, not a day later
+            function = dataclasses.replace(_noted(current), upload_id=upload_id, failure=None)
+        self.store(function, current, acts)
+        return function, current is None
+
+    def with_code(self, current: Function, named: Mapping[str, Any], source: Source) -> Function:
+        """Give a function with another zip, which is checked and kept, and with what is named changed; not stored yet.
+
+        Raises InvalidParameterError or TooLargeError.
+        """
+        configuration = dataclasses.replace(current.configuration, **named)
+        code = checked_code(source, configuration)
+        self.code_store.put(code.sha256, source)
+        return self._changed_to(current, configuration, code)
+
+    def fail(self, current: Function, failure: Failure) -> None:
+        """Store that what a function waited for did not become its code; raise ConflictError."""
+        self.store(dataclasses.replace(_noted(current), upload_id="", failure=failure), current)
 
     def get(self, tenant: str, name: str) -> Function:
         """Give a function; raise NotFoundError."""
@@ -126,16 +162,20 @@ class Functions:
         """Give an address from which the function's zip can be fetched for a while."""
         return self.code_store.link(function.version.code_sha256)
 
-    def store(self, function: Function, seen: Function | None, acts: Sequence[Act] = ()) -> None:
+    def store(
+        self, function: Function, seen: Function | None, acts: Sequence[Act] = (), published: Version | None = None
+    ) -> None:
         """Store a function over what was seen, in one transaction with the acts; raise ConflictError.
 
-        The one way a function is written: zips are counted here, and what is remembered of it ends here.
+        The one way a function is written: zips are counted here, those of a version that the acts publish too, and
+        what is remembered of it ends here.
         """
         version = function.version
         if seen is None:
             function = dataclasses.replace(function, published=self._last_number(version.tenant, version.function))
         left = named_zips(seen.version) if seen else Counter()
-        zips = self.refs.moving(left, named_zips(version), self.now_us() // 1_000_000)
+        taken = named_zips(version) + (named_zips(published) if published else Counter())
+        zips = self.refs.moving(left, taken, self.now_us() // 1_000_000)
         with self.changing(version.tenant, version.function):
             if not self.registry.write(function, seen.tick if seen else None, [*zips, *acts]):
                 raise _changed_meanwhile(version.function)
@@ -178,13 +218,6 @@ class Functions:
         part = self.belongings.parts.find(keys.tenant_numbers(tenant), name)
         return part.body["last"] if part else 0
 
-    def _replace_code(self, current: Function, configuration: Configuration, source: Source) -> Function:
-        code = checked_code(source, configuration)
-        function = self._changed_to(current, configuration, code)
-        self.code_store.put(code.sha256, source)
-        self.store(function, current)
-        return function
-
     def _changed_to(self, current: Function, configuration: Configuration, code: Code) -> Function:
         fresh = self._function(current.version.tenant, configuration, code)
         return dataclasses.replace(
@@ -210,6 +243,20 @@ class Functions:
 def touched(function: Function) -> Function:
     """Give a function of which nothing changes itself, but something that belongs to it."""
     return dataclasses.replace(function, tick=function.tick + 1)
+
+
+def _noted(function: Function) -> Function:
+    """Give a function of which something is shown anew, and nothing is to run differently."""
+    return dataclasses.replace(touched(function), revision=str(uuid.uuid4()))
+
+
+def check_runnable(function: Function) -> None:
+    """Raise ConflictError unless a function has code."""
+    if function.state != "Active":
+        raise ConflictError(
+            "The operation cannot be performed at this time."
+            f" The function is currently in the following state: {function.state}"
+        )
 
 
 def checked_code(source: Source, configuration: Configuration) -> Code:

@@ -12,6 +12,7 @@ RUNTIMES = ("nodejs20.x", "provided", "python3.11", "python3.13")
 FREE_HANDLER = frozenset({"provided"})
 MEMORY_MB = range(64, 10_240 + 1)
 TIMEOUT_S = range(1, 43_200 + 1)
+MAX_TIMEOUT_S = TIMEOUT_S.stop - 1
 MAX_SYNC_TIMEOUT_S = 900  #: of a function that somebody may wait for
 MAX_HANDLER_CHARS = 128
 MAX_DESCRIPTION_CHARS = 256

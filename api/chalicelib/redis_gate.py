@@ -1,6 +1,6 @@
 """The controller's side of Redis: tokens and answers; the only file that knows the client, never a key of its own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import cast
 
@@ -8,7 +8,7 @@ import redis
 
 from chalicelib.errors import UnavailableError
 from shared_lua import keys
-from shared_lua.contract import LiveLog, Settlement, decode
+from shared_lua.contract import Held, LiveLog, Settlement, Version, decode
 from shared_lua.scripts import Ask, Run, Scripts, Verdict
 
 PART = "Redis"
@@ -42,6 +42,31 @@ class RedisGate:
         with _needing_redis():
             self._scripts.renew(keys.function_generation(tenant, function))
 
+    def provisions(self, prefix: str) -> set[str]:
+        """Give the fields of what is published to be kept warm, those that begin so; raise UnavailableError."""
+        with _needing_redis():
+            found = cast(list[bytes], self._quick.hkeys(keys.provisions()))
+        return {field for one in found if (field := one.decode()).startswith(prefix)}
+
+    def publish_provisions(self, fields: Mapping[str, str], gone: Collection[str]) -> None:
+        """Publish what is to be kept warm, and take back what is gone; raise UnavailableError."""
+        with _needing_redis():
+            if fields:
+                self._quick.hset(keys.provisions(), mapping=dict(fields))  # type: ignore[arg-type]
+            if gone:
+                self._quick.hdel(keys.provisions(), *gone)
+
+    def held(self, version: Version) -> list[Held]:
+        """Give what each worker says it keeps warm of a version; raise UnavailableError."""
+        field = keys.held_version(version.tenant, version.function, version.version_id)
+        with _needing_redis():
+            workers = cast(list[bytes], self._quick.zrangebyscore(keys.workers(), self._now_ms(), "+inf"))
+            with self._quick.pipeline(transaction=False) as together:
+                for worker in workers:
+                    together.hget(keys.held(worker.decode()), field)
+                told = together.execute()
+        return [decode(Held, text.decode()) for text in told if text]
+
     def wait_answer(self, invocation_id: str, wait_s: float) -> Settlement | None:
         """Give the answer as soon as it is there, None when `wait_s` seconds bring none; raise UnavailableError."""
         with _needing_redis():
@@ -54,9 +79,7 @@ class RedisGate:
     def worker_words(self) -> list[str]:
         """Give what the workers that are there say of themselves, each a JSON object; raise UnavailableError."""
         with _needing_redis():
-            seconds, micros = self._quick.time()
-            now_ms = seconds * 1000 + micros // 1000
-            ids = cast(list[bytes], self._quick.zrangebyscore(keys.worker_words(), now_ms, "+inf"))
+            ids = cast(list[bytes], self._quick.zrangebyscore(keys.worker_words(), self._now_ms(), "+inf"))
             words = self._quick.mget([keys.worker_word(one.decode()) for one in ids]) if ids else []
         return [word.decode() for word in cast(list[bytes | None], words) if word]
 
@@ -78,10 +101,36 @@ class RedisGate:
         except UnavailableError:
             return False
 
+    def dead_workers(self) -> list[str]:
+        """Give the workers whose word has expired and that nobody has buried; raise UnavailableError."""
+        with _needing_redis():
+            found = cast(list[bytes], self._quick.zrangebyscore(keys.living(), "-inf", self._now_ms()))
+        return [worker.decode() for worker in found]
+
+    def bury(self, worker: str) -> int:
+        """Take all that a dead worker had to the orphans; give how many, -1 when it lives; raise UnavailableError."""
+        with _needing_redis():
+            return self._scripts.bury(worker)
+
+    def orphans(self, most: int) -> list[str]:
+        """Give up to `most` of what dead workers left, as contract JSON; raise UnavailableError."""
+        with _needing_redis():
+            return [item.decode() for item in cast(list[bytes], self._quick.lrange(keys.orphans(), 0, most - 1))]
+
+    def adopted(self, item: str) -> None:
+        """Forget an orphan: the durable lane has it; raise UnavailableError."""
+        with _needing_redis():
+            self._quick.lrem(keys.orphans(), 1, item)
+
     def check(self) -> None:
         """Raise UnavailableError unless Redis answers."""
         with _needing_redis():
             self._quick.ping()
+
+    def _now_ms(self) -> int:
+        """Give Redis's own time: the controllers' clocks differ from the workers'."""
+        seconds, micros = self._quick.time()
+        return seconds * 1000 + micros // 1000
 
 
 @contextmanager

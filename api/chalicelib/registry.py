@@ -1,11 +1,12 @@
 """The Functions table in DynamoDB; every write says what it has seen, and none is blind."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from chalicelib.aws_errors import needing
-from chalicelib.function import Function
+from chalicelib.function import Failure, Function
 from chalicelib.parts import Act, Parts
 from shared_lua import keys
 from shared_lua.contract import Version, decode, encode
@@ -114,6 +115,8 @@ def _item(function: Function) -> dict[str, dict[str, str]]:
         "published_id": {"S": function.published_id},
         "tick": {"N": str(function.tick)},
         **({"reserved": {"N": str(function.reserved)}} if function.reserved is not None else {}),
+        **({"upload_id": {"S": function.upload_id}} if function.upload_id else {}),
+        **({"failure": {"S": json.dumps(asdict(function.failure))}} if function.failure else {}),
     }
 
 
@@ -127,5 +130,7 @@ def _function(item: Mapping[str, Mapping[str, str]]) -> Function:
         published=int(item["published"]["N"]),
         published_id=item["published_id"]["S"],
         reserved=int(item["reserved"]["N"]) if "reserved" in item else None,
+        upload_id=item["upload_id"]["S"] if "upload_id" in item else "",
+        failure=Failure(**json.loads(item["failure"]["S"])) if "failure" in item else None,
         tick=int(item["tick"]["N"]),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from chalicelib.aliases import Alias, Aliases
 from chalicelib.function import Function
-from chalicelib.functions import Functions
+from chalicelib.functions import Functions, check_runnable
 from chalicelib.versions import Versions
 from shared_lua.contract import LATEST, Version
 
@@ -37,11 +37,11 @@ class Router:
     aliases: Aliases
 
     def route(self, tenant: str, name: str, qualifier: str | None) -> Route:
-        """Give the route; raise NotFoundError."""
+        """Give the route; raise NotFoundError, or ConflictError when the function waits for its first zip."""
         latest = self.functions.get(tenant, name)
         arn = self.functions.home.arn(tenant, name, qualifier)
         if qualifier is None:
-            return Route(arn, latest.version, (), latest.reserved)
+            return Route(arn, self._version(latest, LATEST), (), latest.reserved)
         if qualifier.isdecimal():
             return Route(arn, self.versions.get(tenant, name, qualifier).version, (), latest.reserved)
         alias = self._alias(tenant, name, qualifier)
@@ -65,5 +65,6 @@ class Router:
 
     def _version(self, latest: Function, number: str) -> Version:
         if number == LATEST:
+            check_runnable(latest)
             return latest.version
         return self.versions.get(latest.version.tenant, latest.version.function, number).version

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from chalicelib import limits
 from chalicelib.errors import ConflictError, InvalidParameterError
 from chalicelib.function import Function, mint_version, named_zips
-from chalicelib.functions import Functions, touched
+from chalicelib.functions import Functions, check_runnable, touched
 from chalicelib.parts import Part, Parts
 from shared_lua import keys
 from shared_lua.contract import Version, decode, encode
@@ -44,11 +44,12 @@ class Versions:
         latest = self.functions.at_revision(tenant, name, revision)
         if code_sha256 not in (None, latest.version.code_sha256):
             raise InvalidParameterError("CodeSHA256 is not that of $LATEST: its code was changed since. Look again.")
+        check_runnable(latest)
         if latest.published_id == latest.content_id:
             last = self.find(tenant, name, str(latest.published))
             if last:
                 return last
-        return self._publish(latest, description)
+        return self.publish_as(latest, latest, description)
 
     def find(self, tenant: str, name: str, number: str) -> Function | None:
         """Give one version, None when there is none; whether there is such a function is not asked."""
@@ -87,7 +88,8 @@ class Versions:
         left = self.functions.refs.moving(named_zips(version.version), {}, now_s)
         self.functions.store(touched(latest), latest, [self.parts.taking(owner, _part_name(int(number))), *left])
 
-    def _publish(self, latest: Function, description: str | None) -> Function:
+    def publish_as(self, latest: Function, seen: Function, description: str | None = None) -> Function:
+        """Store a function over what was seen of it, with its next version, in one; raise ConflictError."""
         number = latest.published + 1
         version = dataclasses.replace(
             latest,
@@ -100,10 +102,11 @@ class Versions:
             ),
             description=latest.description if description is None else description,
             revision=str(uuid.uuid4()),
+            upload_id="",
+            failure=None,
         )
         counted = dataclasses.replace(touched(latest), published=number, published_id=latest.content_id)
-        named = self.functions.refs.moving({}, named_zips(version.version), 0)
-        self.functions.store(counted, latest, [self.parts.adding(_part(version, number)), *named])
+        self.functions.store(counted, seen, [self.parts.adding(_part(version, number))], version.version)
         return version
 
 

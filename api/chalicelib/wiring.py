@@ -19,6 +19,7 @@ from chalicelib.auth import Authenticator
 from chalicelib.belongings import Belongings
 from chalicelib.callers import Callers
 from chalicelib.calls import Call
+from chalicelib.chores import Chores
 from chalicelib.code_refs import CodeRefs
 from chalicelib.code_store import CodeStore
 from chalicelib.concurrency import Concurrency
@@ -42,6 +43,7 @@ from chalicelib.ledger import Ledger
 from chalicelib.local_bucket import LocalBucket
 from chalicelib.metrics import Metrics
 from chalicelib.naming import Home
+from chalicelib.orphans import Orphans
 from chalicelib.outbox import Outbox
 from chalicelib.parts import Parts
 from chalicelib.payload_store import PayloadStore
@@ -60,6 +62,8 @@ from chalicelib.tenant import TenantRows
 from chalicelib.tenant_keys import TenantKeys
 from chalicelib.tenants import Tenants
 from chalicelib.tracing import NoTracing, Tracing
+from chalicelib.upload_store import UploadStore
+from chalicelib.uploads import Uploads
 from chalicelib.usage import UsageTable
 from chalicelib.versions import Versions
 
@@ -77,6 +81,9 @@ S3_CLIENT = CLIENT.merge(Config(signature_version="s3v4"))
 REDIS_TIMEOUT_S = 2
 #: More than a gateway has calls at once. The library's own 100 would tell the next caller that Redis is down.
 REDIS_CONNECTIONS = 1024
+
+#: Zips that a tick looks at, five requests each at most: what is left waits a minute.
+COLLECTED_AT_ONCE = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +107,8 @@ class Controller:
     admission: Admission
     schedules: Schedules
     due: Due
+    uploads: Uploads
+    chores: Chores
     invocations: Invocations
     function_logs: FunctionLogs
     redrive: Redrive
@@ -188,14 +197,25 @@ def build(settings: Settings) -> Controller:
         settings=settings,
         chance=random.random,
     )
+
+    def seats_of(tenant: str) -> int:
+        return tenant_rows.seats(tenant) or settings.tenant_concurrency
+
     concurrency = Concurrency(
         functions=functions,
         reservations=reservations,
-        seats_of=lambda tenant: tenant_rows.seats(tenant) or settings.tenant_concurrency,
+        seats_of=seats_of,
         least=settings.min_unreserved,
         tenant_changed=gate.tenant_changed,
     )
     schedules = Schedules(parts, belongings, _now_us)
+    uploads = Uploads(
+        parts=parts,
+        store=UploadStore(s3, settings.bucket),
+        functions=functions,
+        versions=versions,
+        now_us=_now_us,
+    )
     invocations = Invocations(
         functions=functions,
         admission=admission,
@@ -208,6 +228,17 @@ def build(settings: Settings) -> Controller:
         settings=settings,
         now_us=_now_us,
     )
+    due = Due(schedules=schedules, invocations=invocations, home=home, now_us=_now_us, monotonic_s=time.monotonic)
+    provisioned = Provisioned(
+        parts=parts,
+        functions=functions,
+        router=router,
+        belongings=belongings,
+        board=gate,
+        seats_of=seats_of,
+        least=settings.min_unreserved,
+        now_us=_now_us,
+    )
     return Controller(
         entrance=entrance,
         home=home,
@@ -217,9 +248,7 @@ def build(settings: Settings) -> Controller:
         router=router,
         layers=Layers(parts=parts, code_store=code_store, refs=refs, home=home, now_us=_now_us),
         concurrency=concurrency,
-        provisioned=Provisioned(
-            parts=parts, functions=functions, router=router, concurrency=concurrency, now_us=_now_us
-        ),
+        provisioned=provisioned,
         event_invokes=event_invokes,
         ends=Ends(invocations=invocations, destinations=destinations, outbox=Outbox(sqs)),
         tags=Tags(parts),
@@ -227,7 +256,17 @@ def build(settings: Settings) -> Controller:
         urls=FunctionUrls(parts, belongings),
         admission=admission,
         schedules=schedules,
-        due=Due(schedules=schedules, invocations=invocations, home=home, now_us=_now_us, monotonic_s=time.monotonic),
+        due=due,
+        uploads=uploads,
+        chores=Chores(
+            {
+                "schedules": due.run,
+                "uploads": uploads.give_up,
+                "orphans": Orphans(gate, ledger, lane).adopt,
+                "provisioned": provisioned.publish_all,
+                "zips": lambda: code_store.collect(_now_s(), settings.code_grace_s, COLLECTED_AT_ONCE),
+            }
+        ),
         invocations=invocations,
         function_logs=FunctionLogs(
             functions=functions, ledger=ledger, live_logs=gate.live_logs, most_wait_s=settings.sync_wait_s

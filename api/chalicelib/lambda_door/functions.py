@@ -71,7 +71,7 @@ def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     reserved = latest.reserved
     return {
         "Configuration": shown(function),
-        "Code": {"RepositoryType": "S3", "Location": hearth.functions.code_link(function)},
+        "Code": {"RepositoryType": "S3", **_location(hearth, function)},
         "Tags": hearth.tags.of(tenant, name),
         **({"Concurrency": {"ReservedConcurrentExecutions": reserved}} if reserved is not None else {}),
     }
@@ -127,6 +127,7 @@ def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     else:
         hearth.aliases.get(tenant, named.name, named.qualifier)
         raise InvalidParameterError(f"{named.qualifier!r} is an alias: delete it with DeleteAlias")
+    hearth.provisioned.follow(tenant, named.name)
     return {"StatusCode": 204}
 
 
@@ -177,12 +178,28 @@ def shown(function: Function) -> dict[str, Any]:
         "CodeSha256": base64.b64encode(bytes.fromhex(version.code_sha256)).decode(),
         "Version": version.number,
         "RevisionId": function.revision,
-        "State": "Active",
-        "LastUpdateStatus": "Successful",
+        **_states(function),
         **SHOWN,
         **({"Environment": {"Variables": dict(version.environment)}} if version.environment else {}),
         **({"Layers": layers} if layers else {}),
     }
+
+
+def _location(hearth: Controller, function: Function) -> dict[str, str]:
+    return {"Location": hearth.functions.code_link(function)} if function.version.code_sha256 else {}
+
+
+def _states(function: Function) -> dict[str, str]:
+    """Give the states of a function: those of itself, and those of its last change."""
+    states = {"State": function.state, "LastUpdateStatus": function.last_update}
+    if function.state == "Pending":
+        states |= {"StateReason": "The function is waiting for its zip to be uploaded.", "StateReasonCode": "Creating"}
+    if function.failure and function.state == "Failed":
+        states |= {"StateReason": function.failure.reason, "StateReasonCode": function.failure.code}
+    if function.failure:
+        named = {"LastUpdateStatusReason": function.failure.reason, "LastUpdateStatusReasonCode": function.failure.code}
+        states |= named
+    return states
 
 
 def qualified(latest: Function) -> Function:

@@ -70,14 +70,16 @@ def update_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any
     named = {FIELDS[member]: value for member, value in asked.items() if member in FIELDS}
     if "RoutingConfig" in asked:
         named["weights"] = _weights(asked)
-    return _shown(
-        hearth, tenant, name, hearth.aliases.update(tenant, name, asked["Name"], named, asked.get("RevisionId"))
-    )
+    alias = hearth.aliases.update(tenant, name, asked["Name"], named, asked.get("RevisionId"))
+    hearth.provisioned.follow(tenant, name)
+    return _shown(hearth, tenant, name, alias)
 
 
 def delete_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """DeleteAlias."""
-    hearth.aliases.delete(tenant, hearth.home.resolve(tenant, asked["FunctionName"]), asked["Name"])
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    hearth.aliases.delete(tenant, name, asked["Name"])
+    hearth.provisioned.follow(tenant, name)
     return {}
 
 

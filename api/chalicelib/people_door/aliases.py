@@ -21,6 +21,7 @@ MEMBERS = {
 def put(hearth: Controller, call: Call, tenant: str, name: str, alias: str) -> Response:
     """Point an alias at a version, or at two by weight; to point it back is to roll back."""
     stored, is_new = hearth.aliases.put(tenant, checked_name(name), _asked(call, alias))
+    hearth.provisioned.follow(tenant, name)
     return shown(_alias(hearth, tenant, name, stored), 201 if is_new else 200)
 
 
@@ -33,6 +34,7 @@ def delete(hearth: Controller, _call: Call, tenant: str, name: str, alias: str) 
     """Forget one alias."""
     hearth.aliases.get(tenant, checked_name(name), alias)
     hearth.aliases.delete(tenant, name, alias)
+    hearth.provisioned.follow(tenant, name)
     return nothing()
 
 

@@ -139,6 +139,14 @@ ROUTES: dict[str, Described] = {
         answers={200: shows("The function as it is now.", ref("Function"))},
         errors=(400, 404, 409, 413),
     ),
+    "POST /uploads": Described(
+        body=Body(
+            says="The function whose code the zip becomes, with what is to change of it; without one it is only kept.",
+            schema=ref("WantedUpload"),
+        ),
+        answers={201: shows("The form that takes the zip to S3, as multipart/form-data.", ref("Upload"))},
+        errors=(400, 409, 413),
+    ),
     "POST /functions/{name}/versions": Described(
         body=Body(says="A description of the version; the function's own unless said.", schema=ref("Publication")),
         answers={201: shows("The version.", ref("Function"))},

@@ -63,6 +63,7 @@ def configure(hearth: Controller, call: Call, tenant: str, name: str) -> Respons
 def delete(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
     """Forget one function."""
     hearth.functions.delete(tenant, name)
+    hearth.provisioned.follow(tenant, name)
     return nothing()
 
 
@@ -103,4 +104,7 @@ def function_shown(function: Function) -> dict[str, Any]:
         "code_bytes": version.code_bytes,
         "unpacked_bytes": version.unpacked_bytes,
         "modified": moment(function.modified_at_us),
+        "state": function.state,
+        "last_update": function.last_update,
+        "reason": function.failure.reason if function.failure else None,
     }

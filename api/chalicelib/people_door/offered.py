@@ -22,6 +22,7 @@ from chalicelib.people_door import (
     redrive,
     schedules,
     tenants,
+    uploads,
     usage,
     versions,
 )
@@ -66,6 +67,7 @@ OFFERED: list[tuple[str, str, View]] = [
     ("PUT", "/functions/{name}/schedules/{schedule_id}", schedules.put),
     ("GET", "/functions/{name}/schedules/{schedule_id}", schedules.show),
     ("DELETE", "/functions/{name}/schedules/{schedule_id}", schedules.delete),
+    ("POST", "/uploads", uploads.begin),
     ("GET", "/functions/{name}/invocations", invocations.list_all),
     ("GET", "/functions/{name}/logs", invocations.logs),
     ("GET", "/invocations/{invocation_id}", invocations.show),

@@ -61,6 +61,9 @@ ANYTHING: Schema = {}
 WEIGHTS: Schema = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
 FUNCTION_NAME: Schema = {"type": "string", "pattern": f"^{NAME.pattern}$"}
 
+STATES = ("Active", "Pending", "Failed")
+LAST_UPDATES = ("InProgress", "Failed", "Successful")
+
 _KEY = {
     "key_id": TEXT,
     "kind": one_of(Kind),
@@ -108,6 +111,9 @@ SHAPES: dict[str, Schema] = {
         code_bytes=COUNT,
         unpacked_bytes=COUNT,
         modified=MOMENT,
+        state=one_of(STATES),
+        last_update=one_of(LAST_UPDATES),
+        reason=optional(TEXT),
     ),
     "Functions": record(functions=listed(ref("Function")), next_after=optional(TEXT)),
     "Configuration": record(
@@ -119,6 +125,32 @@ SHAPES: dict[str, Schema] = {
             "environment": {"type": "object", "additionalProperties": TEXT},
             "description": TEXT,
         }
+    ),
+    "WantedUpload": record(
+        {
+            "function": FUNCTION_NAME,
+            "runtime": one_of(limits.RUNTIMES),
+            "handler": TEXT,
+            "memory_mb": {"type": "integer"},
+            "timeout_s": {"type": "integer"},
+            "environment": {"type": "object", "additionalProperties": TEXT},
+            "description": TEXT,
+            "publish": {"type": "boolean"},
+        }
+    ),
+    "Upload": record(
+        {
+            "upload_id": TEXT,
+            "function": FUNCTION_NAME,
+            "state": one_of(STATES),
+            "last_update": one_of(LAST_UPDATES),
+            "give_up": MOMENT,
+            "s3_bucket": TEXT,
+            "s3_key": TEXT,
+        },
+        url=TEXT,
+        fields={"type": "object", "additionalProperties": TEXT},
+        expires_in_s=COUNT,
     ),
     "Publication": record({"description": TEXT}),
     "Versions": record(versions=listed(ref("Function")), next_after=optional(TEXT)),

@@ -20,6 +20,7 @@ def publish(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
 def delete(hearth: Controller, _call: Call, tenant: str, name: str, number: str) -> Response:
     """Forget one version, unless an alias names it."""
     hearth.versions.delete(tenant, checked_name(name), number, lambda: hearth.aliases.naming(tenant, name, number))
+    hearth.provisioned.follow(tenant, name)
     return nothing()
 
 

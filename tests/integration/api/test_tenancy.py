@@ -95,6 +95,10 @@ CASES: dict[str, list[Case]] = {
         Case("name", f"{FUNCTIONS}/invocations", b"{}"),
         Case("name", f"{FUNCTIONS}/invocations?mode=async", b"{}"),
     ],
+    "POST /uploads": [
+        Case("nothing", "/uploads"),
+        Case("name", "/uploads", f'{{"function": "{THING}", "runtime": "python3.11", "handler": "m.f"}}'.encode()),
+    ],
     "POST /functions/{name}/redrive": [Case("name", f"{FUNCTIONS}/redrive")],
     "GET /functions/{name}/invocations": [Case("name", f"{FUNCTIONS}/invocations?limit=1")],
     "GET /functions/{name}/logs": [Case("name", f"{FUNCTIONS}/logs")],
@@ -128,6 +132,13 @@ CASES: dict[str, list[Case]] = {
     "UpdateFunctionCode": [
         Case("reference", f"{REFERENCE}/code", b'{"ZipFile": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA=="}'),
     ],
+    "PutProvisionedConcurrencyConfig": [
+        Case("reference", f"{PROVISIONED}?Qualifier={one}", b'{"ProvisionedConcurrentExecutions": 1}')
+        for one in ("live", "1")
+    ],
+    "GetProvisionedConcurrencyConfig": [Case("reference", f"{PROVISIONED}?Qualifier={one}") for one in ("live", "1")],
+    "ListProvisionedConcurrencyConfigs": [Case("reference", f"{PROVISIONED}?List=ALL")],
+    "DeleteProvisionedConcurrencyConfig": [Case("reference", f"{PROVISIONED}?Qualifier=1")],
     "DeleteFunction": [Case("reference", REFERENCE)],
     "Invoke": [Case("reference", f"{REFERENCE}/invocations", b"{}")],
     "PutFunctionEventInvokeConfig": [
@@ -162,12 +173,6 @@ CASES: dict[str, list[Case]] = {
     ],
     "GetFunctionConcurrency": [Case("reference", f"/2019-09-30/functions/{THING}/concurrency")],
     "DeleteFunctionConcurrency": [Case("reference", f"/2017-10-31/functions/{THING}/concurrency")],
-    "PutProvisionedConcurrencyConfig": [
-        Case("reference", f"{PROVISIONED}?Qualifier=live", b'{"ProvisionedConcurrentExecutions": 1}')
-    ],
-    "GetProvisionedConcurrencyConfig": [Case("reference", f"{PROVISIONED}?Qualifier=live")],
-    "ListProvisionedConcurrencyConfigs": [Case("reference", f"{PROVISIONED}?List=ALL")],
-    "DeleteProvisionedConcurrencyConfig": [Case("reference", f"{PROVISIONED}?Qualifier=live")],
     "GetRuntimeManagementConfig": [Case("reference", f"/2021-07-20/functions/{THING}/runtime-management-config")],
     "GetFunctionRecursionConfig": [Case("reference", f"/2024-08-31/functions/{THING}/recursion-config")],
     "GetAccountSettings": [Case("nothing", "/2016-08-19/account-settings")],
@@ -330,6 +335,7 @@ def without(thing: str, answer: Answer) -> tuple[int, dict[str, str], str]:
         text = text.replace(thing, "<thing>").replace(name, "<thing>")
         text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>", text)
         text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(\+00:?00|Z)", "<moment>", text)
+        text = re.sub(r'"(policy|x-amz-signature|x-amz-date)":"[^"]+"', r'"\1":"<signed>"', text)
         text = re.sub(r'"Location":"[^"]*"', '"Location":"<signed>"', text)
         return re.sub(r'"version_id":"[0-9a-f]{32}"', '"version_id":"<digest>"', text)
 

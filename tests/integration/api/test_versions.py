@@ -112,7 +112,7 @@ def test_no_more_is_provisioned_than_the_function_has_seats(two: Any) -> None:
 
     put(**HELLO, Qualifier="1", ProvisionedConcurrentExecutions=2)
     put(**HELLO, Qualifier="2", ProvisionedConcurrentExecutions=3)
-    with pytest.raises(two.exceptions.InvalidParameterValueException, match="5 seats"):
+    with pytest.raises(two.exceptions.InvalidParameterValueException, match="reservedConcurrentExecution"):
         put(**HELLO, Qualifier="2", ProvisionedConcurrentExecutions=4)
     with pytest.raises(two.exceptions.InvalidParameterValueException, match="unpublished"):
         put(**HELLO, Qualifier="$LATEST", ProvisionedConcurrentExecutions=1)

@@ -101,9 +101,12 @@ def test_every_handler_of_the_app_is_a_function(deployed: Deployed) -> None:
 
 def test_every_function_has_memory_timeout_and_network_as_configured(deployed: Deployed) -> None:
     config = deployed.tree.config()
+    own = config["stages"][STAGE]["lambda_functions"]
 
-    for function in deployed.functions().values():
-        assert (function["MemorySize"], function["Timeout"]) == (config["lambda_memory_size"], config["lambda_timeout"])
+    for handler, function in deployed.functions().items():
+        configured = config | own.get(handler, {})
+        assert function["MemorySize"] == configured["lambda_memory_size"]
+        assert function["Timeout"] == configured["lambda_timeout"]
         assert function["VpcConfig"]["SubnetIds"] == deployed.network["SubnetIds"]
         assert function["VpcConfig"]["SecurityGroupIds"] == deployed.network["SecurityGroupIds"]
 

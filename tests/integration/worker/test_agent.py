@@ -13,7 +13,7 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, decode, encode
 from tests.builders import invocation
 from tests.conftest import create_data
-from tests.fakes import FakeSandboxes, NoExpress, own_places
+from tests.fakes import FakeSandbox, FakeSandboxes, NoExpress, own_places
 from worker_agent.agent import Agent
 from worker_agent.durable_lane import Delivery, DurableLane, Keeper, Postponement
 from worker_agent.engine_watch import EngineWatch
@@ -22,6 +22,7 @@ from worker_agent.live_logs import LiveLogs
 from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence, new_worker
+from worker_agent.provisioning import Provisioning
 from worker_agent.redis_side import RedisSide
 from worker_agent.running import Running
 from worker_agent.stems import Stems
@@ -75,11 +76,8 @@ def world(aws: Any, redis_client: redis.Redis) -> Iterator[Callable[..., World]]
 
     def start(behave: Callable[[Invocation], object], slots: int = 2, drain_s: float = 20) -> World:
         lane = DurableLane(sqs, data["QueueUrl"], VISIBILITY_S, poll_s=1)
-        handler, sandboxes, presence = (
-            FakeHandler(behave),
-            FakeSandboxes(),
-            Presence(RedisSide(redis_client), new_worker(slots)),
-        )
+        handler, sandboxes, redis_side = FakeHandler(behave), FakeSandboxes(), RedisSide(redis_client)
+        presence, pool = Presence(redis_side, new_worker(slots)), Pool(slots, 10_000)
         agent = Agent(
             lane=lane,
             keeper=Keeper(lane, VISIBILITY_S, lambda *_: None),
@@ -89,8 +87,9 @@ def world(aws: Any, redis_client: redis.Redis) -> Iterator[Callable[..., World]]
             metrics=Metrics(),
             handler=handler,  # type: ignore[arg-type]
             sandboxes=sandboxes,
-            pool=Pool(slots, 10_000),
+            pool=pool,
             stems=Stems(sandboxes, {}),
+            provisioning=Provisioning(redis_side=redis_side, presence=presence, pool=pool, start=FakeSandbox),
             places=own_places(slots),
             express=NoExpress(),  # type: ignore[arg-type]
             concurrency=slots,

@@ -29,6 +29,7 @@ from worker_agent.live_logs import LiveLogs
 from worker_agent.metrics import Metrics
 from worker_agent.pool import Pool
 from worker_agent.presence import Presence, new_worker
+from worker_agent.provisioning import Provisioning
 from worker_agent.redis_side import RedisSide
 from worker_agent.running import Running
 from worker_agent.sandbox import Ran
@@ -96,6 +97,7 @@ class World:
             sandboxes=sandboxes,
             pool=pool,
             stems=stems,
+            provisioning=Provisioning(redis_side=redis_side, presence=presence, pool=pool, start=executor.start),
             places=own_places(2),
             express=NoExpress(),  # type: ignore[arg-type]
             concurrency=2,

@@ -14,6 +14,14 @@ def test_defaults_fill_what_may_be_left_out() -> None:
     assert settings.xray_address is None
 
 
+def test_a_zip_outlasts_the_longest_wait_and_three_of_the_longest_runs() -> None:
+    assert Settings.from_env(FULL).code_grace_s == 21_600 + 3 * 43_200 + 3_600
+    assert Settings.from_env(FULL | {"HEARTH_ASYNC_QUEUE_S": "60"}).code_grace_s == 60 + 3 * 43_200 + 3_600
+    assert Settings.from_env(FULL | {"HEARTH_CODE_GRACE_S": "7"}).code_grace_s == 7
+    with pytest.raises(SettingsError, match="HEARTH_CODE_GRACE_S must be a whole number of 1 or more"):
+        Settings.from_env(FULL | {"HEARTH_CODE_GRACE_S": "0"})
+
+
 def test_every_missing_variable_is_named_at_once() -> None:
     with pytest.raises(SettingsError) as refused:
         Settings.from_env({"AWS_REGION": "us-east-1", "HEARTH_BUCKET": ""})

@@ -7,9 +7,11 @@ from typing import Any
 
 import app
 import pytest
+from chalice.app import S3Event
 
 from local import events
-from local.events import SOURCES, Event, drive, run, ticks
+from local.events import SOURCES, Event, drive, run, ticks, uploads
+from local.uploaded import Bucket
 
 
 def three(stop: threading.Event) -> Iterator[Event]:
@@ -54,6 +56,41 @@ def test_the_clock_is_silent_once_it_is_stopped() -> None:
     stop.set()
 
     assert list(ticks(stop)) == []
+
+
+class Lying:
+    """A bucket in which something else lies at each look; the last look stops the source."""
+
+    name = "the-bucket"
+
+    def __init__(self, stop: threading.Event, *looks: dict[str, str]) -> None:
+        self._stop, self._looks = stop, list(looks)
+
+    def lying(self, prefix: str) -> dict[str, str]:
+        assert prefix == "uploads/"
+        found = self._looks.pop(0)
+        if not self._looks:
+            self._stop.set()
+        return found
+
+
+def told(monkeypatch: pytest.MonkeyPatch, *looks: dict[str, str]) -> list[str]:
+    stop = threading.Event()
+    monkeypatch.setattr(events, "LOOK_S", 0.001)
+    monkeypatch.setattr(Bucket, "from_env", lambda _environ: Lying(stop, *looks))
+    return [S3Event(event, None).key for event in uploads(stop)]
+
+
+def test_an_upload_is_told_of_once_and_again_when_other_bytes_lie_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = told(monkeypatch, {}, {"a 1": "uploads/t/a b"}, {"a 1": "uploads/t/a b"}, {"a 2": "uploads/t/a b", "c": "c"})
+
+    assert keys == ["uploads/t/a b", "uploads/t/a b", "c"]
+
+
+def test_an_upload_that_stays_is_told_of_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "TELL_AGAIN_S", 0)
+
+    assert told(monkeypatch, {"a": "a"}, {"a": "a"}) == ["a", "a"]
 
 
 def test_every_event_handler_of_the_app_is_called_and_no_other() -> None:

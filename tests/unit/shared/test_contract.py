@@ -12,10 +12,12 @@ from shared_lua.contract import (
     TERMINAL,
     Charge,
     ContractError,
+    Held,
     Invocation,
     Layer,
     Outcome,
     PeakScope,
+    Provision,
     Settlement,
     Status,
     Usage,
@@ -41,6 +43,17 @@ SETTLEMENT = Settlement(
 
 
 LAYERS = tuple(Layer(arn=f"arn:layer:{n}", code_sha256="0" * 64, code_bytes=n, unpacked_bytes=4096 * n) for n in (1, 2))
+
+
+def test_what_is_to_be_kept_warm_and_what_is_held_of_it_travel() -> None:
+    wish = Provision(version=version(layers=LAYERS, number="7", environment={"A": "b"}), wanted=3)
+    told = Held(held=2, idle=1, reason="full")
+
+    assert decode(Provision, encode(wish)) == wish
+    assert decode(Held, encode(told)) == told
+    assert decode(Held, '{"held": 0, "idle": 0}').reason is None
+    with pytest.raises(ContractError, match="wanted must be positive"):
+        Provision(version=wish.version, wanted=0)
 
 
 def test_layers_and_a_published_number_travel_and_layers_keep_their_order() -> None:

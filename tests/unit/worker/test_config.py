@@ -18,7 +18,7 @@ def test_what_is_not_said_has_a_default() -> None:
     settings = Settings.from_env(WHOLE)
 
     assert settings.code_cache_mb == 64
-    assert (settings.concurrency, settings.slots, settings.visibility_s, settings.prices.step_us) == (64, 64, 30, 1000)
+    assert (settings.concurrency, settings.slots, settings.visibility_s, settings.prices.step_us) == (64, 96, 30, 1000)
 
 
 def test_every_missing_name_is_named_at_once() -> None:

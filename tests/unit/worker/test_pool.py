@@ -142,6 +142,49 @@ def test_provisioned_seats_must_leave_a_slot_for_others() -> None:
     pool.provision(version(function="g"), 1)
 
 
+def test_what_is_added_waits_idle_and_makes_the_next_lease_warm() -> None:
+    pool, of = Pool(3, 1000), version()
+    pool.add(of, making(of))
+    pool.add(of, making(of))
+    assert pool.held(of) == (2, 2)
+
+    with pool.lease(of, fails) as lease:
+        assert (lease.cold, fake(lease).done, pool.held(of)) == (False, ["rest"], (2, 1))
+
+
+def test_what_is_added_takes_the_place_of_what_is_worth_least_and_of_nothing_that_runs() -> None:
+    pool, of, other = Pool(1, 1000), version(), version(version_id="other")
+    idle = used(pool, other)
+    pool.add(of, making(of))
+    assert (idle.destroyed, pool.held(of), pool.held(other)) == (True, (1, 1), (0, 0))
+
+    with pool.lease(of, fails), pytest.raises(PoolFullError):
+        pool.add(other, making(other))
+
+
+def test_a_sandbox_that_died_while_it_waited_is_held_no_more() -> None:
+    pool, of = Pool(2, 1000), version()
+    sandbox = used(pool, of)
+    sandbox.usable = False
+
+    assert pool.held(of) == (0, 0)
+    assert sandbox.destroyed
+
+
+def test_room_for_provisioned_ones_is_by_slots_and_by_memory_and_leaves_what_is_spare() -> None:
+    pool, small, large = Pool(6, 1000), version(memory_mb=100), version(version_id="large", memory_mb=300)
+    assert (pool.room_for(small), pool.room_for(small, spare=4), pool.room_for(small, spare=7)) == (5, 2, 0)
+    assert pool.room_for(large) == 3
+
+    pool.provision(large, 2)
+
+    assert (pool.room_for(small), pool.room_for(large)) == (3, 3)
+    pool.provision(large, 3)
+    assert pool.room_for(small) == 1
+    pool.provision(large, 0)
+    assert pool.room_for(small) == 5
+
+
 def test_a_spent_sandbox_is_destroyed_when_it_comes_home_and_does_not_rest() -> None:
     pool, of = Pool(1, 1000), version()
     with pool.lease(of, making(of)) as lease:
