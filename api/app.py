@@ -174,7 +174,7 @@ def on_upload(event: dict[str, Any], context: Any) -> None:
         hearth.uploads.arrived(*keys.uploaded(S3Event(event, context).key))
 
 
-@app.on_sqs_message(queue_arn=event_sources.queue("Ends"), batch_size=1)
+@app.on_sqs_message(queue_arn=event_sources.queue("EndsQueue"), batch_size=1)
 def ends(event: SQSEvent) -> None:
     """Tell how Invocations ended, one at a time: one that cannot be told takes no other with it."""
     hearth = wiring.controller()
