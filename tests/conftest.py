@@ -30,13 +30,18 @@ for name in [name for name in os.environ if name.startswith(("AWS_", "HEARTH_"))
 os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="us-east-1")
 
 
-# Hypothesis keeps what it has learnt beside the code; a run of ours leaves no file behind.
-learnt = tempfile.TemporaryDirectory(prefix="hearth-hypothesis-")
-set_hypothesis_home_dir(learnt.name)
+# A run leaves no file behind, and has a folder that no other run cleans up: what pytest keeps for its tests, and what
+# Hypothesis has learnt, which it would keep beside the code.
+own = tempfile.TemporaryDirectory(prefix="hearth-tests-")
+set_hypothesis_home_dir(f"{own.name}/hypothesis")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.basetemp = config.option.basetemp or f"{own.name}/tmp"
 
 
 def pytest_unconfigure() -> None:
-    learnt.cleanup()
+    own.cleanup()
 
 
 # moto's server logs every request: in a failing test that would bury what matters.
