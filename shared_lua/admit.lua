@@ -5,9 +5,10 @@
 -- KEYS[3]    generation of the tenant's keys and limits
 --            and for an Invocation:
 -- KEYS[4]    generation of the function          KEYS[5]  seats of the function    KEYS[6]  seats of the tenant
--- KEYS[7]    seats of the fleet                  KEYS[8]  workers, `<id>|<how many at once>` by when they expire, ms
--- KEYS[9]    free places, by worker              KEYS[10] workers that have the version warm, by when they last ran it
--- KEYS[11]   beginning of the keys of the workers' lanes
+-- KEYS[7]    seats of the fleet that the tenant has                               KEYS[8]  seats of the fleet
+-- KEYS[9]    workers, `<id>|<how many at once>` by when they expire, ms
+-- KEYS[10]   free places, by worker              KEYS[11] workers that have the version warm, by when they last ran it
+-- KEYS[12]   beginning of the keys of the workers' lanes
 -- ARGV[1,2]  rate per second and burst of the address; rate 0 = take nothing
 -- ARGV[3,4]  the same of the tenant
 -- ARGV[5]    generation of the keys as the caller's side remembers it; * = it does not matter
@@ -111,7 +112,7 @@ local function taken(key)
 end
 local function capacity()
   local seats = tonumber(ARGV[11])
-  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[8], now_ms, '+inf')) do
+  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[9], now_ms, '+inf')) do
     seats = seats + tonumber(string.match(worker, '|(%d+)$'))
   end
   return seats
@@ -125,11 +126,16 @@ end
 if taken(shared) >= limit then
   return answer(word, RETRY_MS, limit, function_generation)
 end
-local fleet = capacity()
-if taken(KEYS[7]) >= fleet then
-  return answer('fleet', RETRY_MS, fleet, function_generation)
+-- Nobody's flood may take the last seats, nor the last places: a tenant gets another one only while it has fewer than
+-- FAIR times as many as are still free. Alone it comes to eight ninths, beside another flood to eight seventeenths, and
+-- who has none finds one free (dynamic thresholds, Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
+local FAIR = 8
+local fleet, held = capacity(), taken(KEYS[7])
+local free_seats = fleet - taken(KEYS[8])
+if free_seats <= 0 or held >= FAIR * free_seats then
+  return answer('fleet', RETRY_MS, free_seats <= 0 and fleet or held, function_generation)
 end
-for _, seats in ipairs({shared, KEYS[7]}) do
+for _, seats in ipairs({shared, KEYS[7], KEYS[8]}) do
   redis.call('ZADD', seats, now_ms + seat_ms, ARGV[7])
   redis.call('PEXPIRE', seats, DAY_MS)
 end
@@ -137,20 +143,28 @@ end
 -- A worker that has the version warm is the best place, else the one with the most room. A few are looked at: a fleet
 -- is not searched through while somebody waits.
 local LOOKED_AT = 4
+local function free_places()
+  local free, scored = 0, redis.call('ZRANGE', KEYS[10], 0, -1, 'WITHSCORES')
+  for i = 2, #scored, 2 do
+    free = free + math.max(0, tonumber(scored[i]))
+  end
+  return free
+end
 local function place_of(candidates)
   for _, worker in ipairs(redis.call('ZREVRANGE', candidates, 0, LOOKED_AT - 1)) do
-    local free = tonumber(redis.call('ZSCORE', KEYS[9], worker)) or 0
-    local until_ms = tonumber(redis.call('ZSCORE', KEYS[8], worker)) or 0
+    local free = tonumber(redis.call('ZSCORE', KEYS[10], worker)) or 0
+    local until_ms = tonumber(redis.call('ZSCORE', KEYS[9], worker)) or 0
     if free > 0 and until_ms > now_ms then
       return worker
     end
   end
   return nil
 end
-local worker = ARGV[12] ~= '' and (place_of(KEYS[10]) or place_of(KEYS[9]))
+local is_fair = ARGV[12] ~= '' and held < FAIR * free_places()
+local worker = is_fair and (place_of(KEYS[11]) or place_of(KEYS[10]))
 if not worker then
   return answer('go', 0, nil, function_generation)
 end
-redis.call('ZINCRBY', KEYS[9], -1, worker)
-redis.call('RPUSH', KEYS[11] .. worker, ARGV[12])
+redis.call('ZINCRBY', KEYS[10], -1, worker)
+redis.call('RPUSH', KEYS[12] .. worker, ARGV[12])
 return answer('express', 0, nil, function_generation)

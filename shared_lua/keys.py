@@ -47,6 +47,11 @@ def tenant_seats(tenant: str) -> str:
     return f"{{hearth}}:seats:tenant:{tenant}"
 
 
+def tenant_fleet_seats(tenant: str) -> str:
+    """Redis sorted set of the tenant's Invocations that somebody waits for, by deadline in ms."""
+    return f"{{hearth}}:seats:fleet:{tenant}"
+
+
 def fleet_seats() -> str:
     """Redis sorted set of the Invocations that somebody waits for, by deadline in ms."""
     return "{hearth}:seats:fleet"

@@ -29,7 +29,7 @@ class Word(StrEnum):
     TENANT = "tenant"  #: refused: the tenant has no rate token
     FUNCTION = "function"  #: refused: every seat reserved for the function is taken
     CONCURRENCY = "concurrency"  #: refused: every seat that the tenant's functions share is taken
-    FLEET = "fleet"  #: refused: as many wait behind the workers as may
+    FLEET = "fleet"  #: refused: as many wait behind the workers as may, or the tenant has its part of what is left
     CREDENTIALS = "credentials"  #: what is remembered of the tenant's keys is stale
     RECORD = "record"  #: what is remembered of the function is stale
 
@@ -159,9 +159,9 @@ class Scripts:
         where = [keys.living(), keys.workers(), keys.free_places(), keys.lane(worker), keys.in_hand(worker)]
         return int(self._bury(keys=[*where, keys.orphans()], args=[worker, int(alive)]))
 
-    def borrow(self, worker: str, wanted: int) -> int:
-        """Take free places of a worker's express lane for the durable lane; give how many."""
-        return int(self._borrow(keys=[keys.free_places()], args=[worker, wanted]))
+    def borrow(self, worker: str, wanted: int, left: int) -> int:
+        """Take free places of a worker's express lane for the durable lane, so that `left` stay free; give how many."""
+        return int(self._borrow(keys=[keys.free_places()], args=[worker, wanted, left]))
 
     def seat(self, invocation: Invocation, seat_ms: int) -> bool:
         """Take a seat for an Invocation that needs one to run; False when all are taken."""
@@ -181,4 +181,5 @@ def _limits(bucket: Bucket | None) -> list[int]:
 
 
 def _seats(tenant: str, function: str) -> list[str]:
-    return [keys.function_seats(tenant, function), keys.tenant_seats(tenant), keys.fleet_seats()]
+    own = [keys.function_seats(tenant, function), keys.tenant_seats(tenant), keys.tenant_fleet_seats(tenant)]
+    return [*own, keys.fleet_seats()]

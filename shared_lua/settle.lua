@@ -3,12 +3,13 @@
 --
 -- KEYS[1]   list on which the caller waits
 -- KEYS[2]   marker that the answer was given
--- KEYS[3]   seats of the function      KEYS[4]  seats of the tenant      KEYS[5]  seats of the fleet
+-- KEYS[3]   seats of the function                  KEYS[4]  seats of the tenant
+-- KEYS[5]   seats of the fleet that the tenant has  KEYS[6]  seats of the fleet
 --           and for the express lane:
--- KEYS[6]   what the worker has in hand
--- KEYS[7]   free places, by worker
--- KEYS[8]   workers that have the version warm, by when they last ran it, ms
--- KEYS[9]   stream of records on their way to the ledger
+-- KEYS[7]   what the worker has in hand
+-- KEYS[8]   free places, by worker
+-- KEYS[9]   workers that have the version warm, by when they last ran it, ms
+-- KEYS[10]  stream of records on their way to the ledger
 -- ARGV[1]   the Invocation's id
 -- ARGV[2]   the settlement, as contract JSON; empty when nobody waits
 -- ARGV[3]   how long an answer nobody fetches is kept, ms
@@ -22,20 +23,20 @@
 -- Who has an Invocation in hand has the claim to it. If it is there no more, the worker was taken for dead and the
 -- Invocation was given to the durable lane: this end of it does not count, is not billed and is told to nobody.
 
-local is_express = #KEYS > 5
-if is_express and redis.call('LREM', KEYS[6], 1, ARGV[5]) == 0 then
+local is_express = #KEYS > 6
+if is_express and redis.call('LREM', KEYS[7], 1, ARGV[5]) == 0 then
   return {0, ''}
 end
-for seats = 3, 5 do
+for seats = 3, 6 do
   redis.call('ZREM', KEYS[seats], ARGV[1])
 end
 local entry = ''
 if is_express then
   local clock = redis.call('TIME')
-  redis.call('ZADD', KEYS[7], 'XX', 'INCR', 1, ARGV[4])
-  redis.call('ZADD', KEYS[8], tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000), ARGV[4])
-  redis.call('PEXPIRE', KEYS[8], 900000)
-  entry = redis.call('XADD', KEYS[9], '*', 'invocation', ARGV[5], 'settlement', ARGV[2])
+  redis.call('ZADD', KEYS[8], 'XX', 'INCR', 1, ARGV[4])
+  redis.call('ZADD', KEYS[9], tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000), ARGV[4])
+  redis.call('PEXPIRE', KEYS[9], 900000)
+  entry = redis.call('XADD', KEYS[10], '*', 'invocation', ARGV[5], 'settlement', ARGV[2])
 end
 if ARGV[2] == '' or not redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[3]) then
   return {0, entry}

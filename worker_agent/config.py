@@ -41,6 +41,16 @@ class Settings:
         """What of the concurrency is the durable lane's, whoever waits; the rest is the express lane's."""
         return max(1, self.concurrency // 8)
 
+    @property
+    def express_places(self) -> int:
+        """What of the concurrency is the express lane's, as far as the durable lane has not borrowed it."""
+        return self.concurrency - self.durable_share
+
+    @property
+    def express_share(self) -> int:
+        """What the durable lane never borrows, whatever is queued; nothing where there is little."""
+        return self.express_places // 8
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings; raise ConfigError with every name that is missing or is not a whole positive number."""

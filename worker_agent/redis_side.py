@@ -127,10 +127,10 @@ class RedisSide:
         with _our_errors():
             self._client.lrem(keys.orphans(), 1, item)
 
-    def borrow(self, worker: str, wanted: int) -> int:
-        """Take free places of a worker's express lane; give how many."""
+    def borrow(self, worker: str, wanted: int, left: int) -> int:
+        """Take free places of a worker's express lane, so that `left` stay free; give how many."""
         with _our_errors():
-            return self._scripts.borrow(worker, wanted)
+            return self._scripts.borrow(worker, wanted, left)
 
     def give_back(self, worker: str, places: int) -> None:
         """Give borrowed places back; a worker that Redis has forgotten has nothing to get back."""

@@ -76,7 +76,7 @@ def build(environ: Mapping[str, str]) -> Agent:
         recorder=Recorder(ledger, redis),
         undertaker=Undertaker(redis, ledger, lane),
         worker=worker,
-        places=settings.concurrency - settings.durable_share,
+        places=settings.express_places,
         conclude=handler.conclude,
         metrics=metrics,
     )
@@ -96,7 +96,7 @@ def build(environ: Mapping[str, str]) -> Agent:
         ),
         places=Places(
             settings.durable_share,
-            lambda wanted: redis.borrow(worker, wanted),
+            lambda wanted: redis.borrow(worker, wanted, settings.express_share),
             lambda places: redis.give_back(worker, places),
         ),
         express=express,

@@ -170,6 +170,48 @@ def test_the_fleet_has_the_seats_of_the_workers_that_live(redis_client: redis.Re
     assert words == [Word.GO] * 4 + [Word.FLEET]
 
 
+def test_a_flood_leaves_seats_for_who_has_none(redis_client: redis.Redis) -> None:
+    loud, quiet = Admission(redis_client, "loud"), Admission(redis_client, "quiet")
+
+    words = [loud.run(f"i-{n}", waiting=80).word for n in range(80)]
+
+    assert words == [Word.GO] * 72 + [Word.FLEET] * 8  # 8 are free then, and 72 is not less than 8 times 8 any more
+    refused = loud.run("more", waiting=80)
+    assert (refused.limit, refused.remaining, refused.wait_ms) == (72, 0, 1000)
+    assert [quiet.run(f"k-{n}", waiting=80).word for n in range(7)] == [Word.GO] * 7
+
+
+def test_two_floods_come_to_have_half_each_and_leave_seats_still(redis_client: redis.Redis) -> None:
+    floods, quiet = (
+        [Admission(redis_client, "loud"), Admission(redis_client, "louder")],
+        Admission(redis_client, "quiet"),
+    )
+    for n in range(80):
+        floods[0].run(f"i-{n}", waiting=80)
+
+    for n in range(72):  # one ends, and both ask for what is free now
+        floods[0].settle(f"i-{n}")
+        for flood in reversed(floods):
+            flood.run(f"{n}-{flood.ask.tenant}", waiting=80)
+
+    held: list[Any] = [redis_client.zcard(keys.tenant_fleet_seats(flood.ask.tenant)) for flood in floods]
+    assert min(held) >= 36
+    assert sum(held) < 80
+    assert quiet.run("k", waiting=80).word is Word.GO
+
+
+def test_a_flood_leaves_places_of_the_express_lane_for_who_has_none(redis_client: redis.Redis) -> None:
+    now_ms = int(time.time() * 1000)
+    redis_client.zadd(keys.workers(), {"w-1|40": now_ms + 60_000, "w-2|40": now_ms + 60_000})
+    redis_client.zadd(keys.free_places(), {"w-1|40": 9, "w-2|40": 9})
+    loud, quiet = Admission(redis_client, "loud"), Admission(redis_client, "quiet")
+
+    words = [loud.run(f"i-{n}", item="an Invocation").word for n in range(24)]
+
+    assert (words.count(Word.EXPRESS), words.count(Word.GO)) == (16, 8)
+    assert quiet.run("k", item="an Invocation").word is Word.EXPRESS
+
+
 def test_a_lost_seat_comes_back_at_its_deadline(redis_client: redis.Redis) -> None:
     admission = Admission(redis_client)
     assert admission.run("lost", shared=1, seat_ms=50).word is Word.GO

@@ -297,7 +297,7 @@ def test_records_of_one_batch_are_summed_up_by_function_and_those_that_stand_are
 
 def test_the_durable_lane_has_its_share_and_borrows_what_is_free(lanes: Lanes) -> None:
     worker, side = lanes.named(free=3), lanes.side()
-    places = Places(2, lambda wanted: side.borrow(worker, wanted), lambda n: side.give_back(worker, n))
+    places = Places(2, lambda wanted: side.borrow(worker, wanted, 0), lambda n: side.give_back(worker, n))
 
     grants = [places.take(10, patience_s=0.01) for _ in range(3)]
 
@@ -309,9 +309,16 @@ def test_the_durable_lane_has_its_share_and_borrows_what_is_free(lanes: Lanes) -
     assert places.take(10, 0.01) == Grant(2)
 
 
+def test_the_durable_lane_leaves_places_for_callers(lanes: Lanes) -> None:
+    worker, side = lanes.named(free=8), lanes.side()
+
+    assert [side.borrow(worker, wanted, 1) for wanted in (5, 5, 5)] == [5, 2, 0]
+    assert [lanes.admit(asked(invocation_id=f"i-{n}")) for n in range(2)] == [Word.EXPRESS, Word.GO]
+
+
 def test_a_flood_of_callers_leaves_the_durable_lane_its_share(lanes: Lanes) -> None:
     worker, side = lanes.named(free=3), lanes.side()
-    places = Places(1, lambda wanted: side.borrow(worker, wanted), lambda n: side.give_back(worker, n))
+    places = Places(1, lambda wanted: side.borrow(worker, wanted, 0), lambda n: side.give_back(worker, n))
 
     words = [lanes.admit(asked(invocation_id=f"i-{n}")) for n in range(10)]
 
