@@ -198,9 +198,9 @@ class Usage:
     """What the kernel says one Invocation took, and how long each phase lasted."""
 
     queue_us: int  #: admission to receipt by the worker, on two hosts' wall clocks
-    start_us: int  #: making a sandbox ready; 0 when warm
+    start_us: int  #: making a sandbox ready, with the wait for its zips and for a Stem; 0 when warm
     run_us: int  #: event handed over to answer in hand
-    cpu_us: int  #: of all processes of the sandbox, during start (when cold) and run
+    cpu_us: int  #: of all processes of the sandbox, from its assignment (when cold) on, and during the run
     cpu_system_us: int = 0  #: the part of `cpu_us` that the kernel spent for it; sampled on cgroup v1
     freeze_us: int = 0  #: thawing before the run and freezing after it
     io_read_bytes: int = 0  #: from block devices, during the run; memory-backed mounts do not count

@@ -115,7 +115,7 @@ def orphans() -> str:
 
 
 def warm(version_id: str) -> str:
-    """Redis sorted set of the workers that have a version warm, by when they last ran it, ms."""
+    """Redis sorted set of the workers that have a version warm, by when they last ran it or said so, ms."""
     return f"{{hearth}}:warm:{version_id}"
 
 

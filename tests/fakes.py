@@ -11,8 +11,8 @@ from worker_agent.places import Places
 from worker_agent.sandbox import Ran, Started
 
 
-def _warm() -> Started:
-    return Started(start_us=120_000, cpu_us=50_000)
+def _started(waited_us: int = 0) -> Started:
+    return Started(start_us=120_000, cpu_us=50_000, cpu_system_us=9_000, waited_us=waited_us)
 
 
 @dataclass(eq=False)
@@ -20,7 +20,7 @@ class FakeSandbox:
     """A sandbox that remembers what was done to it."""
 
     version: Version
-    started: Started = field(default_factory=_warm)
+    started: Started = field(default_factory=_started)
     usable: bool = True
     done: list[str] = field(default_factory=list)
     log: LiveLog = field(default_factory=lambda: LiveLog(total_bytes=0, tail=""))
@@ -60,10 +60,10 @@ class FakeStem:
     def alive(self) -> bool:
         return self.living
 
-    def become(self, version: Version, code: bytes, layers: Sequence[bytes] = ()) -> FakeSandbox:
+    def become(self, version: Version, code: bytes, layers: Sequence[bytes] = (), waited_us: int = 0) -> FakeSandbox:
         self.sandboxes.unpacked.append((*layers, code))
         behave = self.sandboxes.behave
-        sandbox = FakeSandbox(version, behave=behave)
+        sandbox = FakeSandbox(version, _started(waited_us), behave=behave)
         self.sandboxes.made.append(sandbox)
         return sandbox
 

@@ -15,7 +15,7 @@ class Prices:
     gb_s_pico_usd: int
     request_pico_usd: int
     step_us: int
-    bills_starts: bool = False  #: whether the start of a sandbox is billed as part of the run it was for
+    bills_starts: bool = False  #: whether a function's own start is billed as part of the run it was for
 
 
 def charge(run_us: int, memory_mb: int, prices: Prices, start_us: int = 0) -> Charge:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from shared_lua.contract import MIB, Invocation, LiveLog, Version
 from worker_agent import log
 from worker_agent.cgroup import Layout, Reading
+from worker_agent.clock import elapsed_us
 from worker_agent.engine import ContainerSpec, Ending, Engine
 from worker_agent.environment import environment
 from worker_agent.errors import EngineUnavailableError, SandboxGoneError
@@ -110,17 +111,19 @@ class DockerStem:
         """Tell whether it can still become something."""
         return self._hold.is_alive()
 
-    def become(self, version: Version, code: bytes, layers: Sequence[bytes] = ()) -> "DockerSandbox":
+    def become(
+        self, version: Version, code: bytes, layers: Sequence[bytes] = (), waited_us: int = 0
+    ) -> "DockerSandbox":
         """Become a Version, ready for work; raise StartFailed when the function cannot start. Only once.
 
-        `layers` are the zips of the Version's layers, in their order.
+        `layers` are the zips of the Version's layers, in their order; `waited_us` is what this start took until now.
         """
         began, before = time.monotonic(), self._hold.read() or NOTHING
         deadline = began + self._start_timeout_s
         try:
             self._assign(version, [*layers, code], deadline)
             sandbox = DockerSandbox(self._hold, version)
-            sandbox.await_ready(deadline, began, before)
+            sandbox.await_ready(deadline, began, before, waited_us)
         except BaseException:
             self._hold.end()
             raise
@@ -190,11 +193,13 @@ class DockerSandbox:
         """The engine's id of its container."""
         return self._hold.container
 
-    def await_ready(self, deadline: float, began: float, before: Reading) -> None:
+    def await_ready(self, deadline: float, began: float, before: Reading, waited_us: int) -> None:
         """Wait until the function asks for work, then give it its CPU share; raise StartFailed when it does not."""
         end = self._hold.api.wait_ready(deadline)
         after = self._hold.read()
-        self.started = Started(_elapsed_us(began), after.cpu_us - before.cpu_us if after else 0)
+        start_us, last = elapsed_us(began), after or before
+        cpu_us, system_us = last.cpu_us - before.cpu_us, last.cpu_system_us - before.cpu_system_us
+        self.started = Started(start_us, cpu_us, system_us, waited_us)
         if end.how is not How.READY:
             raise StartFailed(self._ran(end, after, after, run_us=0), self.started)
         try:
@@ -208,7 +213,7 @@ class DockerSandbox:
         before = self._begin()
         began, self._runs = time.monotonic(), True
         end = self._hold.api.invoke(_event(invocation, payload), began + self.version.timeout_s)
-        run_us = _elapsed_us(began)
+        run_us = elapsed_us(began)
         return self._ran(end, before, self._hold.read(), run_us, thaw_us)
 
     def printed(self) -> LiveLog:
@@ -223,7 +228,7 @@ class DockerSandbox:
         except OSError:  # it died after its answer
             self._usable = False
         self._frozen = True
-        return _elapsed_us(began)
+        return elapsed_us(began)
 
     def alive(self) -> bool:
         """Tell whether it can serve another Invocation."""
@@ -260,7 +265,7 @@ class DockerSandbox:
             self._usable = False
             raise SandboxGoneError("a sandbox died while it was frozen") from error
         self._frozen = False
-        return _elapsed_us(began)
+        return elapsed_us(began)
 
     def _ran(self, end: End, before: Reading | None, after: Reading | None, run_us: int, thaw_us: int = 0) -> Ran:
         """Put a run together. Whatever did not end in an answer leaves the sandbox unfit for another."""
@@ -306,7 +311,3 @@ def _reason(ending: Ending) -> str:
     if code - 128 in set(signal.Signals):
         return f"Runtime exited with error: signal: {signal.Signals(code - 128).name}"
     return f"Runtime exited with error: exit status {code}"
-
-
-def _elapsed_us(began: float) -> int:
-    return int((time.monotonic() - began) * 1_000_000)

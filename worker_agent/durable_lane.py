@@ -2,7 +2,6 @@
 
 import dataclasses
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 from shared_lua.contract import Invocation, encode
 from worker_agent import log
 from worker_agent.aws_errors import aws_call
+from worker_agent.clock import now_us
 from worker_agent.errors import AwsUnavailableError
 
 #: The most SQS hands out, or takes back, in one call.
@@ -68,9 +68,9 @@ class DurableLane:
                 VisibilityTimeout=self._visibility_s,
                 AttributeNames=["ApproximateReceiveCount"],
             )
-        now_us = time.time_ns() // 1000
+        received_at_us = now_us()
         return [
-            Delivery(m["Body"], m["ReceiptHandle"], int(m["Attributes"]["ApproximateReceiveCount"]), now_us)
+            Delivery(m["Body"], m["ReceiptHandle"], int(m["Attributes"]["ApproximateReceiveCount"]), received_at_us)
             for m in answer.get("Messages", [])
         ]
 
@@ -116,7 +116,7 @@ class _Kept:
 
     @property
     def age_s(self) -> float:
-        return (time.time_ns() // 1000 - self.delivery.received_at_us) / 1_000_000
+        return (now_us() - self.delivery.received_at_us) / 1_000_000
 
 
 class Keeper:
@@ -176,10 +176,10 @@ class Keeper:
 
     def _lease(self, kept: _Kept) -> None:
         """Renew a lease of which a third is over."""
-        now_us = time.time_ns() // 1000
-        if kept.leased_until_us - now_us > LEASE_S * 1_000_000 * 2 / 3:
+        began_us = now_us()
+        if kept.leased_until_us - began_us > LEASE_S * 1_000_000 * 2 / 3:
             return
-        until_us = now_us + LEASE_S * 1_000_000
+        until_us = began_us + LEASE_S * 1_000_000
         try:
             self._hold(kept.delivery, until_us)
         except AwsUnavailableError as error:

@@ -4,9 +4,10 @@ import json
 import time
 from collections.abc import Callable
 
-from shared_lua.contract import Invocation, Settlement, Usage, Version
+from shared_lua.contract import Charge, Invocation, Settlement, Usage, Version
 from worker_agent import outcomes, report
 from worker_agent.billing import Prices, charge
+from worker_agent.clock import elapsed_us, now_us
 from worker_agent.errors import SandboxGoneError
 from worker_agent.log_buffer import tail
 from worker_agent.pool import Pool
@@ -44,7 +45,10 @@ class Executor:
             ran, started, rest_us = self._run(invocation, payload)
         except StartFailed as failed:
             ran, started, rest_us = failed.ran, failed.started, 0
-        return self._settlement(invocation, ran, _usage(queue_us, ran, started, rest_us), attempt)
+        usage = _usage(queue_us, ran, started, rest_us)
+        # What was waited for, a zip or a Stem, is the platform's: the record shows it, and it is billed to nobody.
+        bill = charge(ran.run_us, invocation.version.memory_mb, self._prices, started.start_us if started else 0)
+        return self._settlement(invocation, ran, usage, bill, attempt)
 
     def can_start(self, version: Version) -> bool:
         """Tell whether a run of this Version would need no engine now: a sandbox is warm for it, or a Stem ready."""
@@ -52,8 +56,10 @@ class Executor:
 
     def start(self, version: Version) -> Sandbox:
         """Make a sandbox of a Version; StartFailed, or what is raised is the platform's fault."""
+        began = time.monotonic()
         code, layers = self._code(version.code_sha256), [self._code(layer.code_sha256) for layer in version.layers]
-        return self._stems.take(version.runtime).become(version, code, layers)
+        stem = self._stems.take(version.runtime)
+        return stem.become(version, code, layers, elapsed_us(began))
 
     def _run(self, invocation: Invocation, payload: bytes) -> _Run:
         """Give the run, what its sandbox's start took when there was one, and how long it took to freeze it, µs."""
@@ -73,8 +79,7 @@ class Executor:
                 self._running.discard(invocation)
         return ran, lease.sandbox.started if lease.cold else None, lease.rest_us
 
-    def _settlement(self, invocation: Invocation, ran: Ran, usage: Usage, attempt: int) -> Settlement:
-        bill = charge(usage.run_us, invocation.version.memory_mb, self._prices, usage.start_us)
+    def _settlement(self, invocation: Invocation, ran: Ran, usage: Usage, bill: Charge, attempt: int) -> Settlement:
         payload, error_type = outcomes.answer_or_error(invocation, ran)
         said = "" if ran.end.how in (How.ANSWERED, How.FAILED) else json.loads(payload)["errorMessage"] + "\n"
         log = report.framed(ran.log + said, invocation, usage, bill)
@@ -82,7 +87,7 @@ class Executor:
             invocation_id=invocation.invocation_id,
             outcome=outcomes.outcome(payload, error_type, tail(log)),
             attempt=attempt,
-            settled_at_us=time.time_ns() // 1000,
+            settled_at_us=now_us(),
             usage=usage,
             charge=bill,
         )
@@ -92,11 +97,11 @@ def _usage(queue_us: int, ran: Ran, started: Started | None, rest_us: int) -> Us
     """Put the phases together; what a start took belongs to the Invocation that it was made for."""
     return Usage(
         queue_us=queue_us,
-        start_us=started.start_us if started else 0,
+        start_us=started.waited_us + started.start_us if started else 0,
         run_us=ran.run_us,
         freeze_us=ran.thaw_us + rest_us,
         cpu_us=ran.cpu_us + (started.cpu_us if started else 0),
-        cpu_system_us=ran.cpu_system_us,
+        cpu_system_us=ran.cpu_system_us + (started.cpu_system_us if started else 0),
         io_read_bytes=ran.io_read_bytes,
         io_write_bytes=ran.io_write_bytes,
         peak_memory_bytes=ran.peak_memory_bytes,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from shared_lua.contract import ContractError, Invocation, Settlement, decode
 from worker_agent import log
+from worker_agent.clock import now_us
 from worker_agent.durable_lane import Delivery
 from worker_agent.errors import PlatformError, RedisUnavailableError
 from worker_agent.metrics import Metrics
@@ -110,7 +111,7 @@ class Express:
 
     def _carry(self, item: str) -> None:
         """Bring what is in hand to its end, or let go of it for the durable lane: it is never just dropped."""
-        received_us = time.time_ns() // 1000
+        received_us = now_us()
         try:
             invocation = decode(Invocation, item)
             settlement = self._conclude(invocation, Delivery("", "", attempt=1, received_at_us=received_us))

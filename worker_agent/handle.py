@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from shared_lua.contract import Invocation, Mode, Outcome, Settlement, decode, fence
 from worker_agent import log, outcomes, tries
+from worker_agent.clock import now_us
 from worker_agent.durable_lane import Delivery, Postponement
 from worker_agent.ends import Ends
 from worker_agent.engine_watch import EngineWatch
@@ -249,7 +250,7 @@ def _pause_s(invocation: Invocation) -> int:
 
 def _left_s(invocation: Invocation) -> int:
     """Give the whole seconds after which it is too late to start it."""
-    return max(0, invocation.start_by_us - time.time_ns() // 1000) // 1_000_000 + 1
+    return max(0, invocation.start_by_us - now_us()) // 1_000_000 + 1
 
 
 def _unexecuted(invocation: Invocation, outcome: Outcome, delivery: Delivery) -> Settlement:
@@ -257,7 +258,7 @@ def _unexecuted(invocation: Invocation, outcome: Outcome, delivery: Delivery) ->
         invocation_id=invocation.invocation_id,
         outcome=outcome,
         attempt=delivery.attempt,
-        settled_at_us=time.time_ns() // 1000,
+        settled_at_us=now_us(),
     )
 
 

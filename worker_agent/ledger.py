@@ -12,6 +12,7 @@ from shared_lua import keys, rows
 from shared_lua.contract import TERMINAL, Invocation, Settlement, Status, Version, decode, encode, hand_over_of
 from shared_lua.sums import KEEP_DAYS, SHARDS, Sums, day_of, sums_of
 from worker_agent.aws_errors import aws_call
+from worker_agent.clock import now_us
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError
 
 _NAMES = {"#status": "status"}
@@ -60,7 +61,7 @@ class Ledger:
         (SupersededError). So it is when more than these `tries` are recorded and the next is under way; while that
         one waits, this Delivery may be all that can bring it (TriedError).
         """
-        now = {"N": str(time.time_ns() // 1000)}
+        now = {"N": str(now_us())}
         condition, after = _after(tries)
         values = {":running": {"S": Status.RUNNING}, ":attempt": {"N": str(fence)}, ":now": now, **after, **_OPEN}
         won = self._update(
@@ -257,7 +258,7 @@ class Ledger:
 
 def _wait_s(row: dict[str, Any]) -> int | None:
     """Give the whole seconds, rounded up, until a row's lease ends; None when none is in force."""
-    left_us = int(row["held_until_us"]["N"]) - time.time_ns() // 1000 if "held_until_us" in row else 0
+    left_us = int(row["held_until_us"]["N"]) - now_us() if "held_until_us" in row else 0
     return -(-left_us // 1_000_000) if left_us > 0 else None
 
 

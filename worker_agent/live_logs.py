@@ -5,9 +5,9 @@ One thread looks at all that runs, so a run pays nothing for it, and one that is
 
 import contextlib
 import threading
-import time
 
 from shared_lua.contract import Invocation, LiveLog
+from worker_agent.clock import now_us
 from worker_agent.errors import RedisUnavailableError
 from worker_agent.redis_side import RedisSide
 from worker_agent.running import Running
@@ -55,5 +55,5 @@ class LiveLogs:
 
 def _timed(invocation: Invocation, log: LiveLog) -> tuple[LiveLog, int]:
     """Give a log and for how many ms it may be shown."""
-    left_us = invocation.deadline_us - time.time_ns() // 1000
+    left_us = invocation.deadline_us - now_us()
     return log, max(1, left_us // 1000)

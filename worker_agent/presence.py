@@ -9,11 +9,11 @@ import json
 import secrets
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared_lua.contract import SCHEMA
+from worker_agent.clock import now_us
 from worker_agent.errors import RedisUnavailableError
 from worker_agent.redis_side import RedisSide
 
@@ -50,7 +50,7 @@ class Presence:
             "id": self._id,
             "host": socket.gethostname(),
             "schema": SCHEMA,
-            "since_us": time.time_ns() // 1000,
+            "since_us": now_us(),
             "concurrency": int(concurrency),
         }
         self._able = True

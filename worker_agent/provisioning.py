@@ -1,7 +1,8 @@
 """Keeps this worker's share of the sandboxes that tenants want warm; never runs anything in them.
 
 The wishes are the controller's, published in Redis. A worker takes its share of each by its place among those that are
-able, starts what is missing, and tells how many it holds. Without Redis it keeps what it was last told.
+able, starts what is missing, and tells how many it holds, also the admission: it grants places where a version is warm.
+Without Redis it keeps what it was last told.
 """
 
 import json

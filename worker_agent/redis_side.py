@@ -26,6 +26,8 @@ from worker_agent.errors import RedisUnavailableError
 #: How long an answer waits for a caller that has gone; longer than any gateway holds one.
 KEEP_MS = 120_000
 
+#: A worker that neither ran a version nor kept it warm for so long no longer counts as having it, as in settle.lua.
+WARM_MS = 900_000
 #: A seat outlives its run by this, as a start comes before the run and the record after it.
 SEAT_GRACE_MS = 30_000
 
@@ -181,14 +183,24 @@ class RedisSide:
         return [wish for _, text in sorted(found.items()) if (wish := _provision(text.decode()))]
 
     def tell_held(self, worker: str, held: Mapping[tuple[str, str, str], Held], for_ms: int) -> None:
-        """Tell for a while how much of it this worker has, by version; raise RedisUnavailableError."""
+        """Tell for a while how much of it this worker has, by version; raise RedisUnavailableError.
+
+        Where one is idle the admission hears of it too, as if it had just been run: so the first call comes here.
+        """
         fields = {keys.held_version(*version): encode(one) for version, one in held.items()}
-        with _our_errors(), self._client.pipeline() as together:
-            together.delete(keys.held(worker))
-            if fields:
-                together.hset(keys.held(worker), mapping=fields)  # type: ignore[arg-type]
-                together.pexpire(keys.held(worker), for_ms)
-            together.execute()
+        warm = [keys.warm(version_id) for (_, _, version_id), one in held.items() if one.idle]
+        with _our_errors():
+            now_ms = self._now_ms()
+            with self._client.pipeline() as together:
+                together.delete(keys.held(worker))
+                if fields:
+                    together.hset(keys.held(worker), mapping=fields)  # type: ignore[arg-type]
+                    together.pexpire(keys.held(worker), for_ms)
+                for workers in warm:
+                    together.zadd(workers, {worker: now_ms})
+                    together.zremrangebyscore(workers, "-inf", now_ms - WARM_MS)
+                    together.pexpire(workers, WARM_MS)
+                together.execute()
 
     def _now_ms(self) -> int:
         """Give Redis's own time: workers' clocks differ."""

@@ -14,6 +14,8 @@ class Started:
 
     start_us: int
     cpu_us: int
+    cpu_system_us: int = 0  #: the part of `cpu_us` that the kernel spent for it
+    waited_us: int = 0  #: before the assignment: until there was the code, and a Stem
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,10 @@ class Stem(Protocol):
     def alive(self) -> bool:
         """Tell whether it can still become something."""
 
-    def become(self, version: Version, code: bytes, layers: Sequence[bytes] = ()) -> Sandbox:
+    def become(self, version: Version, code: bytes, layers: Sequence[bytes] = (), waited_us: int = 0) -> Sandbox:
         """Become a Version, ready for work; StartFailed when the function cannot start. Only once.
 
-        `layers` are the zips of the Version's layers, in their order.
+        `layers` are the zips of the Version's layers, in their order; `waited_us` is what this start took until now.
         """
 
     def destroy(self, reason: str) -> None:

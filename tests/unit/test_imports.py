@@ -68,7 +68,18 @@ ONLY_IN: dict[str, set[str]] = {
 
 #: Modules by height, lowest first: one may import those before it, and its own line's not at all.
 WORKER_LAYERS: list[set[str]] = [
-    {"errors", "log", "log_buffer", "images", "lifecycle", "netns", "environment", "ownership", "runtime_link"},
+    {
+        "errors",
+        "clock",
+        "log",
+        "log_buffer",
+        "images",
+        "lifecycle",
+        "netns",
+        "environment",
+        "ownership",
+        "runtime_link",
+    },
     {"aws_errors", "runtime_api", "code_cache"},
     {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane", "metrics", "ends"},
     {"sandbox", "config", "presence", "outage", "hold"},

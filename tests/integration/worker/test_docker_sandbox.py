@@ -14,9 +14,13 @@ import pytest
 from tests.builders import invocation, version, zip_of
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.driving import HELLO, answer, first_process, run, start
+from worker_agent.billing import Prices
 from worker_agent.engine import Engine
+from worker_agent.execute import Executor
 from worker_agent.ownership import AGENT_LABEL, agent_epoch, is_alive
+from worker_agent.pool import Pool
 from worker_agent.runtime_api import How
+from worker_agent.stems import Stems
 
 pytestmark = pytest.mark.docker
 
@@ -292,3 +296,19 @@ def test_a_stem_that_is_killed_from_outside_is_not_alive(sandboxes: TidySandboxe
     deadline = time.monotonic() + 10
     while stem.alive():
         assert time.monotonic() < deadline
+
+
+def test_a_cold_start_that_finds_no_stem_has_the_containers_start_in_its_record(sandboxes: TidySandboxes) -> None:
+    code = zip_of(main=HELLO)
+    stems, pool = Stems(sandboxes, {}), Pool(2, 4096)
+    executor = Executor(pool, stems, lambda _: code, Prices(16_666_700, 200_000, 1000))
+
+    began = time.monotonic()
+    usage = executor.execute(invocation(version=version(code)), b"{}", 0, 1).usage
+    wall_us = (time.monotonic() - began) * 1_000_000
+
+    assert usage
+    assert stems.missed == 1
+    phases_us = usage.start_us + usage.run_us + usage.freeze_us
+    assert wall_us / 2 < phases_us < wall_us  # an assignment alone is a tenth of it
+    pool.close()

@@ -9,19 +9,22 @@ import pytest
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Settlement, Status, decode, encode
+from shared_lua.contract import Invocation, Provision, Settlement, Status, decode, encode
 from shared_lua.scripts import Ask, Run, Scripts, Word
 from tests.builders import ran
 from tests.conftest import RedisServer
+from tests.fakes import FakeSandbox
 from tests.integration.worker.test_agent import eventually
 from tests.integration.worker.test_handle import World, asked, world
 from worker_agent.durable_lane import Delivery, DurableLane
 from worker_agent.errors import EngineUnavailableError
 from worker_agent.express import Express
 from worker_agent.places import Grant, Places
-from worker_agent.presence import FOR_MS, new_worker
+from worker_agent.pool import Pool
+from worker_agent.presence import FOR_MS, Presence, new_worker
+from worker_agent.provisioning import Provisioning
 from worker_agent.recorder import Recorder
-from worker_agent.redis_side import RedisSide
+from worker_agent.redis_side import WARM_MS, RedisSide
 from worker_agent.undertaker import Undertaker
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -166,6 +169,31 @@ def test_a_worker_that_has_the_version_warm_is_preferred_if_it_has_a_place(lanes
 
     assert lanes.client.llen(keys.lane(warm)) == 1
     assert lanes.client.llen(keys.lane(cold)) == 1
+
+
+def test_a_provisioned_versions_first_call_goes_where_it_is_warm_and_that_is_told_while_one_is_idle(
+    lanes: Lanes,
+) -> None:
+    roomy, keeper, one = lanes.named(free=5), lanes.named(free=1), asked()
+    provision = encode(Provision(version=one.version, wanted=2))
+    lanes.client.hset(keys.provisions(), keys.provision("t", "f", "live"), provision)
+    pool, warm = Pool(4, 4096), keys.warm(one.version.version_id)
+    presence = Presence(lanes.side(), keeper)
+    provisioning = Provisioning(redis_side=lanes.side(), presence=presence, pool=pool, start=FakeSandbox)
+
+    provisioning.turn()
+
+    assert lanes.admit(one) is Word.EXPRESS
+    assert (lanes.client.llen(keys.lane(keeper)), lanes.client.llen(keys.lane(roomy))) == (1, 0)
+    lanes.client.zadd(warm, {keeper: 1, "long gone|8": 1})
+    with pool.lease(one.version, lambda: FakeSandbox(one.version)):
+        provisioning.turn()
+        assert lanes.client.zscore(warm, keeper) == 1
+    provisioning.turn()
+    said_ms: Any = lanes.client.zscore(warm, keeper)
+    assert said_ms > 1
+    assert lanes.client.zcard(warm) == 1
+    assert 0 < lanes.client.pttl(warm) <= WARM_MS
 
 
 def test_a_worker_that_is_dead_or_cannot_start_functions_is_granted_nothing(lanes: Lanes) -> None:

@@ -1,0 +1,72 @@
+"""What the record says of a start, with sandboxes that only remember."""
+
+import time
+
+import pytest
+
+from shared_lua.contract import Settlement
+from tests.builders import invocation, version, zip_of
+from tests.fakes import FakeSandboxes, FakeStem
+from worker_agent.billing import Prices
+from worker_agent.execute import Executor
+from worker_agent.pool import Pool
+from worker_agent.stems import Stems
+
+CODE = zip_of(main="def handler(e, c): pass")
+SLOW_S = 0.05
+#: What a fake takes to become a function.
+OWN_US = 120_000
+
+
+class Slow(FakeSandboxes):
+    """An engine that takes its time over a container."""
+
+    def make_stem(self, runtime: str) -> FakeStem:
+        time.sleep(SLOW_S)
+        return super().make_stem(runtime)
+
+
+def slow_fetch(_: str) -> bytes:
+    time.sleep(SLOW_S)
+    return CODE
+
+
+def ended(executor: Executor) -> Settlement:
+    return executor.execute(invocation(version=version(CODE)), b"{}", 0, 1)
+
+
+def executor(sandboxes: FakeSandboxes, *, slowly: bool = False, **prices: bool) -> Executor:
+    fetch = slow_fetch if slowly else lambda _: CODE
+    return Executor(Pool(2, 4096), Stems(sandboxes, {}), fetch, Prices(16_666_700, 200_000, 1000, **prices))
+
+
+@pytest.mark.parametrize(
+    ("sandboxes", "slowly", "waits"), [(FakeSandboxes(), False, 0), (Slow(), False, 1), (Slow(), True, 2)]
+)
+def test_the_start_is_all_of_the_wait_the_containers_and_the_zips_included(
+    sandboxes: FakeSandboxes, slowly: bool, waits: int
+) -> None:
+    began = time.monotonic()
+    usage = ended(executor(sandboxes, slowly=slowly)).usage
+    wall_us = (time.monotonic() - began) * 1_000_000
+
+    assert usage
+    assert waits * SLOW_S * 1_000_000 <= usage.start_us - OWN_US <= wall_us
+    assert (usage.cold, usage.cpu_us, usage.cpu_system_us) == (True, 50_700, 9_100)
+
+
+def test_a_warm_run_has_no_start() -> None:
+    runs = executor(Slow())
+    ended(runs)
+
+    usage = ended(runs).usage
+
+    assert usage
+    assert (usage.cold, usage.start_us, usage.cpu_us, usage.cpu_system_us) == (False, 0, 700, 100)
+
+
+def test_a_start_that_is_billed_is_the_functions_own_and_not_the_wait_for_a_container() -> None:
+    charge = ended(executor(Slow(), slowly=True, bills_starts=True)).charge
+
+    assert charge
+    assert charge.billed_us == OWN_US + 2_000  # the run's 1.5 ms, rounded up
