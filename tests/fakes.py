@@ -8,7 +8,8 @@ from shared_lua.contract import Invocation, LiveLog, Version
 from tests.builders import ran
 from worker_agent.errors import EngineUnavailableError
 from worker_agent.places import Places
-from worker_agent.sandbox import Ran, Started
+from worker_agent.pool import Slot, Wanting
+from worker_agent.sandbox import Ran, Sandbox, Started
 
 
 def _started(waited_us: int = 0) -> Started:
@@ -96,6 +97,15 @@ class FakeSandboxes:
 
     def close(self) -> int:
         return 0
+
+
+def fake_start(of: Version, wanting: Wanting, started: Started | None = None) -> Sandbox | Slot:
+    """Start a sandbox that only remembers, or give the Slot that was offered before."""
+    if wanting.offer(FakeStem(FakeSandboxes(), of.runtime)):
+        return FakeSandbox(of, started or _started(0))
+    came = wanting.wait()
+    assert isinstance(came, Slot)
+    return came
 
 
 class NoExpress:

@@ -10,13 +10,11 @@ from worker_agent.billing import Prices, charge
 from worker_agent.clock import elapsed_us, now_us
 from worker_agent.errors import SandboxGoneError
 from worker_agent.log_buffer import tail
-from worker_agent.pool import Pool
+from worker_agent.pool import Lease, Pool, Slot, Wanting
 from worker_agent.running import Running
 from worker_agent.runtime_api import How
 from worker_agent.sandbox import Ran, Sandbox, Started, StartFailed
 from worker_agent.stems import Stems
-
-_Run = tuple[Ran, Started | None, int]
 
 #: How many sandboxes may turn out to have died while idle before the Delivery is given back.
 LEASES = 3
@@ -42,10 +40,11 @@ class Executor:
     def execute(self, invocation: Invocation, payload: bytes, queue_us: int, attempt: int) -> Settlement:
         """Run it and give its Settlement; what is raised is the platform's fault, never the function's."""
         try:
-            ran, started, rest_us = self._run(invocation, payload)
+            ran, lease = self._run(invocation, payload)
+            started, rest_us, waited_us = lease.started, lease.rest_us, lease.waited_us
         except StartFailed as failed:
-            ran, started, rest_us = failed.ran, failed.started, 0
-        usage = _usage(queue_us, ran, started, rest_us)
+            ran, started, rest_us, waited_us = failed.ran, failed.started, 0, 0
+        usage = _usage(queue_us + waited_us, ran, started, rest_us)
         # What was waited for, a zip or a Stem, is the platform's: the record shows it, and it is billed to nobody.
         bill = charge(ran.run_us, invocation.version.memory_mb, self._prices, started.start_us if started else 0)
         return self._settlement(invocation, ran, usage, bill, attempt)
@@ -54,15 +53,15 @@ class Executor:
         """Tell whether a run of this Version would need no engine now: a sandbox is warm for it, or a Stem ready."""
         return self._pool.is_warm(version) or self._stems.has(version.runtime)
 
-    def start(self, version: Version) -> Sandbox:
-        """Make a sandbox of a Version; StartFailed, or what is raised is the platform's fault."""
+    def start(self, version: Version, wanting: Wanting) -> Sandbox | Slot:
+        """Make a sandbox of a Version, or give what else was offered; StartFailed, or it is the platform's fault."""
         began = time.monotonic()
         code, layers = self._code(version.code_sha256), [self._code(layer.code_sha256) for layer in version.layers]
-        stem = self._stems.take(version.runtime)
-        return stem.become(version, code, layers, elapsed_us(began))
+        stem = self._stems.take(version.runtime, wanting)
+        return stem if isinstance(stem, Slot) else stem.become(version, code, layers, elapsed_us(began))
 
-    def _run(self, invocation: Invocation, payload: bytes) -> _Run:
-        """Give the run, what its sandbox's start took when there was one, and how long it took to freeze it, µs."""
+    def _run(self, invocation: Invocation, payload: bytes) -> tuple[Ran, Lease]:
+        """Give the run, and the Lease that it had."""
         for _ in range(LEASES - 1):
             try:
                 return self._run_once(invocation, payload)
@@ -70,14 +69,14 @@ class Executor:
                 continue  # the event was not handed over: another sandbox may have it
         return self._run_once(invocation, payload)
 
-    def _run_once(self, invocation: Invocation, payload: bytes) -> _Run:
-        with self._pool.lease(invocation.version, lambda: self.start(invocation.version)) as lease:
+    def _run_once(self, invocation: Invocation, payload: bytes) -> tuple[Ran, Lease]:
+        with self._pool.lease(invocation.version, lambda wanting: self.start(invocation.version, wanting)) as lease:
             self._running.add(invocation, lease.sandbox)
             try:
                 ran = lease.sandbox.invoke(invocation, payload)
             finally:
                 self._running.discard(invocation)
-        return ran, lease.sandbox.started if lease.cold else None, lease.rest_us
+        return ran, lease
 
     def _settlement(self, invocation: Invocation, ran: Ran, usage: Usage, bill: Charge, attempt: int) -> Settlement:
         payload, error_type = outcomes.answer_or_error(invocation, ran)

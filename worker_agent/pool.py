@@ -1,22 +1,27 @@
 """Keeps sandboxes warm in a fixed number of Slots and leases them out; never runs anything in them.
 
 The lock guards the list of Slots and nothing else: a Slot is claimed under it and filled outside it, so that one slow
-start holds up nobody. A sandbox is leased again only to the Version it became, which belongs to one tenant.
+start holds up nobody. A sandbox is leased again only to the Version it became, which belongs to one tenant. Who finds
+none idle waits for a Stem to become one, or for one of the Version to be returned, whichever comes first.
 
 Which idle sandbox goes when room is needed is a matter of value (greedy-dual): what it would cost to start again, times
 how often it was used, for each MiB it holds. The floor rises to the value of whatever went last, so that even a dear
-sandbox goes in the end when nobody asks for it. Provisioned ones stay.
+sandbox goes in the end when nobody asks for it. Provisioned ones stay, and so does what a tenant has within its part of
+the memory: no flood of another's pushes it out.
 """
 
 import threading
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared_lua.contract import LATEST, Version
+from worker_agent.clock import elapsed_us
+from worker_agent.first import First
 from worker_agent.lifecycle import SlotEvent, SlotState, step
-from worker_agent.sandbox import Sandbox
+from worker_agent.sandbox import Sandbox, Started, Stem
 
 #: Whose sandbox it is: tenant, function, version id.
 Key = tuple[str, str, str]
@@ -51,8 +56,20 @@ class Lease:
     slot: Slot
     sandbox: Sandbox
     cold: bool
+    waited_us: int = 0  #: for a sandbox of this Version that another Invocation was in
     returned: bool = False
     rest_us: int = 0  #: once it is returned: how long it took to freeze its sandbox
+
+    @property
+    def started(self) -> Started | None:
+        """What its sandbox's start took, if it was made for this Lease."""
+        return self.sandbox.started if self.cold else None
+
+
+#: Who wants a sandbox: a Stem that is to become one, or a Slot that has one.
+Wanting = First[Stem | Slot]
+#: Makes a sandbox of what it was offered first, a Stem; or gives the Slot, if that is what it was.
+Start = Callable[[Wanting], Sandbox | Slot]
 
 
 class Pool:
@@ -65,11 +82,15 @@ class Pool:
         self._provisioned: Counter[Key | None] = Counter()
         self._provisioned_mb: dict[Key | None, int] = {}  #: memory of one of each
         self._floor = 0.0
+        self._waiting: defaultdict[Key | None, dict[Wanting, Slot]] = defaultdict(dict)  #: and what they have claimed
         self._lock = threading.Lock()
 
     @contextmanager
-    def lease(self, version: Version, start: Callable[[], Sandbox]) -> Iterator[Lease]:
-        """Lease a warm sandbox of `version`, or one that `start` makes; it is destroyed if the body raises."""
+    def lease(self, version: Version, start: Start) -> Iterator[Lease]:
+        """Lease a warm sandbox of `version`, or one that `start` makes; it is destroyed if the body raises.
+
+        As long as `start` has nothing, the pool may offer it a Slot with a sandbox: it gives that then, and makes none.
+        """
         lease = self._acquire(version, start)
         try:
             yield lease
@@ -91,9 +112,9 @@ class Pool:
             return
         with self._lock:
             slot = lease.slot
-            slot.move(SlotEvent.RETURN)
             slot.uses += 1
             slot.value = self._floor + lease.sandbox.started.start_us * slot.uses / lease.sandbox.version.memory_mb
+            self._idles(slot)
 
     def is_warm(self, version: Version) -> bool:
         """Tell whether a Lease of this Version would find a sandbox, if it came now."""
@@ -128,13 +149,12 @@ class Pool:
         _destroy(dead, "it died while it waited")
         return len(mine) - len(dead), len(idle) - len(dead)
 
-    def add(self, version: Version, start: Callable[[], Sandbox]) -> None:
+    def add(self, version: Version, start: Start) -> None:
         """Add an idle sandbox of a Version beside those that there are; PoolFullError, or what `start` raises."""
         with self._lock:
-            dismissed = self._make_room(version.memory_mb)
-            slot = self._claim(version)
+            slot, dismissed = self._claim(version)
         _destroy(dismissed, "its place was needed")
-        self.give_back(self._fill(slot, start))
+        self.give_back(self._fill(slot, start, Wanting(version.tenant)))
 
     def close(self) -> None:
         """Destroy every idle sandbox. Leased ones are their holders' to return first."""
@@ -148,28 +168,55 @@ class Pool:
             states = Counter(slot.state for slot in self._slots)
         return {state: states[state] for state in SlotState}
 
-    def _acquire(self, version: Version, start: Callable[[], Sandbox]) -> Lease:
+    def _acquire(self, version: Version, start: Start) -> Lease:
         with self._lock:
             dismissed = [self._take_out(slot) for slot in self._idle() if _is_superseded(slot.version, version)]
-            slot = self._take_warm(version)
-            is_cold = slot is None
-            if slot is None:
-                dismissed += self._make_room(version.memory_mb)
-                slot = self._claim(version)
+            if slot := self._take_warm(version):
+                lease = Lease(slot, _sandbox_of(slot), cold=False)
+            else:
+                lease, wanting = None, Wanting(version.tenant)
+                slot, more = self._claim(version)
+                dismissed += more
+                self._waiting[_key(version)][wanting] = slot
         _destroy(dismissed, "its place was needed")
-        return self._fill(slot, start) if is_cold else Lease(slot, _sandbox_of(slot), cold=False)
+        return lease or self._fill(slot, start, wanting)
 
-    def _fill(self, slot: Slot, start: Callable[[], Sandbox]) -> Lease:
+    def _fill(self, slot: Slot, start: Start, wanting: Wanting) -> Lease:
+        """Have a claimed Slot's sandbox made and lease it, or lease what came before it was."""
+        began, key = time.monotonic(), _key(slot.version)
         try:
-            sandbox = start()
+            made = start(wanting)
         except BaseException:
             with self._lock:
-                slot.move(SlotEvent.START_FAILED)
+                self._wait_no_more(key, wanting)
+                if isinstance(wanting.came, Slot):
+                    self._idles(wanting.came)
+                else:
+                    slot.move(SlotEvent.START_FAILED)
             raise
         with self._lock:
-            slot.sandbox = sandbox
+            self._wait_no_more(key, wanting)
+            if isinstance(made, Slot):
+                return Lease(made, _sandbox_of(made), cold=False, waited_us=elapsed_us(began))
+            slot.sandbox = made
             slot.move(SlotEvent.STARTED)
-        return Lease(slot, sandbox, cold=True)
+            dismissed = self._make_room()
+        _destroy(dismissed, "its memory was needed")
+        return Lease(slot, made, cold=True)
+
+    def _wait_no_more(self, key: Key | None, wanting: Wanting) -> None:
+        self._waiting[key].pop(wanting, None)
+        if not self._waiting[key]:
+            del self._waiting[key]
+
+    def _idles(self, slot: Slot) -> None:
+        """Take a leased Slot back, or hand it on to who waits longest for its Version, whose own is empty again."""
+        slot.move(SlotEvent.RETURN)
+        for wanting, claimed in self._waiting.get(_key(slot.version), {}).items():
+            if wanting.offer(slot):
+                slot.move(SlotEvent.LEASE)
+                claimed.move(SlotEvent.START_FAILED)
+                return
 
     def _take_warm(self, version: Version) -> Slot | None:
         """Lease the most valuable idle sandbox of this very Version: the others may lose value, and go."""
@@ -179,34 +226,52 @@ class Pool:
             slot.move(SlotEvent.LEASE)
         return slot
 
-    def _make_room(self, memory_mb: int) -> list[Sandbox]:
-        """Take out what is worth least until there is a Slot and the memory suffices, or nothing idle is left.
+    def _make_room(self) -> list[Sandbox]:
+        """Take out what is worth least until the memory suffices, or nothing idle is beyond its tenant's part of it.
 
         What runs may go beyond the budget: it is for what waits.
         """
         dismissed = []
-        while not self._has_room(memory_mb) and (victim := self._least_valuable()):
-            self._floor = max(self._floor, victim.value)
-            dismissed.append(self._take_out(victim))
+        while (held := self._memory_of()).total() > self._memory_mb:
+            part = self._memory_mb / len(held)
+            victim = self._least_valuable(lambda tenant: held[tenant] > part)  # noqa: B023  (called at once)
+            if victim is None:
+                break
+            dismissed.append(self._dismiss(victim))
         return dismissed
 
-    def _has_room(self, memory_mb: int) -> bool:
-        held = [slot.version.memory_mb for slot in self._slots if slot.version]
-        return len(held) < self.size and sum(held) + memory_mb <= self._memory_mb
+    def _memory_of(self) -> Counter[str]:
+        """Give what each tenant's sandboxes hold, MiB."""
+        held = Counter[str]()
+        for slot in self._slots:
+            if slot.sandbox and slot.version:
+                held[slot.version.tenant] += slot.version.memory_mb
+        return held
 
-    def _least_valuable(self) -> Slot | None:
+    def _least_valuable(self, of_whom: Callable[[str], bool]) -> Slot | None:
         idle = self._idle()
         waiting = Counter(_key(slot.version) for slot in idle)
         free = [slot for slot in idle if waiting[_key(slot.version)] > self._provisioned[_key(slot.version)]]
-        return min(free, key=lambda s: s.value, default=None)
+        return min((s for s in free if s.version and of_whom(s.version.tenant)), key=lambda s: s.value, default=None)
 
-    def _claim(self, version: Version) -> Slot:
+    def _claim(self, version: Version) -> tuple[Slot, list[Sandbox]]:
+        """Claim a Slot, and give the sandbox that has to go for it if there is one; raise PoolFullError."""
+        dismissed = []
         slot = next((s for s in self._slots if s.state is SlotState.EMPTY), None)
         if slot is None:
-            raise PoolFullError(f"all {self.size} slots are leased or provisioned")
+            held = Counter([version.tenant, *(s.version.tenant for s in self._slots if s.version)])
+            part = self.size / len(held)
+            slot = self._least_valuable(lambda tenant: held[tenant] > part) or self._least_valuable(lambda _: True)
+            if slot is None:
+                raise PoolFullError(f"all {self.size} slots are leased or provisioned")
+            dismissed = [self._dismiss(slot)]
         slot.move(SlotEvent.CLAIM)
         slot.version = version
-        return slot
+        return slot, dismissed
+
+    def _dismiss(self, slot: Slot) -> Sandbox:
+        self._floor = max(self._floor, slot.value)
+        return self._take_out(slot)
 
     def _take_out(self, slot: Slot) -> Sandbox:
         """Empty a Slot; its sandbox is the taker's to destroy, outside the lock."""

@@ -15,7 +15,7 @@ from shared_lua.contract import Held, Provision, Version
 from worker_agent import log
 from worker_agent.errors import PlatformError
 from worker_agent.outage import Outage
-from worker_agent.pool import Key, Pool, PoolFullError, key_of
+from worker_agent.pool import Key, Pool, PoolFullError, Slot, Wanting, key_of
 from worker_agent.presence import Presence
 from worker_agent.redis_side import RedisSide
 from worker_agent.sandbox import Sandbox, StartFailed
@@ -39,7 +39,7 @@ class Provisioning:
         redis_side: RedisSide,
         presence: Presence,
         pool: Pool,
-        start: Callable[[Version], Sandbox],
+        start: Callable[[Version, Wanting], Sandbox | Slot],
         spare: int = 1,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -107,7 +107,7 @@ class Provisioning:
             return reason
         try:
             while not self._stopping.is_set() and self._pool.held(version)[0] < seats:
-                self._pool.add(version, lambda: self._start(version))
+                self._pool.add(version, lambda wanting: self._start(version, wanting))
         except StartFailed as failed:
             reason = _said(failed)
             log.warn("not_provisioned", f"{version.arn} cannot be kept warm: {reason}", tenant=version.tenant)

@@ -1,19 +1,26 @@
 """Keeps Stems ready, so that a cold start is an assignment and not a container's start; never assigns one itself.
 
-Takers never wait for the keeper: who finds none makes one, and that is counted. One thread makes new ones in the
-background, one at a time: a start costs some 0.1 s of a core, which running functions would miss.
+Who finds none waits for one that is made for it, a few at once, or for whatever else comes before. In the background
+one is made at a time: a start costs some 0.1 s of a core, which running functions would miss.
 """
 
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
-from worker_agent.errors import PlatformError
+from worker_agent.errors import EngineUnavailableError, PlatformError
+from worker_agent.first import First
 from worker_agent.outage import Outage
 from worker_agent.sandbox import Sandboxes, Stem
 
 #: After a failure to make one: the engine is down, or an image is missing.
 PAUSE_S = 5.0
+#: How many are made at once for those who wait. The engine makes no more of them in a second if it is asked for more.
+MAKERS = 4
+
+S = TypeVar("S")
 
 
 class Stems:
@@ -24,6 +31,8 @@ class Stems:
         self._wanted = wanted
         self._given: Counter[tuple[str, bool]] = Counter()
         self._ready: defaultdict[str, deque[Stem]] = defaultdict(deque)
+        self._waiting: defaultdict[str, list[First[Any]]] = defaultdict(list)
+        self._makers = ThreadPoolExecutor(MAKERS, thread_name_prefix="stem-maker")
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -34,13 +43,20 @@ class Stems:
         """Begin to keep Stems ready."""
         self._thread.start()
 
-    def take(self, runtime: str) -> Stem:
-        """Give a Stem that is the taker's from now on; raise PlatformError when none is ready and none can be made."""
+    def take(self, runtime: str, wanting: First[Stem | S]) -> Stem | S:
+        """Give a Stem that is the taker's from now on, or what others offered before there was one.
+
+        Raises PlatformError when none is ready and none can be made.
+        """
         stem = self._take_ready(runtime)
         self._wake.set()
-        with self._lock:
-            self._given[runtime, stem is not None] += 1
-        return stem or self._sandboxes.make_stem(runtime)
+        if stem is None:
+            self._order(runtime, wanting)
+        elif wanting.offer(stem):
+            self._count(runtime, was_ready=True)
+        else:
+            self._give(stem)
+        return wanting.wait()
 
     @property
     def missed(self) -> int:
@@ -68,6 +84,10 @@ class Stems:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._makers.shutdown(cancel_futures=True)
+        for runtime in list(self._waiting):
+            while self._offer(runtime, EngineUnavailableError("the agent stops")):
+                pass
         for runtime in self._wanted:
             while stem := self._take_ready(runtime):
                 stem.destroy("the agent stops")
@@ -81,6 +101,45 @@ class Stems:
                 return stem
             stem.destroy("it died while it waited")
 
+    def _order(self, runtime: str, wanting: First[Any]) -> None:
+        with self._lock:
+            self._waiting[runtime].append(wanting)
+        self._makers.submit(self._make_for_one, runtime)
+
+    def _make_for_one(self, runtime: str) -> None:
+        """Make a Stem for one of those who wait, if anybody still does."""
+        if not self._next(runtime):
+            return
+        try:
+            self._give(self._sandboxes.make_stem(runtime))
+        except Exception as error:  # noqa: BLE001  (it is raised where somebody waits for it)
+            self._offer(runtime, error)
+
+    def _give(self, stem: Stem) -> None:
+        """Give a Stem to one who waits, else keep it ready."""
+        if self._offer(stem.runtime, stem):
+            self._count(stem.runtime, was_ready=False)
+            return
+        with self._lock:
+            self._ready[stem.runtime].append(stem)
+
+    def _offer(self, runtime: str, thing: Stem | Exception) -> bool:
+        while wanting := self._next(runtime):
+            if wanting.offer(thing):
+                return True
+        return False
+
+    def _next(self, runtime: str) -> First[Any] | None:
+        """Give one who waits, of the tenant that has the fewest waiting: no flood holds up another's start."""
+        with self._lock:
+            waiting = self._waiting[runtime] = [one for one in self._waiting[runtime] if one.came is None]
+        crowds = Counter(one.tenant for one in waiting)
+        return min(waiting, key=lambda one: crowds[one.tenant], default=None)
+
+    def _count(self, runtime: str, *, was_ready: bool) -> None:
+        with self._lock:
+            self._given[runtime, was_ready] += 1
+
     def _keep(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
@@ -91,9 +150,7 @@ class Stems:
         """Make Stems of a runtime until there are as many as wanted; False when that failed."""
         try:
             while not self._stopping.is_set() and len(self._ready[runtime]) < wanted:
-                stem = self._sandboxes.make_stem(runtime)
-                with self._lock:
-                    self._ready[runtime].append(stem)
+                self._give(self._sandboxes.make_stem(runtime))
         except PlatformError as error:
             self._outages[runtime].met(error)
             return False

@@ -71,6 +71,7 @@ WORKER_LAYERS: list[set[str]] = [
     {
         "errors",
         "clock",
+        "first",
         "log",
         "log_buffer",
         "images",

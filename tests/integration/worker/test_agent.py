@@ -13,7 +13,7 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, decode, encode
 from tests.builders import invocation
 from tests.conftest import create_data
-from tests.fakes import FakeSandbox, FakeSandboxes, NoExpress, own_places
+from tests.fakes import FakeSandboxes, NoExpress, fake_start, own_places
 from worker_agent.agent import Agent
 from worker_agent.durable_lane import Delivery, DurableLane, Keeper, Postponement
 from worker_agent.engine_watch import EngineWatch
@@ -89,7 +89,7 @@ def world(aws: Any, redis_client: redis.Redis) -> Iterator[Callable[..., World]]
             sandboxes=sandboxes,
             pool=pool,
             stems=Stems(sandboxes, {}),
-            provisioning=Provisioning(redis_side=redis_side, presence=presence, pool=pool, start=FakeSandbox),
+            provisioning=Provisioning(redis_side=redis_side, presence=presence, pool=pool, start=fake_start),
             places=own_places(slots),
             express=NoExpress(),  # type: ignore[arg-type]
             concurrency=slots,

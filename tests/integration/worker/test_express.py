@@ -13,7 +13,7 @@ from shared_lua.contract import Invocation, Provision, Settlement, Status, decod
 from shared_lua.scripts import Ask, Run, Scripts, Word
 from tests.builders import ran
 from tests.conftest import RedisServer
-from tests.fakes import FakeSandbox
+from tests.fakes import fake_start
 from tests.integration.worker.test_agent import eventually
 from tests.integration.worker.test_handle import World, asked, world
 from worker_agent.durable_lane import Delivery, DurableLane
@@ -179,14 +179,14 @@ def test_a_provisioned_versions_first_call_goes_where_it_is_warm_and_that_is_tol
     lanes.client.hset(keys.provisions(), keys.provision("t", "f", "live"), provision)
     pool, warm = Pool(4, 4096), keys.warm(one.version.version_id)
     presence = Presence(lanes.side(), keeper)
-    provisioning = Provisioning(redis_side=lanes.side(), presence=presence, pool=pool, start=FakeSandbox)
+    provisioning = Provisioning(redis_side=lanes.side(), presence=presence, pool=pool, start=fake_start)
 
     provisioning.turn()
 
     assert lanes.admit(one) is Word.EXPRESS
     assert (lanes.client.llen(keys.lane(keeper)), lanes.client.llen(keys.lane(roomy))) == (1, 0)
     lanes.client.zadd(warm, {keeper: 1, "long gone|8": 1})
-    with pool.lease(one.version, lambda: FakeSandbox(one.version)):
+    with pool.lease(one.version, lambda wanting: fake_start(one.version, wanting)):
         provisioning.turn()
         assert lanes.client.zscore(warm, keeper) == 1
     provisioning.turn()

@@ -1,21 +1,21 @@
 """The pool, with sandboxes that only remember."""
 
 import threading
-from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from shared_lua.contract import Version
 from tests.builders import version
-from tests.fakes import FakeSandbox
+from tests.fakes import FakeSandbox, fake_start
 from worker_agent.lifecycle import SlotState
-from worker_agent.pool import Lease, Pool, PoolFullError
+from worker_agent.pool import Lease, Pool, PoolFullError, Start, Wanting
 from worker_agent.sandbox import Started
 
 
-def making(of: Version, start_us: int = 1000) -> Callable[[], FakeSandbox]:
-    return lambda: FakeSandbox(of, Started(start_us, 0))
+def making(of: Version, start_us: int = 1000) -> Start:
+    return lambda wanting: fake_start(of, wanting, Started(start_us, 0))
 
 
 def fake(lease: Lease) -> FakeSandbox:
@@ -23,7 +23,7 @@ def fake(lease: Lease) -> FakeSandbox:
     return lease.sandbox
 
 
-def fails() -> FakeSandbox:
+def fails(_: Wanting) -> FakeSandbox:
     raise AssertionError("a warm sandbox was there")
 
 
@@ -112,6 +112,29 @@ def test_the_memory_budget_is_kept_by_ending_what_is_idle() -> None:
     used(pool, version(function="large", memory_mb=256))
 
     assert sum(sandbox.destroyed for sandbox in small) == 2
+
+
+def test_a_flood_pushes_out_nothing_that_another_tenant_has_within_its_part_of_the_memory() -> None:
+    pool, quiet = Pool(20, 1024), version(tenant="quiet", memory_mb=256)
+    kept = used(pool, quiet)
+    with ExitStack() as flood:
+        for _ in range(8):  # all at once: none of them is idle
+            flood.enter_context(pool.lease(version(tenant="loud", memory_mb=256), making(version(tenant="loud"))))
+    assert not kept.destroyed
+
+    used(pool, version(tenant="loud", function="g", memory_mb=256), times=5)
+
+    assert not kept.destroyed
+    assert sum(slot.version.memory_mb for slot in pool._slots if slot.version) <= 1024
+
+
+def test_a_flood_pushes_out_nobody_who_has_no_more_than_a_part_of_the_slots() -> None:
+    pool = Pool(6, 100_000)
+    kept = [used(pool, version(tenant="quiet", function=f"f{n}")) for n in range(3)]
+    for n in range(30):
+        used(pool, version(tenant="loud", function=f"f{n}"), times=9)
+
+    assert not any(sandbox.destroyed for sandbox in kept)
 
 
 def test_what_runs_may_go_beyond_the_budget() -> None:
@@ -207,7 +230,7 @@ def test_a_body_that_raises_costs_the_sandbox_its_life_and_keeps_the_slot() -> N
 def test_a_start_that_fails_leaves_the_slot_empty() -> None:
     pool = Pool(1, 1000)
 
-    def start() -> FakeSandbox:
+    def start(_: Wanting) -> FakeSandbox:
         raise KeyError
 
     with pytest.raises(KeyError), pool.lease(version(), start):
@@ -236,7 +259,7 @@ def test_a_slow_start_holds_up_nobody() -> None:
     pool, slow, quick = Pool(2, 1000), version(function="slow"), version(function="quick")
     entered, release = threading.Event(), threading.Event()
 
-    def start() -> FakeSandbox:
+    def start(_: Wanting) -> FakeSandbox:
         entered.set()
         assert release.wait(10)
         return FakeSandbox(slow)

@@ -8,9 +8,9 @@ import pytest
 
 from shared_lua.contract import Held, Provision, Version
 from tests.builders import ran, version
-from tests.fakes import FakeSandbox
+from tests.fakes import FakeSandbox, fake_start
 from worker_agent.errors import EngineUnavailableError, RedisUnavailableError
-from worker_agent.pool import Pool
+from worker_agent.pool import Pool, Wanting
 from worker_agent.provisioning import RETRY_S, Provisioning
 from worker_agent.runtime_api import How
 from worker_agent.sandbox import Started, StartFailed
@@ -58,7 +58,7 @@ class World:
             redis_side=board, presence=board, pool=self.pool, start=self.start, monotonic_s=lambda: self.now_s
         )
 
-    def start(self, of: Version) -> FakeSandbox:
+    def start(self, of: Version, _: Wanting) -> FakeSandbox:
         if self.failure:
             raise self.failure
         self.started.append(FakeSandbox(of))
@@ -71,7 +71,7 @@ class World:
 
 
 def used(pool: Pool, of: Version) -> None:
-    with pool.lease(of, lambda: FakeSandbox(of)):
+    with pool.lease(of, lambda wanting: fake_start(of, wanting)):
         pass
 
 
@@ -110,7 +110,7 @@ def test_what_serves_somebody_counts_as_held_and_not_as_idle() -> None:
     world = World()
     world.turn(wish(OF, 2))
 
-    with world.pool.lease(OF, lambda: FakeSandbox(OF)):
+    with world.pool.lease(OF, lambda wanting: fake_start(OF, wanting)):
         assert world.turn(wish(OF, 2)) == {OF.version_id: Held(held=2, idle=1)}
 
 

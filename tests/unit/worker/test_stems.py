@@ -1,21 +1,17 @@
 """Stems kept ready, made of nothing real."""
 
-import time
-from collections.abc import Callable, Iterator
-from typing import Any
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.fakes import FakeSandboxes, FakeStem
+from tests.waiting import eventually
 from worker_agent.errors import EngineUnavailableError
-from worker_agent.stems import Stems
-
-
-def eventually(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.005)
+from worker_agent.pool import Slot, Wanting
+from worker_agent.sandbox import Stem
+from worker_agent.stems import MAKERS, Stems
 
 
 @pytest.fixture
@@ -30,6 +26,12 @@ def stems(sandboxes: FakeSandboxes) -> Iterator[Stems]:
     kept.stop()
 
 
+def take(stems: Stems, runtime: str) -> Stem:
+    taken: Stem | Slot = stems.take(runtime, Wanting())
+    assert not isinstance(taken, Slot)
+    return taken
+
+
 def fake(stem: object) -> FakeStem:
     assert isinstance(stem, FakeStem)
     return stem
@@ -41,7 +43,7 @@ def test_as_many_as_wanted_are_made_ready_and_one_that_is_taken_is_replaced(
     stems.start()
     eventually(lambda: stems.count() == {"a": 2, "b": 1})
 
-    taken = fake(stems.take("a"))
+    taken = fake(take(stems, "a"))
 
     assert taken is sandboxes.stems[0]
     eventually(lambda: stems.count() == {"a": 2, "b": 1})
@@ -49,12 +51,76 @@ def test_as_many_as_wanted_are_made_ready_and_one_that_is_taken_is_replaced(
     assert stems.has("a")
 
 
-def test_who_finds_none_makes_one_and_is_counted(stems: Stems) -> None:
-    first = stems.take("a")
+def test_for_who_finds_none_one_is_made_and_it_is_counted(stems: Stems) -> None:
+    first = take(stems, "a")
 
     assert first.runtime == "a"
     assert (stems.missed, stems.takers()) == (1, {("a", False): 1})
     assert not stems.has("a")
+
+
+class Held(FakeSandboxes):
+    """An engine that makes nothing before it is told to; `asked` counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Semaphore(0)
+        self.makes = threading.Semaphore(0)
+
+    def make_stem(self, runtime: str) -> FakeStem:
+        self.asked.release()
+        assert self.makes.acquire(timeout=10)
+        return super().make_stem(runtime)
+
+
+def test_a_few_are_made_at_once_and_the_tenant_with_the_fewest_waiting_has_the_next() -> None:
+    engine = Held()
+    stems = Stems(engine, {})
+    flood, quiet = [Wanting("loud") for _ in range(MAKERS + 5)], Wanting("quiet")
+    with ThreadPoolExecutor(50) as takers:
+        taken = [takers.submit(stems.take, "a", one) for one in flood]
+        assert all(engine.asked.acquire(timeout=10) for _ in range(MAKERS))
+        assert not engine.asked.acquire(timeout=0.05)
+        last = takers.submit(stems.take, "a", quiet)
+        eventually(lambda: len(stems._waiting["a"]) == len(flood) + 1)
+
+        engine.makes.release()
+
+        assert last.result(10) is engine.stems[0]
+        engine.makes.release(len(flood))
+        assert {id(one.result(10)) for one in taken} == {id(stem) for stem in engine.stems[1:]}
+    stems.stop()
+
+
+def test_nothing_is_made_for_who_was_given_something_else_before() -> None:
+    engine, slot = Held(), Slot()
+    stems = Stems(engine, {})
+    wanted = [Wanting("t") for _ in range(MAKERS + 5)]
+    with ThreadPoolExecutor(50) as takers:
+        taken = [takers.submit(stems.take, "a", one) for one in wanted]
+        assert all(engine.asked.acquire(timeout=10) for _ in range(MAKERS))
+        assert all(one.offer(slot) for one in wanted)
+        assert all(one.result(10) is slot for one in taken)
+        engine.makes.release(100)
+    eventually(lambda: stems.count() == {"a": MAKERS})
+    stems.stop()
+
+    assert (len(engine.stems), stems.takers()) == (MAKERS, {})
+
+
+def test_who_waits_when_the_agent_stops_hears_of_it() -> None:
+    engine = Held()
+    stems = Stems(engine, {})
+    with ThreadPoolExecutor(50) as takers:
+        taken = [takers.submit(stems.take, "a", Wanting("t")) for _ in range(MAKERS + 2)]
+        assert all(engine.asked.acquire(timeout=10) for _ in range(MAKERS))
+        engine.makes.release(MAKERS)
+        eventually(lambda: len(engine.stems) == MAKERS)
+        stopping = takers.submit(stems.stop)
+        engine.makes.release(2)
+        stopping.result(10)
+        errors = [one.exception(10) for one in taken]
+    assert all(error is None or "stops" in str(error) for error in errors)
 
 
 def test_one_that_died_while_it_waited_is_not_given(stems: Stems, sandboxes: FakeSandboxes) -> None:
@@ -63,7 +129,7 @@ def test_one_that_died_while_it_waited_is_not_given(stems: Stems, sandboxes: Fak
     dead = next(stem for stem in sandboxes.stems if stem.runtime == "b")
     dead.living = False
 
-    taken = fake(stems.take("b"))
+    taken = fake(take(stems, "b"))
 
     assert taken is not dead
     assert dead.destroyed
@@ -77,7 +143,7 @@ def test_without_an_engine_the_taker_hears_of_it_and_the_keeper_tries_again(
     stems.start()
 
     with pytest.raises(EngineUnavailableError):
-        stems.take("a")
+        take(stems, "a")
     sandboxes.down.clear()
 
     eventually(lambda: stems.count() == {"a": 2, "b": 1})

@@ -1,0 +1,113 @@
+"""Who finds no idle sandbox in the pool, with sandboxes that only remember."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from shared_lua.contract import Version
+from tests.builders import version
+from tests.fakes import FakeSandbox, fake_start
+from tests.waiting import eventually
+from worker_agent.errors import EngineUnavailableError
+from worker_agent.lifecycle import SlotState
+from worker_agent.pool import Lease, Pool, Slot, Start, Wanting
+from worker_agent.sandbox import Sandbox
+
+
+def making(of: Version) -> Start:
+    return lambda wanting: fake_start(of, wanting)
+
+
+class Waiting:
+    """Somebody who wants a sandbox of a Version and makes none before `makes` is set."""
+
+    def __init__(self, pool: Pool, of: Version) -> None:
+        self.leases: list[Lease] = []
+        self.asked, self.makes, self.ends = threading.Event(), threading.Event(), threading.Event()
+        self._pool, self._of = pool, of
+        self._thread = threading.Thread(target=self._lease, daemon=True)
+        self._thread.start()
+        assert self.asked.wait(10)
+
+    def join(self) -> None:
+        self.ends.set()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    def _lease(self) -> None:
+        with self._pool.lease(self._of, self._start) as lease:
+            self.leases.append(lease)
+            assert self.ends.wait(10)
+
+    def _start(self, wanting: Wanting) -> Sandbox | Slot:
+        self.asked.set()
+        while not self.makes.wait(0.001):
+            if isinstance(wanting.came, Slot):
+                return wanting.came
+        return fake_start(self._of, wanting)
+
+
+def test_who_waits_for_a_start_has_what_is_returned_before_it_in_the_order_of_asking() -> None:
+    pool, of = Pool(3, 10_000), version()
+    with pool.lease(of, making(of)) as first:
+        waiting = [Waiting(pool, of) for _ in range(2)]
+        assert [bool(one.leases) for one in waiting] == [False, False]
+    eventually(lambda: waiting[0].leases)
+    assert not waiting[1].leases
+
+    waiting[0].join()
+    eventually(lambda: waiting[1].leases)
+    waiting[1].join()
+
+    leases = [one.leases[0] for one in waiting]
+    assert [(lease.sandbox, lease.cold, lease.waited_us > 0) for lease in leases] == [(first.sandbox, False, True)] * 2
+    assert pool.count() == {state: {"idle": 1, "empty": 2}.get(state.value, 0) for state in SlotState}
+
+
+@pytest.mark.parametrize("changed", [{"tenant": "other"}, {"function": "g"}, {"version_id": "v2", "number": "2"}])
+def test_who_waits_is_never_given_another_versions_sandbox(changed: dict[str, Any]) -> None:
+    pool, of = Pool(3, 10_000), version()
+    with pool.lease(of, making(of)):
+        other = Waiting(pool, version(**changed))
+
+    assert pool.count()[SlotState.IDLE] == 1
+    other.makes.set()
+    other.join()
+    assert other.leases[0].cold
+
+
+def test_what_is_offered_to_a_start_that_fails_idles() -> None:
+    pool, of = Pool(3, 10_000), version()
+    held = pool.lease(of, making(of))
+    held.__enter__()
+
+    def start(wanting: Wanting) -> FakeSandbox:
+        held.__exit__(None, None, None)
+        assert isinstance(wanting.came, Slot)
+        raise KeyError
+
+    with pytest.raises(KeyError), pool.lease(of, start):
+        pass
+
+    assert pool.count() == {state: {"idle": 1, "empty": 2}.get(state.value, 0) for state in SlotState}
+
+
+def test_who_is_given_a_slot_has_claimed_none_any_more() -> None:
+    pool, of, other = Pool(2, 10_000), version(), version(function="g")
+    with pool.lease(of, making(of)):
+        waiting = Waiting(pool, of)
+    eventually(lambda: pool.count()[SlotState.LEASED] == 1)
+
+    with pool.lease(other, making(other)) as lease:
+        assert lease.cold
+    waiting.join()
+
+
+def test_who_is_offered_an_error_hears_of_it_and_what_comes_later_stays_the_givers() -> None:
+    wanting = Wanting("t")
+
+    assert wanting.offer(EngineUnavailableError("down"))
+    assert not wanting.offer(Slot())
+    with pytest.raises(EngineUnavailableError, match="down"):
+        wanting.wait()
