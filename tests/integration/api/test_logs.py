@@ -92,11 +92,8 @@ def test_without_redis_an_invocation_is_shown_without_what_it_prints(
 ) -> None:
     id_ = accept(deployed)
     row = hearth.invocations.row("acme", id_)
-    redis_server.stop()
-    try:
+    with redis_server.away():
         assert hearth.invocations.log_tail(row) is None
-    finally:
-        redis_server.start()
 
 
 def test_logs_come_oldest_first_and_what_only_waits_has_none(deployed: Deployed) -> None:

@@ -24,13 +24,10 @@ Key = dict[str, str]
 def test_redis_down_is_a_503_and_its_return_is_noticed(gateway: Gateway, key: Key, redis_server: RedisServer) -> None:
     assert gateway.send("GET", "/functions", headers=key).status == 200
 
-    redis_server.stop()
-    try:
+    with redis_server.away():
         people = gateway.send("GET", "/functions", headers=key)
         machines = gateway.send("GET", "/2015-03-31/functions", headers=key)
         health = gateway.send("GET", "/health")
-    finally:
-        redis_server.start()
 
     assert (people.status, int(people.headers["retry-after"]) >= 1) == (503, True)
     assert "Redis" in people.json["error"]

@@ -13,8 +13,8 @@ from shared_lua.contract import Invocation, Settlement, Status, decode, encode
 from shared_lua.scripts import Ask, Run, Scripts, Word
 from tests.builders import ran
 from tests.conftest import RedisServer
+from tests.integration.worker.handling import World, asked
 from tests.integration.worker.test_agent import eventually
-from tests.integration.worker.test_handle import World, asked, world
 from worker_agent.durable_lane import Delivery, DurableLane
 from worker_agent.errors import EngineUnavailableError
 from worker_agent.express import Express
@@ -25,8 +25,6 @@ from worker_agent.redis_side import RedisSide
 from worker_agent.undertaker import Undertaker
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
-
-__all__ = ["world"]
 
 
 @dataclass

@@ -140,11 +140,8 @@ def test_an_outage_of_redis_is_outlived(
     running: Running, live_logs: LiveLogs, redis_client: redis.Redis, redis_server: RedisServer
 ) -> None:
     begin(running, "said meanwhile")
-    redis_server.stop()
-    try:
+    with redis_server.away():
         live_logs.look()
-    finally:
-        redis_server.start()
 
     live_logs.look()
 
