@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import hypothesis
 import pytest
 import redis
 from hypothesis.configuration import set_hypothesis_home_dir
@@ -35,6 +36,10 @@ os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DE
 # Hypothesis has learnt, which it would keep beside the code.
 own = tempfile.TemporaryDirectory(prefix="hearth-tests-")
 set_hypothesis_home_dir(f"{own.name}/hypothesis")
+
+# How long an example takes is the machine's affair.
+hypothesis.settings.register_profile("hearth", deadline=None)
+hypothesis.settings.load_profile("hearth")
 
 
 def pytest_configure(config: pytest.Config) -> None:

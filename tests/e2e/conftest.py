@@ -7,11 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,17 +22,9 @@ import pytest
 from local.process import bound
 from local.state import parse_env
 from tests.conftest import ROOT
+from tests.waiting import eventually
 
 TERMINAL = {"succeeded", "failed", "expired", "abandoned"}
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    """Wait until `condition` gives something true, and give that."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.05)
-    return found
 
 
 @dataclass

@@ -158,7 +158,7 @@ def test_following_in_vain_ends_with_the_wait_and_the_same_place(deployed: Deplo
     second = follow(deployed, first)
 
     assert (told(second), second.json["next"]) == ([], first.json["next"])
-    assert 1 <= time.monotonic() - began < 5
+    assert 1 <= time.monotonic() - began < 10  # which is the wait where nothing else is said
 
 
 def test_a_limit_shows_the_latest_and_a_follower_gets_the_rest_of_what_is_new_next(deployed: Deployed) -> None:

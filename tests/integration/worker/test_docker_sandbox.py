@@ -14,6 +14,7 @@ import pytest
 from tests.builders import invocation, version, zip_of
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.driving import HELLO, answer, first_process, run, start
+from tests.waiting import eventually
 from worker_agent.engine import Engine
 from worker_agent.ownership import AGENT_LABEL, agent_epoch, is_alive
 from worker_agent.runtime_api import How
@@ -289,6 +290,4 @@ def test_a_stem_that_is_killed_from_outside_is_not_alive(sandboxes: TidySandboxe
 
     stem._hold._kill()
 
-    deadline = time.monotonic() + 10
-    while stem.alive():
-        assert time.monotonic() < deadline
+    eventually(lambda: not stem.alive())

@@ -14,7 +14,7 @@ from shared_lua.scripts import Ask, Run, Scripts, Word
 from tests.builders import ran
 from tests.conftest import RedisServer
 from tests.integration.worker.handling import World, asked
-from tests.integration.worker.test_agent import eventually
+from tests.waiting import eventually
 from worker_agent.durable_lane import Delivery, DurableLane
 from worker_agent.errors import EngineUnavailableError
 from worker_agent.express import Express

@@ -14,7 +14,7 @@ from tests.builders import invocation, version, zip_of
 from tests.conftest import RedisServer
 from tests.fakes import FakeSandbox
 from tests.integration.worker.conftest import TidySandboxes
-from tests.integration.worker.test_agent import eventually
+from tests.waiting import eventually
 from worker_agent.billing import Prices
 from worker_agent.execute import Executor
 from worker_agent.live_logs import LiveLogs

@@ -215,7 +215,7 @@ def test_an_odd_and_honest_zip_is_the_same_to_node(case: str, tmp_path: Path) ->
     assert pages_in(tmp_path / "out") == unpacked_by_python(data, tmp_path / "python")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(SEEDS), st.data())
 def test_whatever_is_changed_in_a_zip_it_is_refused_or_unpacks_as_counted(seed: bytes, data: st.DataObject) -> None:
     changed = bytearray(seed)

@@ -1,21 +1,13 @@
 """Stems kept ready, made of nothing real."""
 
-import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from tests.fakes import FakeSandboxes, FakeStem
+from tests.waiting import eventually
 from worker_agent.errors import EngineUnavailableError
 from worker_agent.stems import Stems
-
-
-def eventually(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.005)
 
 
 @pytest.fixture
