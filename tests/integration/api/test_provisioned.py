@@ -14,8 +14,6 @@ from tests.conftest import RedisServer
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
-WORKERS = ("a|8", "b|8")
-
 
 @dataclass
 class Fleet:

@@ -294,7 +294,7 @@ def test_whoever_dies_between_recording_and_queueing_is_followed_by_one_who_queu
 
 
 def test_while_the_queue_is_down_nothing_is_lost_and_others_go_on(
-    due: Due, clock: Clock, function: Answer, worker: Worker, kept: Kept
+    due: Due, clock: Clock, function: Answer, kept: Kept
 ) -> None:
     plan(due, "a")
     plan(due, "b")
@@ -313,9 +313,7 @@ def test_while_the_queue_is_down_nothing_is_lost_and_others_go_on(
     assert kept()["messages"] == 2
 
 
-def test_a_tick_with_too_much_to_do_leaves_the_rest_to_the_next(
-    due: Due, clock: Clock, function: Answer, kept: Kept
-) -> None:
+def test_a_tick_with_too_much_to_do_leaves_the_rest_to_the_next(due: Due, clock: Clock, function: Answer) -> None:
     for n in range(3):
         plan(due, f"s{n}")
     clock.now_s += 300
@@ -370,7 +368,7 @@ def test_a_left_over_due_time_of_a_schedule_that_moved_on_is_dropped(
     assert [one.due_s for one in due.schedules.due(None, 10)[0]] == [NOON_S + 3600]
 
 
-def test_more_than_a_page_is_due_at_once(due: Due, clock: Clock, function: Answer, kept: Kept) -> None:
+def test_more_than_a_page_is_due_at_once(due: Due, clock: Clock, function: Answer) -> None:
     for n in range(53):
         plan(due, f"s{n}")
     clock.now_s += 300
@@ -378,9 +376,7 @@ def test_more_than_a_page_is_due_at_once(due: Due, clock: Clock, function: Answe
     assert due.run() == 53
 
 
-def test_the_handler_that_the_clock_calls_runs_what_is_due(
-    gateway: Gateway, key: Key, hearth: Controller, deployed: Deployed
-) -> None:
+def test_the_handler_that_the_clock_calls_runs_what_is_due(hearth: Controller, deployed: Deployed) -> None:
     past = dataclasses.replace(hearth.schedules, now_us=lambda: hearth.due.now_us() - 3_600_000_000)
     past.put("acme", "hello", "s", Wanted(expression="rate(1 minute)", input='"tick"'))
     event = {

@@ -55,7 +55,7 @@ def test_a_timeout_kills_that_sandbox_and_only_that(sandboxes: TidySandboxes) ->
     assert run(other).end.how is How.ANSWERED
 
 
-def test_a_child_that_outlives_its_call_dies_with_the_sandbox(sandboxes: TidySandboxes, docker_engine: Engine) -> None:
+def test_a_child_that_outlives_its_call_dies_with_the_sandbox(sandboxes: TidySandboxes) -> None:
     mark = f"7{os.getpid()}"
     source = f"import subprocess\ndef handler(e, c):\n subprocess.Popen(['sleep', '{mark}'], start_new_session=True)"
     sandbox = start(sandboxes, source)
@@ -190,7 +190,7 @@ def test_a_zip_that_unpacks_to_more_than_its_mount_is_a_start_error_that_says_so
 
 
 def test_a_start_that_takes_too_long_ends_with_its_log(
-    docker_engine: Engine, sandboxes: TidySandboxes, monkeypatch: pytest.MonkeyPatch
+    sandboxes: TidySandboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandboxes, "_limits", Limits(start_timeout_s=1.0))
 

@@ -101,7 +101,7 @@ def _waiting(cache: CodeCache, sha256: str) -> int:
     return len(coming._condition._waiters) if coming else 0  # type: ignore[attr-defined]
 
 
-def test_a_slow_fetch_holds_up_nobody_who_asks_for_another(fetches: Fetches) -> None:
+def test_a_slow_fetch_holds_up_nobody_who_asks_for_another() -> None:
     release = threading.Event()
 
     def fetch(sha256: str) -> bytes:
