@@ -11,7 +11,6 @@ from tests.integration.worker.handling import World, asked, delivery, overtake
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
-
 #: A Settlement of the second day of 1970, of a run that took and cost nothing.
 SETTLED = Settlement(
     invocation_id="i-1",

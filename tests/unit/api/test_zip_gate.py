@@ -17,8 +17,10 @@ from chalicelib.errors import InvalidParameterError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared_lua.contract import MIB
 from tests.conftest import ROOT
-from tests.zip_corpus import FINE, HOSTILE, MIB, Raw, extras, longest, many, named, raw_zip64, zeros
+from tests.zip_bytes import Raw, raw_zip64
+from tests.zip_corpus import FINE, HOSTILE, extras, longest, many, named, zeros
 from tests.zips import zipped
 
 PAGE = 4096
