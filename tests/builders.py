@@ -1,23 +1,18 @@
 """Valid values by default, so that a test shows only what matters to it."""
 
 import hashlib
-import io
 import time
-import zipfile
 from typing import Any
 
 from shared_lua.contract import Invocation, Mode, PeakScope, Version
+from tests.zips import zipped
 from worker_agent.runtime_api import End, How
 from worker_agent.sandbox import Ran
 
 
 def zip_of(**files: str) -> bytes:
     """A zip; `main` becomes `main.py`, and so on."""
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():
-            archive.writestr(f"{name}.py", text)
-    return data.getvalue()
+    return zipped({f"{name}.py": text for name, text in files.items()})
 
 
 def version(code: bytes = b"", **changed: Any) -> Version:

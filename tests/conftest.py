@@ -11,10 +11,12 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
+import hypothesis
 import pytest
 import redis
 from hypothesis.configuration import set_hypothesis_home_dir
@@ -34,6 +36,10 @@ os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DE
 # Hypothesis has learnt, which it would keep beside the code.
 own = tempfile.TemporaryDirectory(prefix="hearth-tests-")
 set_hypothesis_home_dir(f"{own.name}/hypothesis")
+
+# How long an example takes is the machine's affair.
+hypothesis.settings.register_profile("hearth", deadline=None)
+hypothesis.settings.load_profile("hearth")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -84,6 +90,15 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Have it down for the length of a `with`, whatever happens in there."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
 
 
 @pytest.fixture(scope="session")

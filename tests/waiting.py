@@ -1,4 +1,4 @@
-"""Waiting for what comes to pass by itself."""
+"""Waiting for what another thread or process will do; never for a length of time."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], T], seconds: float = 60) -> T:
+def eventually(condition: Callable[[], T | None], seconds: float = 60) -> T:
     """Wait until `condition` gives something true, and give that."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.01)
+        time.sleep(0.02)
     return found

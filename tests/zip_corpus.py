@@ -1,4 +1,4 @@
-"""Zips that no well-meaning packer makes, built byte by byte in memory; none is ever a file of the repository."""
+"""Zips that no well-meaning packer makes, as a table; none is ever a file of the repository."""
 
 import dataclasses
 import io
@@ -6,112 +6,31 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from shared_lua.contract import MIB
+from tests.zip_bytes import (
+    DEFLATED,
+    ENCRYPTED,
+    HELLO_BYTES,
+    MARK,
+    STREAMED,
+    UTF8,
+    Raw,
+    deflated,
+    end,
+    end64,
+    extra64,
+    raw_zip,
+    raw_zip64,
+    unicode_name,
+)
 from tests.zips import HELLO, zipped
 
-HELLO_BYTES = HELLO.encode()
-MIB = 1024 * 1024
-MARK = 0xFFFFFFFF
-ENCRYPTED, STREAMED, UTF8 = 0x1, 0x8, 0x800
-DEFLATED = 8
 #: As much of a name as the directory has room for in each of 20,000.
 LONG = b"n" * 135
-
-
-@dataclass(frozen=True)
-class Raw:
-    """One entry: in order by default, and with a lie wherever a field is given."""
-
-    name: bytes = b"main.py"
-    content: bytes = HELLO_BYTES
-    method: int = 0
-    flags: int = 0
-    mode: int = stat.S_IFREG | 0o644
-    version: int = 20
-    extra: bytes = b""
-    local_extra: bytes = b""
-    descriptor: bytes = b""
-    packed: bytes | None = None
-    #: Fields of either header that differ from the truth: name, flags, method, crc, packed_bytes, size_bytes, at.
-    local: dict[str, Any] = field(default_factory=dict)
-    central: dict[str, Any] = field(default_factory=dict)
-
-    def stored(self) -> bytes:
-        if self.packed is not None:
-            return self.packed
-        return deflated(self.content) if self.method == DEFLATED else self.content
-
-    def facts(self, lies: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "flags": self.flags,
-            "method": self.method,
-            "crc": zlib.crc32(self.content),
-            "packed_bytes": len(self.stored()),
-            "size_bytes": len(self.content),
-        } | lies
-
-    def header(self) -> bytes:
-        f = self.facts(self.local)
-        numbers = (self.version, f["flags"], f["method"], 0, 33, f["crc"], f["packed_bytes"], f["size_bytes"])
-        head = struct.pack("<4s5H3L2H", b"PK\x03\x04", *numbers, len(bytes(f["name"])), len(self.local_extra))
-        return head + bytes(f["name"]) + self.local_extra
-
-    def entry(self, at: int) -> bytes:
-        f = self.facts({"at": at, **self.central})
-        numbers = (3 << 8 | 20, self.version, f["flags"], f["method"], 0, 33)
-        sizes = (f["crc"], f["packed_bytes"], f["size_bytes"])
-        rest = (len(bytes(f["name"])), len(self.extra), 0, 0, 0, self.mode << 16, f["at"])
-        return struct.pack("<4s6H3L5H2L", b"PK\x01\x02", *numbers, *sizes, *rest) + bytes(f["name"]) + self.extra
-
-
-def deflated(content: bytes) -> bytes:
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return packer.compress(content) + packer.flush()
-
-
-def end(count: int, directory_bytes: int, at: int, comment: bytes = b"") -> bytes:
-    return struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, directory_bytes, at, len(comment)) + comment
-
-
-def end64(count: int, directory_bytes: int, at: int, record_at: int) -> bytes:
-    """The zip64 end record and its locator."""
-    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, directory_bytes, at)
-    return record + struct.pack("<4sLQL", b"PK\x06\x07", 0, record_at, 1)
-
-
-def raw_zip(*entries: Raw, comment: bytes = b"") -> bytes:
-    body, directory = _laid_out(entries)
-    return body + directory + end(len(entries), len(directory), len(body), comment)
-
-
-def raw_zip64(*entries: Raw, count: int | None = None, record_at: int | None = None, narrow: int = 0xFFFF) -> bytes:
-    """A zip with zip64 records, whose end record leaves all to them; `narrow` is its count of entries."""
-    body, directory = _laid_out(entries)
-    at = len(body) + len(directory)
-    said = len(entries) if count is None else count
-    wide = end64(said, len(directory), len(body), at if record_at is None else record_at)
-    return body + directory + wide + end(narrow, MARK, MARK)
-
-
-def _laid_out(entries: Iterable[Raw]) -> tuple[bytes, bytes]:
-    body, directory = bytearray(), bytearray()
-    for one in entries:
-        directory += one.entry(len(body))
-        body += one.header() + one.stored() + one.descriptor
-    return bytes(body), bytes(directory)
-
-
-def extra64(*numbers: int) -> bytes:
-    return struct.pack(f"<2H{len(numbers)}Q", 1, 8 * len(numbers), *numbers)
-
-
-def unicode_name(name: bytes, other: bytes) -> bytes:
-    """The extra field that gives an entry another name, to some."""
-    return struct.pack("<2HBL", 0x7075, 5 + len(other), 1, zlib.crc32(name)) + other
 
 
 def with_main(*others: Raw) -> bytes:
@@ -262,7 +181,6 @@ def _hostile(**cases: tuple[Callable[[], bytes], str]) -> dict[str, Hostile]:
 
 
 SYMLINK, FIFO, DEVICE, SOCKET = stat.S_IFLNK, stat.S_IFIFO, stat.S_IFBLK, stat.S_IFSOCK
-
 HOSTILE: dict[str, Hostile] = _hostile(
     # Names
     slip=(lambda: named("a/../../b"), r"'a/\.\./\.\./b' leads out"),
@@ -429,7 +347,6 @@ HOSTILE: dict[str, Hostile] = _hostile(
     bootstrap_for_arm=(lambda: with_main(Raw(b"bootstrap", elf(183), mode=0o100755)), "ARM64"),
     packed_so_for_arm=(lambda: with_main(Raw(b"a.so", elf(183), method=8)), "ARM64"),
 )
-
 FINE: dict[str, Callable[[], bytes]] = {
     "plain": zipped,
     "stored": lambda: raw_zip(Raw()),

@@ -21,7 +21,7 @@ TESTS = [
     "tests/unit/worker/test_cgroup.py",
     *(
         f"tests/integration/worker/test_{name}.py"
-        for name in ("docker_sandbox", "sandbox_ends", "sandbox_limits", "runtimes")
+        for name in ("docker_sandbox", "sandbox_ends", "sandbox_limits", "runtimes", "node")
     ),
 ]
 SHOWN = ["-v", "--tb=short", "--durations=5"]

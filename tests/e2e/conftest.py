@@ -1,21 +1,19 @@
 """One whole stack for all end-to-end tests, as `make up` starts it, but with every part its own."""
 
-import io
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 import pytest
@@ -23,17 +21,10 @@ import pytest
 from local.process import bound
 from local.state import parse_env
 from tests.conftest import ROOT
+from tests.waiting import eventually
+from tests.zips import zipped
 
 TERMINAL = {"succeeded", "failed", "expired", "abandoned"}
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    """Wait until `condition` gives something true, and give that."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.05)
-    return found
 
 
 @dataclass
@@ -55,7 +46,6 @@ class Stack:
     process: "subprocess.Popen[str]"
     keys: dict[str, str]
     state: Path
-    id: str = field(default="")
 
     def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         named = {"x-api-key": self.keys["HEARTH_API_KEY"], **{k.replace("_", "-"): v for k, v in headers.items()}}
@@ -67,16 +57,16 @@ class Stack:
             with error:
                 return Answer(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
 
-    def deploy(self, name: str, source: str, **query: Any) -> str:
-        """Make a function of one file, and give its name."""
-        code = io.BytesIO()
-        with zipfile.ZipFile(code, "w") as archive:
-            archive.writestr("main.py", source)
+    def deploy(self, name: str, source: str, **query: Any) -> None:
+        """Make a function of one file, by a name that no other test has: they share the stack and no function."""
+        answer = self.put(name, source, **query)
+        assert answer.status == 201, f"is {name} another test's function, too? {answer}"
+
+    def put(self, name: str, source: str, **query: Any) -> Answer:
+        """Make or replace a function of one file."""
         asked = {"runtime": "python3.11", "handler": "main.handler", "memory_mb": 512, "timeout_s": 10, **query}
-        words = "&".join(f"{key}={value}" for key, value in asked.items())
-        answer = self.call("PUT", f"/functions/{name}?{words}", code.getvalue(), content_type="application/zip")
-        assert answer.status in (200, 201), answer
-        return name
+        path = f"/functions/{name}?{urlencode(asked)}"
+        return self.call("PUT", path, zipped({"main.py": source}), content_type="application/zip")
 
     def invoke(self, name: str, event: Any = None, **headers: str) -> Answer:
         return self.call("POST", f"/functions/{name}/invocations", json.dumps(event or {}).encode(), **headers)

@@ -1,17 +1,16 @@
 """Unmodified clients of AWS's on a real stack: its command line, and boto3, each through a function's whole life."""
 
-import io
 import json
 import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import Stack
+from tests.zips import zipped
 
 pytestmark = pytest.mark.e2e
 
@@ -20,15 +19,12 @@ ROLE = "arn:aws:iam::000000000000:role/any"
 
 def code(answer: str) -> bytes:
     """A zip whose function answers so, with the version that it reads to be and the name it was called by."""
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        archive.writestr(
-            "main.py",
-            "def handler(event, context):\n"
-            "    called = context.invoked_function_arn.rpartition('function:')[2]\n"
-            f"    return [{answer!r}, context.function_version, called]\n",
-        )
-    return data.getvalue()
+    source = (
+        "def handler(event, context):\n"
+        "    called = context.invoked_function_arn.rpartition('function:')[2]\n"
+        f"    return [{answer!r}, context.function_version, called]\n"
+    )
+    return zipped({"main.py": source})
 
 
 class Cli:

@@ -10,7 +10,8 @@ import pytest
 from chalicelib.naming import account
 
 from local.stack import TENANT
-from tests.e2e.conftest import Stack, eventually
+from tests.e2e.conftest import Stack
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 

@@ -12,7 +12,7 @@ from local import containers
 from local.process import bound
 from local.state import StateDir
 from tests.conftest import ROOT
-from tests.e2e.conftest import eventually
+from tests.waiting import eventually
 
 
 def started(tmp_path: Path, *arguments: str) -> "subprocess.Popen[str]":

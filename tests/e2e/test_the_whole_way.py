@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.conftest import Stack, eventually
+from tests.e2e.conftest import Stack
+from tests.waiting import eventually
 from worker_agent import engine
 from worker_agent.ownership import AGENT_LABEL, is_alive
 
@@ -174,8 +175,9 @@ def test_a_large_event_and_a_large_answer_go_the_whole_way(stack: Stack) -> None
 def test_code_that_is_replaced_is_what_the_next_call_runs(stack: Stack) -> None:
     stack.deploy("changes", "def handler(e, c):\n    return 'old'\n")
     before = stack.invoke("changes").json()
-    stack.deploy("changes", "def handler(e, c):\n    return 'new'\n")
+    replaced = stack.put("changes", "def handler(e, c):\n    return 'new'\n")
 
+    assert replaced.status == 200
     assert (before, stack.invoke("changes").json()) == ("old", "new")
 
 

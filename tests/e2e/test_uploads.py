@@ -7,7 +7,8 @@ import pytest
 import urllib3
 
 from shared_lua.contract import MIB
-from tests.e2e.conftest import Stack, eventually
+from tests.e2e.conftest import Stack
+from tests.waiting import eventually
 from tests.zips import HELLO, zipped
 
 pytestmark = pytest.mark.e2e

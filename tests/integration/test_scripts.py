@@ -265,10 +265,10 @@ def test_several_processes_never_have_more_than_the_rate_and_the_burst(
         had = sorted(moment for one in processes.starmap(_take, [asked] * 3) for moment in one)
 
     assert len(had) > burst
-    slack = 0.05  # a token is had a moment before its process looks at the clock
+    late = 3  # a token is had before its process looks at the clock: of each one, however long it was not scheduled
     for first in range(len(had)):
         for last in range(first, len(had)):
-            assert last - first + 1 <= (had[last] - had[first] + slack) * rate + burst + 1
+            assert last - first + 1 <= (had[last] - had[first]) * rate + burst + 1 + late
 
 
 class Clock:
@@ -287,7 +287,7 @@ class Clock:
         return lambda keys, args: script(keys=keys, args=[*args, self.at_us])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rate=st.integers(1, 2000),
     burst=st.integers(1, 50),

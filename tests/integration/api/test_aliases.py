@@ -13,7 +13,6 @@ from chalicelib.aliases import Alias, Aliases
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Mode
-from tests.apigateway import Gateway
 from tests.integration.api.conftest import visitor
 from tests.integration.api.test_lambda_door import create
 from tests.integration.api.test_versioning import change
@@ -188,7 +187,7 @@ def test_of_two_who_change_an_alias_at_once_the_later_is_refused(two: Any, monke
         assert (found["FunctionVersion"], found["Description"]) == ("1", "the faster")
 
 
-def test_of_many_with_one_revision_one_wins(two: Any, gateway: Gateway) -> None:
+def test_of_many_with_one_revision_one_wins(two: Any) -> None:
     revision = point(two, "1")["RevisionId"]
 
     def move(n: int) -> bool:

@@ -178,7 +178,7 @@ def test_while_a_zip_is_being_removed_it_is_neither_put_nor_named(world: World) 
         world.store.put(SHA256, ZIP)
 
 
-def test_a_collector_that_died_is_followed_by_another_once_it_must_be_dead(world: World, aws: Any) -> None:
+def test_a_collector_that_died_is_followed_by_another_once_it_must_be_dead(world: World) -> None:
     world.store.put(SHA256, ZIP)
     world.now_s += GRACE_S + 1
     assert world.refs.mark(SHA256, world.now_s, world.now_s - GRACE_S)
@@ -189,7 +189,7 @@ def test_a_collector_that_died_is_followed_by_another_once_it_must_be_dead(world
     assert (world.collect(), world.objects(), world.rows()) == (1, [], 0)
 
 
-def test_a_collector_without_s3_forgets_nothing(world: World, data: dict[str, str]) -> None:
+def test_a_collector_without_s3_forgets_nothing(world: World) -> None:
     world.store.put(SHA256, ZIP)
     world.now_s += GRACE_S + 1
     broken = CodeStore(world.s3, "no-such-bucket", world.refs, lambda: world.now_s)

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -362,7 +361,7 @@ def test_without_cors_what_the_function_says_of_other_origins_stands(boto: Any, 
     assert hears(deployed, opened(boto), said).headers["access-control-allow-origin"] == "https://a.test"
 
 
-def test_a_url_ends_with_its_function(boto: Any, deployed: Deployed, kept: Callable[[], dict[str, int]]) -> None:
+def test_a_url_ends_with_its_function(boto: Any, deployed: Deployed) -> None:
     url = opened(boto)
     boto.delete_function(**HELLO)
     create(boto)

@@ -9,7 +9,6 @@ import pytest
 from chalicelib.function import mint_version
 from chalicelib.wiring import Controller
 
-from tests.integration.api.conftest import Worker
 from tests.integration.api.model_calls import creation
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -45,7 +44,7 @@ def fill(hearth: Controller, count: int) -> None:
 
 @pytest.mark.parametrize("others", [10, MANY])
 def test_get_and_invoke_read_by_key_however_many_functions_there_are(
-    boto: Any, hearth: Controller, worker: Worker, others: int
+    boto: Any, hearth: Controller, others: int
 ) -> None:
     boto.create_function(**creation("hello"), Publish=True)
     boto.create_alias(**HELLO, Name="live", FunctionVersion="1")

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from chalicelib.tenants import IssuedKeys
-from chalicelib.wiring import Controller
 
 from shared_lua.contract import Mode, Outcome, Status
 from tests.apigateway import Gateway
@@ -207,7 +206,7 @@ def test_the_hash_of_an_api_key_is_no_access_key(gateway: Gateway, tenant: Issue
         client.list_functions()
 
 
-def test_no_secret_is_stored(hearth: Controller, tenant: IssuedKeys, aws: Any, data: dict[str, str]) -> None:
+def test_no_secret_is_stored(tenant: IssuedKeys, aws: Any, data: dict[str, str]) -> None:
     stored = json.dumps(aws("dynamodb").scan(TableName=data["CredentialsTable"])["Items"])
 
     assert tenant.access_key_id in stored

@@ -92,11 +92,8 @@ def test_without_redis_an_invocation_is_shown_without_what_it_prints(
 ) -> None:
     id_ = accept(deployed)
     row = hearth.invocations.row("acme", id_)
-    redis_server.stop()
-    try:
+    with redis_server.away():
         assert hearth.invocations.log_tail(row) is None
-    finally:
-        redis_server.start()
 
 
 def test_logs_come_oldest_first_and_what_only_waits_has_none(deployed: Deployed) -> None:
@@ -161,7 +158,7 @@ def test_following_in_vain_ends_with_the_wait_and_the_same_place(deployed: Deplo
     second = follow(deployed, first)
 
     assert (told(second), second.json["next"]) == ([], first.json["next"])
-    assert 1 <= time.monotonic() - began < 5
+    assert 1 <= time.monotonic() - began < 10  # which is the wait where nothing else is said
 
 
 def test_a_limit_shows_the_latest_and_a_follower_gets_the_rest_of_what_is_new_next(deployed: Deployed) -> None:

@@ -12,7 +12,7 @@ from chalicelib.errors import UnavailableError
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Settlement
-from tests.apigateway import Answer, Gateway
+from tests.apigateway import Gateway
 from tests.conftest import RedisServer, free_port
 from tests.integration.api.conftest import Configure, Deployed, success
 
@@ -24,13 +24,10 @@ Key = dict[str, str]
 def test_redis_down_is_a_503_and_its_return_is_noticed(gateway: Gateway, key: Key, redis_server: RedisServer) -> None:
     assert gateway.send("GET", "/functions", headers=key).status == 200
 
-    redis_server.stop()
-    try:
+    with redis_server.away():
         people = gateway.send("GET", "/functions", headers=key)
         machines = gateway.send("GET", "/2015-03-31/functions", headers=key)
         health = gateway.send("GET", "/health")
-    finally:
-        redis_server.start()
 
     assert (people.status, int(people.headers["retry-after"]) >= 1) == (503, True)
     assert "Redis" in people.json["error"]
@@ -79,9 +76,7 @@ def test_redis_lost_while_waiting_turns_the_call_into_a_202(
     assert deployed.get(answer.headers["location"]).json["status"] == "queued"
 
 
-def test_a_restarted_redis_is_given_its_scripts_again(
-    deployed: Deployed, redis_server: RedisServer, function: Answer
-) -> None:
+def test_a_restarted_redis_is_given_its_scripts_again(deployed: Deployed, redis_server: RedisServer) -> None:
     redis_server.stop()
     redis_server.start()
     deployed.serve(success("1"))

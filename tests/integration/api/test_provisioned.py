@@ -14,8 +14,6 @@ from tests.conftest import RedisServer
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
-WORKERS = ("a|8", "b|8")
-
 
 @dataclass
 class Fleet:
@@ -237,9 +235,6 @@ def test_without_redis_the_last_word_is_503(
     published: Any, redis_server: RedisServer, gateway: Gateway, key: dict[str, str]
 ) -> None:
     put(published)
-    redis_server.stop()
-    try:
+    with redis_server.away():
         path = "/2019-09-30/functions/hello/provisioned-concurrency?Qualifier=live"
         assert gateway.send("GET", path, headers=key).status == 503
-    finally:
-        redis_server.start()

@@ -196,9 +196,7 @@ def test_publications_at_once_never_share_a_number(boto: Any, hearth: Controller
     assert hearth.functions.get("acme", "hello").published == len(listed)
 
 
-def test_of_two_publications_that_saw_the_same_one_is_refused(
-    boto: Any, hearth: Controller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_two_publications_that_saw_the_same_one_is_refused(boto: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     create(boto)
     read = Functions.at_revision
 

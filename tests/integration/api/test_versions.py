@@ -57,7 +57,7 @@ def test_a_number_is_never_given_again_not_even_to_the_next_function_of_the_name
     assert (third, again) == ("3", "4")
 
 
-def test_versions_published_at_once_have_different_numbers(two: Any, hearth: Controller) -> None:
+def test_versions_published_at_once_have_different_numbers(two: Any) -> None:
     def change_and_publish(n: int) -> str | None:
         try:
             two.update_function_configuration(**HELLO, Description=str(n), MemorySize=128 + n)

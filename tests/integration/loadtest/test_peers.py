@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -21,6 +20,7 @@ from loadtest.samples import Metric
 from loadtest.scenario import Callers, Load, Target, constant, plan
 from tests.conftest import ROOT, RedisServer
 from tests.integration.loadtest.deployed import KEY, deployed
+from tests.waiting import eventually
 
 
 def post(url: str, event: Any) -> Any:
@@ -100,10 +100,7 @@ def test_the_processes_of_a_stack_are_found_by_what_they_run() -> None:
     command = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])"]
     parent = subprocess.Popen([*command, sys.executable, "-c", sleep, "worker_agent"], start_new_session=True)
     try:
-        deadline = time.monotonic() + 10
-        while not (found := watch.parts(parent.pid)):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        found = eventually(lambda: watch.parts(parent.pid))
         assert list(found) == ["worker"]
         assert found["worker"].memory_mb > 1
         assert found["worker"].descriptors >= 3

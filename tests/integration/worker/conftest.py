@@ -1,11 +1,14 @@
-"""Real parts for the worker's tests: an engine that counts, sandboxes that are removed whatever happens."""
+"""Real parts for the worker's tests: an engine that counts, sandboxes that are removed whatever happens, a Handler."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 
 from shared_lua.contract import Version
+from tests.integration.worker.handling import World, world_on
 from worker_agent import engine
 from worker_agent.cgroup import find_layout
 from worker_agent.docker_sandbox import DockerSandbox, DockerSandboxes, DockerStem, Limits
@@ -48,3 +51,9 @@ def sandboxes(docker_engine: engine.Engine) -> Iterator[TidySandboxes]:
     for sandbox in tidy.made:
         sandbox.destroy("the test is over")
     assert tidy.close() == 0
+
+
+@pytest.fixture
+def world(aws: Any, data: dict[str, str], redis_client: redis.Redis) -> World:
+    """A Handler, and all that a test looks at around it."""
+    return world_on(aws, data, redis_client)

@@ -13,7 +13,12 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, decode, encode
 from tests.builders import invocation
 from tests.conftest import create_data
+<<<<<<< HEAD
 from tests.fakes import FakeSandboxes, NoExpress, fake_start, own_places
+=======
+from tests.fakes import FakeSandbox, FakeSandboxes, NoExpress, own_places
+from tests.waiting import eventually
+>>>>>>> review-tests
 from worker_agent.agent import Agent
 from worker_agent.durable_lane import Delivery, DurableLane, Keeper, Postponement
 from worker_agent.engine_watch import EngineWatch
@@ -104,13 +109,6 @@ def world(aws: Any, redis_client: redis.Redis) -> Iterator[Callable[..., World]]
     for agent, thread in running:
         agent.stop()
         thread.join()
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.02)
 
 
 def test_what_was_handled_is_acknowledged(world: Callable[..., World]) -> None:

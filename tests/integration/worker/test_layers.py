@@ -4,15 +4,16 @@ import json
 import random
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from shared_lua.contract import MIB, Layer
-from tests.builders import version
+from tests.integration.worker import languages
 from tests.integration.worker.conftest import TidySandboxes
-from tests.integration.worker.test_runtimes import Files, answer, error, run, zip_of
+from tests.integration.worker.languages import answer, error, run, start_error
+from tests.zips import Files, zipped
 from worker_agent.docker_sandbox import DockerSandbox, Limits
 from worker_agent.images import offered
 from worker_agent.runtime_api import How
@@ -58,12 +59,9 @@ def start(
     sandboxes: TidySandboxes, runtime: str, files: Files, handler: str, layers: Sequence[Files | bytes], **changed: Any
 ) -> DockerSandbox:
     """Start a function with these layers; `named` says what is known of them, where that matters."""
-    zips = [data if isinstance(data, bytes) else zip_of(data) for data in layers]
-    code = zip_of(files)
+    zips = [data if isinstance(data, bytes) else zipped(data) for data in layers]
     named = changed.pop("named", None) or tuple(layer(f"l{n}", data) for n, data in enumerate(zips))
-    values = {"memory_mb": 1769, "timeout_s": 30, **changed}
-    of = version(code, runtime=runtime, handler=handler, layers=named, **values)
-    return sandboxes.start(of, code, zips)
+    return languages.start(sandboxes, runtime, files, handler, zips, **{"layers": named, "timeout_s": 30, **changed})
 
 
 def shell(sandboxes: TidySandboxes, runtime: str, layers: Sequence[Files | bytes], **changed: Any) -> DockerSandbox:
@@ -73,13 +71,6 @@ def shell(sandboxes: TidySandboxes, runtime: str, layers: Sequence[Files | bytes
 def random_bytes(size: int) -> bytes:
     """Bytes that no zip makes smaller."""
     return random.Random(1).randbytes(size)
-
-
-def start_error(begin: Callable[[], object]) -> Any:
-    with pytest.raises(StartFailed) as failed:
-        begin()
-    assert failed.value.ran.end.how is How.INIT_FAILED, failed.value.ran
-    return error(failed.value.ran)
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +94,7 @@ def test_a_layers_files_lie_under_opt_its_programs_are_found_and_run_and_a_later
     sandboxes: TidySandboxes, runtime: str
 ) -> None:
     first = {"data/a.txt": "first's", "data/b.txt": "first's", "bin/greet": "#!/bin/sh\necho old"}
-    second = zip_of({"data/b.txt": "second's", "bin/greet": "#!/bin/sh\necho new"})
+    second = zipped({"data/b.txt": "second's", "bin/greet": "#!/bin/sh\necho new"})
 
     sandbox = shell(sandboxes, runtime, [first, second])
 
@@ -124,7 +115,7 @@ def test_without_layers_opt_is_empty_and_beside_the_code_is_nothing(sandboxes: T
 
 @pytest.mark.parametrize("runtime", SHELLS)
 def test_executable_bits_are_kept_and_a_later_layers_count(sandboxes: TidySandboxes, runtime: str) -> None:
-    program, text = zip_of({"x": "#!/bin/sh\n", "y": ""}, 0o755), zip_of({"y": "", "z": "#!/bin/sh\n"}, 0o644)
+    program, text = zipped({"x": "#!/bin/sh\n", "y": ""}, 0o755), zipped({"y": "", "z": "#!/bin/sh\n"}, 0o644)
 
     told = answer(shell(sandboxes, runtime, [program, text]), {"sh": "stat -c '%n %a %U' /opt/x /opt/y /opt/z"})
 
@@ -219,7 +210,7 @@ def test_node_itself_finds_a_shared_library_of_a_layer(
 def test_a_damaged_layer_is_a_start_error_that_names_it_however_much_comes_after_it(
     sandboxes: TidySandboxes, runtime: str
 ) -> None:
-    noise = zip_of({"noise": random_bytes(2 * MIB)})
+    noise = zipped({"noise": random_bytes(2 * MIB)})
     whole = bytearray(noise)
     whole[60] ^= 0xFF
 
@@ -233,8 +224,8 @@ def test_a_damaged_layer_is_a_start_error_that_names_it_however_much_comes_after
 def test_an_oversized_layer_is_a_start_error_that_names_it_and_harms_nobody(
     sandboxes: TidySandboxes, runtime: str
 ) -> None:
-    small = zip_of({"small": "x"})
-    large = zip_of({f"{n}": bytes(32 * MIB) for n in range(Limits().layer_bytes // (32 * MIB))})
+    small = zipped({"small": "x"})
+    large = zipped({f"{n}": bytes(32 * MIB) for n in range(Limits().layer_bytes // (32 * MIB))})
     named = (layer("small", small), layer("large", large, Limits().layer_bytes))
     other = shell(sandboxes, runtime, [])
 
@@ -249,7 +240,7 @@ def test_an_oversized_layer_is_a_start_error_that_names_it_and_harms_nobody(
 def test_layers_that_together_just_fit_their_mount_are_unpacked_in_a_small_sandbox(sandboxes: TidySandboxes) -> None:
     """Random bytes, so that the zips are as large as what is in them: two at once would not fit into 128 MB."""
     noise = random_bytes(60 * MIB)
-    zips = [zip_of({f"{n}": noise}) for n in range(4)]
+    zips = [zipped({f"{n}": noise}) for n in range(4)]
     named = tuple(layer(f"l{n}", data, 60 * MIB + 8192) for n, data in enumerate(zips))
 
     sandbox = shell(sandboxes, "python3.11", zips, named=named, memory_mb=128)
@@ -260,7 +251,7 @@ def test_layers_that_together_just_fit_their_mount_are_unpacked_in_a_small_sandb
 
 
 def test_memory_that_is_promised_is_not_eaten_by_layers(sandboxes: TidySandboxes) -> None:
-    data = zip_of({"data": bytes(60 * MIB)})
+    data = zipped({"data": bytes(60 * MIB)})
     source = "def handler(e, c):\n return len(bytearray(70 << 20))"
     named = (layer("data", data, 60 * MIB + 8192),)
 
@@ -273,8 +264,8 @@ def test_memory_that_is_promised_is_not_eaten_by_layers(sandboxes: TidySandboxes
 def test_a_layer_that_takes_more_memory_than_it_was_said_to_ends_the_function_and_not_the_platform(
     sandboxes: TidySandboxes,
 ) -> None:
-    lying = zip_of({f"{n}": bytes(32 * MIB) for n in range(7)})
-    after = zip_of({"noise": random_bytes(MIB)})
+    lying = zipped({f"{n}": bytes(32 * MIB) for n in range(7)})
+    after = zipped({"noise": random_bytes(MIB)})
 
     with pytest.raises(StartFailed) as failed:
         shell(sandboxes, "python3.11", [lying, after], memory_mb=128)

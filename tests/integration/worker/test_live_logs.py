@@ -14,7 +14,7 @@ from tests.builders import invocation, version, zip_of
 from tests.conftest import RedisServer
 from tests.fakes import FakeSandbox
 from tests.integration.worker.conftest import TidySandboxes
-from tests.integration.worker.test_agent import eventually
+from tests.waiting import eventually
 from worker_agent.billing import Prices
 from worker_agent.execute import Executor
 from worker_agent.live_logs import LiveLogs
@@ -140,11 +140,8 @@ def test_an_outage_of_redis_is_outlived(
     running: Running, live_logs: LiveLogs, redis_client: redis.Redis, redis_server: RedisServer
 ) -> None:
     begin(running, "said meanwhile")
-    redis_server.stop()
-    try:
+    with redis_server.away():
         live_logs.look()
-    finally:
-        redis_server.start()
 
     live_logs.look()
 

@@ -14,7 +14,7 @@ from shared_lua.contract import Invocation, Mode, Settlement, Status, encode
 from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import create_data
 from tests.fakes import FakeSandboxes, NoExpress, own_places
-from tests.integration.worker.test_agent import eventually
+from tests.waiting import eventually
 from worker_agent import durable_lane
 from worker_agent.agent import Agent
 from worker_agent.billing import Prices

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 import zipfile
 
 import pytest
@@ -15,6 +14,7 @@ from shared_lua.contract import MIB
 from tests.builders import version
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.driving import HELLO, first_process, run, start
+from tests.waiting import eventually
 from worker_agent.cgroup import V2
 from worker_agent.docker_sandbox import Limits
 from worker_agent.engine import Engine
@@ -55,7 +55,7 @@ def test_a_timeout_kills_that_sandbox_and_only_that(sandboxes: TidySandboxes) ->
     assert run(other).end.how is How.ANSWERED
 
 
-def test_a_child_that_outlives_its_call_dies_with_the_sandbox(sandboxes: TidySandboxes, docker_engine: Engine) -> None:
+def test_a_child_that_outlives_its_call_dies_with_the_sandbox(sandboxes: TidySandboxes) -> None:
     mark = f"7{os.getpid()}"
     source = f"import subprocess\ndef handler(e, c):\n subprocess.Popen(['sleep', '{mark}'], start_new_session=True)"
     sandbox = start(sandboxes, source)
@@ -87,9 +87,7 @@ def test_the_kill_is_one_write_on_cgroup_v2_and_one_signal_on_v1_and_takes_what_
 
     has_kill = isinstance(sandboxes._layout, V2)
     assert signals == ([] if has_kill else [signal.SIGKILL])
-    deadline = time.monotonic() + 5
-    while _processes(mark):  # what was frozen dies a moment after it is thawed
-        assert time.monotonic() < deadline
+    eventually(lambda: not _processes(mark))  # what was frozen dies a moment after it is thawed
 
 
 def _processes(argument: str) -> list[str]:
@@ -150,16 +148,10 @@ def test_a_zip_that_does_not_unpack_is_a_start_error_and_the_host_never_unpacks_
 
 
 def test_a_sandbox_that_died_while_idle_says_so_before_it_takes_the_event(sandboxes: TidySandboxes) -> None:
-    source = """
-        import os, threading, time
-        def handler(event, context):
-            threading.Timer(0.05, lambda: os._exit(1)).start()
-        """
-    sandbox = start(sandboxes, source)
-    run(sandbox)
-    deadline = time.monotonic() + 10
-    while os.path.exists(f"/proc/{first_process(sandbox)}") and time.monotonic() < deadline:
-        time.sleep(0.01)
+    sandbox = start(sandboxes)
+    assert run(sandbox).end.how is How.ANSWERED
+    os.kill(int(first_process(sandbox)), signal.SIGKILL)
+    eventually(lambda: not os.path.exists(f"/proc/{first_process(sandbox)}"))
 
     with pytest.raises(SandboxGoneError):
         run(sandbox)
@@ -168,7 +160,12 @@ def test_a_sandbox_that_died_while_idle_says_so_before_it_takes_the_event(sandbo
 
 def test_a_function_killed_from_outside_ends_as_that_and_not_for_want_of_memory(sandboxes: TidySandboxes) -> None:
     sandbox = start(sandboxes, "import time\ndef handler(e, c):\n print('x')\n time.sleep(60)", timeout_s=30)
-    killer = threading.Timer(0.3, lambda: os.kill(int(first_process(sandbox)), signal.SIGKILL))
+
+    def kill_once_it_is_running() -> None:
+        eventually(lambda: sandbox.printed().tail == "x\n")
+        os.kill(int(first_process(sandbox)), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_once_it_is_running)
     killer.start()
 
     ran = run(sandbox)
@@ -193,7 +190,7 @@ def test_a_zip_that_unpacks_to_more_than_its_mount_is_a_start_error_that_says_so
 
 
 def test_a_start_that_takes_too_long_ends_with_its_log(
-    docker_engine: Engine, sandboxes: TidySandboxes, monkeypatch: pytest.MonkeyPatch
+    sandboxes: TidySandboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandboxes, "_limits", Limits(start_timeout_s=1.0))
 

@@ -200,7 +200,7 @@ def expressions(draw: st.DrawFn) -> tuple[str, list[Field]]:
     return f"cron({' '.join(field.text for field in fields)})", fields
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(made=expressions(), moment=st.integers(at("2024-01-01"), at("2032-12-31")))
 def test_the_next_due_time_is_the_first_minute_that_matches(made: tuple[str, list[Field]], moment: int) -> None:
     expression, fields = made

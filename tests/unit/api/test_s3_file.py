@@ -10,7 +10,9 @@ from chalicelib import zip_gate
 from chalicelib.errors import InvalidParameterError
 from chalicelib.s3_file import RANGE_BYTES, open_object
 
-from tests.zip_corpus import HOSTILE, MIB, Raw, longest, raw_zip, zeros
+from shared_lua.contract import MIB
+from tests.zip_bytes import Raw, raw_zip
+from tests.zip_corpus import HOSTILE, longest, zeros
 
 
 class Client:

@@ -1,11 +1,11 @@
 """Zips kept in memory."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.waiting import eventually
 from worker_agent.code_cache import CodeCache
 from worker_agent.errors import AwsUnavailableError
 
@@ -85,9 +85,7 @@ def test_many_who_ask_at_once_share_one_fetch_and_its_end(fails: bool) -> None:
     cache = CodeCache(fetch, 10)
     with ThreadPoolExecutor(8) as threads:
         ends = [threads.submit(cache.code, "a") for _ in range(8)]
-        deadline = time.monotonic() + 10
-        while _waiting(cache, "a") < 7:
-            assert time.monotonic() < deadline
+        eventually(lambda: _waiting(cache, "a") == 7)
         release.set()
 
     assert asked == ["a"]
@@ -103,7 +101,7 @@ def _waiting(cache: CodeCache, sha256: str) -> int:
     return len(coming._condition._waiters) if coming else 0  # type: ignore[attr-defined]
 
 
-def test_a_slow_fetch_holds_up_nobody_who_asks_for_another(fetches: Fetches) -> None:
+def test_a_slow_fetch_holds_up_nobody_who_asks_for_another() -> None:
     release = threading.Event()
 
     def fetch(sha256: str) -> bytes:
