@@ -22,6 +22,7 @@ from shared_lua.contract import Invocation, Outcome, Settlement, Status, decode,
 from shared_lua.scripts import Scripts
 from tests.apigateway import Answer, Gateway
 from tests.conftest import RedisServer
+from tests.integration.api.uploading import Bench
 from tests.zips import zipped
 
 Configure = Callable[..., Controller]
@@ -217,6 +218,12 @@ def kept(aws: Any, data: dict[str, str]) -> Callable[[], dict[str, int]]:
         return counts
 
     return count
+
+
+@pytest.fixture
+def bench(gateway: Gateway, key: dict[str, str], hearth: Controller, aws: Any) -> Bench:
+    """The tenant as one that uploads."""
+    return Bench(gateway, key, hearth, aws("s3"))
 
 
 @pytest.fixture
