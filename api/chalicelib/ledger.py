@@ -111,20 +111,30 @@ class Ledger:
         }
 
     def _making_room(self, invocation_id: str) -> Act:
+        """Give the act of removing a row that no worker ever had."""
         return {
             "Delete": {
                 "TableName": self._table,
                 "Key": _key(invocation_id),
-                "ConditionExpression": "attribute_not_exists(invocation_id) OR #status = :queued",
+                "ConditionExpression": "attribute_not_exists(invocation_id) OR (#status = :queued AND attempt = :none)",
                 "ExpressionAttributeNames": {"#status": "status"},
-                "ExpressionAttributeValues": {":queued": {"S": Status.QUEUED.value}},
+                "ExpressionAttributeValues": {":queued": {"S": Status.QUEUED.value}, ":none": {"N": "0"}},
             }
         }
 
-    def forget(self, invocation_id: str) -> None:
-        """Remove a row whose Invocation no lane took, if the table can be reached; if not, the row expires."""
+    def forget(self, invocation_id: str) -> bool:
+        """Remove a row whose Invocation no lane took; False when a worker has, or had it: the lane took it after all.
+
+        True as well while the table cannot be reached: the row expires.
+        """
         with suppress(UnavailableError), needing(PART):
-            self._dynamodb.delete_item(TableName=self._table, Key=_key(invocation_id))
+            try:
+                self._dynamodb.delete_item(**self._making_room(invocation_id)["Delete"])
+            except ClientError as error:
+                if not is_refused_condition(error):
+                    raise
+                return False
+        return True
 
     def find(self, invocation_id: str) -> Row | None:
         """Give the row, None when there is none."""
