@@ -15,7 +15,6 @@ from shared_lua import keys
 
 NONE = "NONE"
 AWS_IAM = "AWS_IAM"
-AUTH_TYPES = (NONE, AWS_IAM)
 BUFFERED = "BUFFERED"
 
 #: As Lambda's own: 32 characters, here of 160 random bits. Nobody finds one by trying.

@@ -157,7 +157,7 @@ def code(hearth: Controller, tenant: str, asked: Asked) -> Source:
         raise InvalidParameterError(
             f"Code comes from S3 only as S3Bucket {hearth.bucket} and an S3Key under {uploads}; POST /uploads gives one"
         )
-    return hearth.functions.code_store.open(asked["S3Key"]).file
+    return hearth.functions.code_store.open(asked["S3Key"])
 
 
 def shown(function: Function) -> dict[str, Any]:
