@@ -108,10 +108,11 @@ class Aliases:
         return [alias.name for alias in every if number in {alias.number, *alias.weights}]
 
     def delete(self, tenant: str, function: str, name: str) -> None:
-        """Forget an alias; one that is not there is forgotten already, as on Lambda."""
+        """Forget an alias with what belongs to it; one that is not there is forgotten already, as on Lambda."""
         latest = self.functions.get(tenant, function)
-        owner = keys.function_parts(tenant, function)
-        self.functions.store(touched(latest), latest, [self.parts.removing(owner, PREFIX + name)])
+        alias = self.parts.removing(keys.function_parts(tenant, function), PREFIX + name)
+        belongings = self.functions.belongings.removing_of(tenant, function, name)
+        self.functions.store(touched(latest), latest, [alias, *belongings])
 
     def _store(self, latest: Function, alias: Alias) -> Alias:
         """Store an alias as of the function that was seen first: what was read since cannot have changed meanwhile."""

@@ -12,7 +12,7 @@ from chalicelib.naming import LATEST
 from chalicelib.parts import Part, Parts
 from shared_lua import keys
 
-PREFIX = "async#"
+PREFIX = keys.EVENT_INVOKE
 #: Lambda's own, of what nobody has configured.
 DEFAULT_RETRIES = 2
 

@@ -85,7 +85,7 @@ class FunctionUrls:
 
     def every(self, tenant: str, name: str) -> list[FunctionUrl]:
         """Give all URLs of a function: its own and its aliases'."""
-        pointers = self.parts.every(keys.function_parts(tenant, name), "url#")
+        pointers = self.parts.every(keys.function_parts(tenant, name), keys.URL)
         found = [self.find(pointer.body["url_id"]) for pointer in pointers]
         return [url for url in found if url is not None]
 
@@ -116,7 +116,7 @@ def check_mode(invoke_mode: str) -> None:
 
 
 def _pointer_name(qualifier: str | None) -> str:
-    return f"url#{qualifier or ''}"
+    return keys.URL + (qualifier or "")
 
 
 def _pointer(url: FunctionUrl) -> Part:
