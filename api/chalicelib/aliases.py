@@ -44,6 +44,10 @@ class Alias:
                 raise InvalidParameterError(f"Invalid function version {number!r}: name a version's number, or $LATEST")
         self._check_weights()
 
+    def names(self, number: str) -> bool:
+        """Tell whether calls of the alias may get this version."""
+        return number in {self.number, *self.weights}
+
     def _check_weights(self) -> None:
         if len(self.weights) > 1:
             raise InvalidParameterError("An alias sends its calls to two versions at most: name one additional version")
@@ -95,17 +99,23 @@ class Aliases:
             raise self.functions.not_found(tenant, function, name)
         return alias
 
-    def page(self, tenant: str, function: str, after: str | None, most: int) -> tuple[list[Alias], str | None]:
-        """Give up to `most` of a function's aliases by name, and the name to go on after."""
+    def page(
+        self, tenant: str, function: str, after: str | None, most: int, *, number: str | None = None
+    ) -> tuple[list[Alias], str | None]:
+        """Give up to `most` of a function's aliases, or of a version's, by name, and the name to go on after."""
         self.functions.get(tenant, function)
-        start = PREFIX + after if after else None
-        found, last = self.parts.page(keys.function_parts(tenant, function), PREFIX, after=start, most=most)
+        start, owner = PREFIX + after if after else None, keys.function_parts(tenant, function)
+
+        def wanted(part: Part) -> bool:
+            return number is None or _alias(part).names(number)
+
+        found, last = self.parts.chosen(owner, PREFIX, wanted, after=start, most=most)
         return [_alias(part) for part in found], last.removeprefix(PREFIX) if last else None
 
     def naming(self, tenant: str, function: str, number: str) -> list[str]:
         """Give the names of the aliases that name a version."""
         every = [_alias(part) for part in self.parts.every(keys.function_parts(tenant, function), PREFIX)]
-        return [alias.name for alias in every if number in {alias.number, *alias.weights}]
+        return [alias.name for alias in every if alias.names(number)]
 
     def delete(self, tenant: str, function: str, name: str) -> None:
         """Forget an alias with what belongs to it; one that is not there is forgotten already, as on Lambda."""

@@ -70,7 +70,7 @@ class Tenants:
 
     def page(self, after: str | None, most: int) -> tuple[list[Tenant], str | None]:
         """Give up to `most` tenants by name, and the name to go on after (None at the end)."""
-        return self.rows.page(after, min(most, limits.MAX_PAGE))
+        return self.rows.page(after, most)
 
     def delete(self, name: str) -> bool:
         """Delete a tenant and tell whether all is gone; call again while it is not. Raises NotFoundError.

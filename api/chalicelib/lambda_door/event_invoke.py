@@ -6,6 +6,7 @@ from typing import Any
 
 from chalicelib.errors import InvalidParameterError
 from chalicelib.event_invoke import EventInvoke
+from chalicelib.lambda_door.answers import marker
 from chalicelib.lambda_door.functions import page_asked
 from chalicelib.naming import LATEST, Named, checked_qualifier
 from chalicelib.wiring import Controller
@@ -51,7 +52,7 @@ def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     after, most = page_asked(asked)
     found, last = hearth.event_invokes.page(tenant, named.name, checked_qualifier(after), most)
     shown = [_shown(hearth, tenant, Named(named.name, qualifier), one) for qualifier, one in found]
-    return {"FunctionEventInvokeConfigs": shown, **({"NextMarker": last} if last else {})}
+    return {"FunctionEventInvokeConfigs": shown, **marker(last)}
 
 
 def _named(hearth: Controller, tenant: str, asked: Asked) -> Named:

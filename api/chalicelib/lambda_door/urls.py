@@ -7,9 +7,10 @@ from typing import Any
 
 from chalicelib import function_url
 from chalicelib.function_url import BUFFERED, Cors, FunctionUrl
-from chalicelib.lambda_door.answers import moment
+from chalicelib.lambda_door.answers import marker, moment
 from chalicelib.lambda_door.functions import page_asked
 from chalicelib.wiring import Controller
+from shared_lua.contract import LATEST
 
 Asked = Mapping[str, Any]
 
@@ -75,12 +76,12 @@ def list_all(hearth: Controller, tenant: str, asked: Asked, base: str) -> dict[s
     after, most = page_asked(asked)
     name, _ = _named(hearth, tenant, asked)
     rest = [url for url in hearth.urls.every(tenant, name) if after is None or _marker(url) > after]
-    marker = {"NextMarker": _marker(rest[most - 1])} if len(rest) > most else {}
-    return {"FunctionUrlConfigs": [_shown(hearth, url, base) for url in rest[:most]], **marker}
+    last = _marker(rest[most - 1]) if len(rest) > most else None
+    return {"FunctionUrlConfigs": [_shown(hearth, url, base) for url in rest[:most]], **marker(last)}
 
 
 def _marker(url: FunctionUrl) -> str:
-    return url.qualifier or "$LATEST"  # before every alias, as `$` is before letters and digits
+    return url.qualifier or LATEST  # before every alias, as `$` is before letters and digits
 
 
 def _named(hearth: Controller, tenant: str, asked: Asked) -> tuple[str, str | None]:

@@ -35,12 +35,17 @@ def error(refusal: HearthError, request_id: str) -> Response:
 
 
 def page_asked(call: Call, checked: Callable[[str], str | None] = checked_name) -> tuple[str | None, int]:
-    """Give the name to list after, and how many things to list."""
+    """Give the name to list after, and how many things to list; raise InvalidParameterError."""
     after = call.parameter("after")
+    return checked(after) if after else None, most_asked(call)
+
+
+def most_asked(call: Call) -> int:
+    """Give how many things to list: what `limit` says, but never more than a page; raise InvalidParameterError."""
     most = number("limit", call.parameter("limit") or str(limits.MAX_PAGE))
     if most == 0:
         raise InvalidParameterError("limit must be 1 or more")
-    return checked(after) if after else None, most
+    return min(most, limits.MAX_PAGE)
 
 
 def qualifier_asked(call: Call) -> str | None:

@@ -150,8 +150,19 @@ def test_aliases_are_listed_by_name_in_pages_and_by_version(two: Any) -> None:
     of_one = two.list_aliases(FunctionName="hello", FunctionVersion="1")["Aliases"]
 
     shown = [[one["Name"] for one in page["Aliases"]] for page in paged]
-    assert [page for page in shown if page] == [["a", "b"], ["c"]]
+    assert shown == [["a", "b"], ["c"]]
     assert [one["Name"] for one in of_one] == ["b", "c"]
+
+
+def test_a_page_of_one_versions_aliases_is_full_unless_it_is_the_last(two: Any) -> None:
+    for n in range(5):
+        two.create_alias(FunctionName="hello", Name=f"a{n}", FunctionVersion=str(1 + n % 2))
+
+    pages = two.get_paginator("list_aliases").paginate(
+        FunctionName="hello", FunctionVersion="1", PaginationConfig={"PageSize": 2}
+    )
+
+    assert [[one["Name"] for one in page["Aliases"]] for page in pages] == [["a0", "a2"], ["a4"]]
 
 
 def test_an_alias_that_is_taken_is_a_conflict_and_one_that_is_gone_goes_again(two: Any) -> None:

@@ -53,6 +53,9 @@ def test_tenants_are_listed_by_name_in_pages(gateway: Gateway, admin: Key) -> No
     assert ([one["tenant"] for one in page["tenants"]], page["next_after"]) == (["a", "b"], "b")
     assert names(gateway, admin, "?limit=2&after=b") == ["c"]
 
+    gateway.send("DELETE", "/tenants/a", headers=admin)
+    assert names(gateway, admin, "?limit=2") == ["b", "c"]
+
 
 def test_limits_are_the_settings_until_they_are_named_and_whole_each_time(gateway: Gateway, admin: Key) -> None:
     nothing = {"rate_per_s": None, "burst": None, "concurrency": None}
