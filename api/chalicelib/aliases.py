@@ -89,6 +89,8 @@ class Aliases:
 
     def find(self, tenant: str, function: str, name: str) -> Alias | None:
         """Give an alias, None when there is none; whether there is such a function is not asked."""
+        if not NAME.fullmatch(name):
+            return None
         part = self.parts.find(keys.function_parts(tenant, function), PREFIX + name)
         return _alias(part) if part else None
 

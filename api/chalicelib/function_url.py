@@ -72,10 +72,9 @@ class FunctionUrls:
 
     def get(self, tenant: str, name: str, qualifier: str | None) -> FunctionUrl:
         """Give a function's URL; raise NotFoundError."""
-        pointer = self.parts.find(keys.function_parts(tenant, name), _pointer_name(qualifier))
-        url = self.find(pointer.body["url_id"]) if pointer else None
+        url = self.find(self._pointer(tenant, name, qualifier).body["url_id"])
         if url is None:
-            raise NotFoundError("The resource you requested does not exist.")
+            raise _not_found()
         return url
 
     def find(self, url_id: str) -> FunctionUrl | None:
@@ -96,10 +95,13 @@ class FunctionUrls:
 
     def delete(self, tenant: str, name: str, qualifier: str | None) -> None:
         """Forget a function's URL; raise NotFoundError."""
-        self.get(tenant, name, qualifier)
+        self.parts.transact(self.belongings.removing(self._pointer(tenant, name, qualifier)))
+
+    def _pointer(self, tenant: str, name: str, qualifier: str | None) -> Part:
         pointer = self.parts.find(keys.function_parts(tenant, name), _pointer_name(qualifier))
-        if pointer:
-            self.parts.transact(self.belongings.removing(pointer))
+        if pointer is None:
+            raise _not_found()
+        return pointer
 
 
 def new_id() -> str:
@@ -113,6 +115,10 @@ def check_mode(invoke_mode: str) -> None:
         raise InvalidParameterError(
             f"InvokeMode {invoke_mode} is not offered: answers go out whole, at the end of a run. Use {BUFFERED}."
         )
+
+
+def _not_found() -> NotFoundError:
+    return NotFoundError("The resource you requested does not exist.")
 
 
 def _pointer_name(qualifier: str | None) -> str:

@@ -55,13 +55,16 @@ def qualifier_asked(call: Call) -> str | None:
 
 
 def members_asked(call: Call, known: Mapping[str, tuple[type, str]]) -> dict[str, Any]:
-    """Give the members of a JSON body that are named, each of the type known for it; raise InvalidParameterError."""
+    """Give the members of a JSON body that are named, each of the type known for it; raise InvalidParameterError.
+
+    `object` is any JSON.
+    """
     asked = {name: value for name, value in call.json().items() if value is not None}
     for name, value in asked.items():
         if name not in known:
             raise InvalidParameterError(f"Unknown member {name!r}; known: {', '.join(known)}")
         kind, spelt = known[name]
-        if type(value) is not kind:  # exact: JSON's true would pass for a number
+        if kind is not object and type(value) is not kind:  # exact: JSON's true would pass for a number
             raise InvalidParameterError(f"{name} must be {spelt}")
     return asked
 

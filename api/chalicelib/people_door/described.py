@@ -187,9 +187,9 @@ ROUTES: dict[str, Described] = {
     "DELETE /functions/{name}/aliases/{alias}": Described(
         answers={204: says_nothing("It is gone.")}, errors=(400, 404, 409)
     ),
-    "DELETE /functions/{name}": Described(answers={204: says_nothing("It is gone.")}, errors=(404,)),
+    "DELETE /functions/{name}": Described(answers={204: says_nothing("It is gone.")}, errors=(400, 404, 409)),
     "GET /functions/{name}/advice": Described(
-        answers={200: shows("The advice; null and a reason when it is too early.", ref("Advice"))}, errors=(404,)
+        answers={200: shows("The advice; null and a reason when it is too early.", ref("Advice"))}, errors=(400, 404)
     ),
     "POST /functions/{name}/invocations": Described(
         query=(
@@ -255,7 +255,7 @@ ROUTES: dict[str, Described] = {
         answers={200: Answer(says="The figures, in Prometheus's text format.", content={"text/plain": TEXT})}
     ),
     "GET /functions/{name}/schedules": Described(
-        answers={200: shows("All of them, by id.", ref("Schedules"))}, errors=(404,)
+        answers={200: shows("All of them, by id.", ref("Schedules"))}, errors=(400, 404)
     ),
     "PUT /functions/{name}/schedules/{schedule_id}": Described(
         body=Body(says="When it runs, with what; nothing else may be in it.", schema=ref("WantedSchedule")),
@@ -266,10 +266,10 @@ ROUTES: dict[str, Described] = {
         errors=(400, 404, 409, 413),
     ),
     "GET /functions/{name}/schedules/{schedule_id}": Described(
-        answers={200: shows("The schedule.", ref("Schedule"))}, errors=(404,)
+        answers={200: shows("The schedule.", ref("Schedule"))}, errors=(400, 404)
     ),
     "DELETE /functions/{name}/schedules/{schedule_id}": Described(
-        answers={204: says_nothing("It is gone.")}, errors=(404,)
+        answers={204: says_nothing("It is gone.")}, errors=(400, 404)
     ),
     "GET /invocations/{invocation_id}": Described(
         answers={200: shows("All that is known of it.", ref("Invocation"))}, errors=(404,)
