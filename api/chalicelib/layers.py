@@ -120,6 +120,18 @@ class Layers:
         ]
         self._transact(name, acts)
 
+    def delete_all(self, tenant: str, most: int) -> bool:
+        """Forget up to `most` versions of the layers of a tenant that is no more, and tell whether nothing is left."""
+        for layer in self.parts.every(keys.tenant_layers(tenant)):
+            for version in self.parts.every(keys.layer_parts(tenant, layer.part)):
+                if most == 0:
+                    return False
+                left = self.refs.unnaming(version.body["code_sha256"], self.now_us() // 1_000_000)
+                self.parts.transact([self.parts.taking(version.owner, version.part), *left])
+                most -= 1
+            self.parts.remove(layer.owner, layer.part)
+        return True
+
     def link(self, version: LayerVersion) -> str:
         """Give an address from which the version's zip can be fetched for a while."""
         return self.code_store.link(version.code_sha256)

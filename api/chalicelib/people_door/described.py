@@ -289,7 +289,7 @@ ROUTES: dict[str, Described] = {
     ),
     "DELETE /tenants/{tenant}": Described(
         answers={
-            202: shows("Functions are left: make the call again.", ref("DeletingTenant")),
+            202: shows("Functions or layers are left: make the call again.", ref("DeletingTenant")),
             204: says_nothing("It is gone."),
         },
         errors=(400, 404, 409),
