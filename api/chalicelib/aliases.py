@@ -10,17 +10,14 @@ from chalicelib import limits
 from chalicelib.errors import ConflictError, InvalidParameterError, RevisionMismatchError
 from chalicelib.function import Function
 from chalicelib.functions import Functions, touched
-from chalicelib.naming import LATEST
 from chalicelib.parts import Part, Parts
-from chalicelib.versions import Versions
+from chalicelib.versions import NUMBER, Versions
 from shared_lua import keys
+from shared_lua.contract import LATEST
 
 PREFIX = "alias#"
 #: A name with a letter in it: a number would be taken for a version's.
 NAME = re.compile(r"(?!^[0-9]+$)[a-zA-Z0-9_-]{1,128}")
-
-#: A number is spelt in one way only.
-NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, kw_only=True)

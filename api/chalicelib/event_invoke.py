@@ -8,9 +8,9 @@ from typing import Any
 from chalicelib.destinations import Destinations
 from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError
 from chalicelib.functions import Functions
-from chalicelib.naming import LATEST
 from chalicelib.parts import Part, Parts
 from shared_lua import keys
+from shared_lua.contract import LATEST
 
 PREFIX = keys.EVENT_INVOKE
 #: Lambda's own, of what nobody has configured.

@@ -4,7 +4,7 @@ import base64
 import dataclasses
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,13 +62,28 @@ class FunctionUrls:
 
     parts: Parts
     belongings: Belongings
+    now_us: Callable[[], int]
 
-    def create(self, url: FunctionUrl) -> None:
-        """Store a new URL; raise ConflictError when the function, or its alias, has one."""
+    def create(
+        self, tenant: str, function: str, qualifier: str | None, auth_type: str, cors: Cors | None
+    ) -> FunctionUrl:
+        """Store and give a new URL; raise ConflictError when the function, or its alias, has one."""
+        now_us = self.now_us()
+        url = FunctionUrl(
+            url_id=_new_id(),
+            tenant=tenant,
+            function=function,
+            qualifier=qualifier,
+            auth_type=auth_type,
+            cors=cors,
+            created_at_us=now_us,
+            modified_at_us=now_us,
+        )
         if not self.parts.transact([self.parts.adding(_pointer(url)), self.parts.adding(_target(url))]):
             raise ConflictError(
                 "Failed to create function url config: the function has one. Update it, or delete it first."
             )
+        return url
 
     def get(self, tenant: str, name: str, qualifier: str | None) -> FunctionUrl:
         """Give a function's URL; raise NotFoundError."""
@@ -88,10 +103,12 @@ class FunctionUrls:
         found = [self.find(pointer.body["url_id"]) for pointer in pointers]
         return [url for url in found if url is not None]
 
-    def replace(self, url: FunctionUrl) -> None:
-        """Store a URL over what was read; raise ConflictError when it was changed or deleted meanwhile."""
-        if not self.parts.replace(_target(url), url.revision):
+    def change(self, url: FunctionUrl, auth_type: str, cors: Cors | None) -> FunctionUrl:
+        """Store and give a URL over what was read; raise ConflictError when it was changed or deleted meanwhile."""
+        changed = dataclasses.replace(url, auth_type=auth_type, cors=cors, modified_at_us=self.now_us())
+        if not self.parts.replace(_target(changed), url.revision):
             raise ConflictError("The function url config was changed by another request meanwhile. Try again.")
+        return changed
 
     def delete(self, tenant: str, name: str, qualifier: str | None) -> None:
         """Forget a function's URL; raise NotFoundError."""
@@ -104,7 +121,7 @@ class FunctionUrls:
         return pointer
 
 
-def new_id() -> str:
+def _new_id() -> str:
     """Give a fresh id in lower-case letters and digits."""
     return base64.b32encode(secrets.token_bytes(ID_BYTES)).decode().lower()
 

@@ -255,7 +255,7 @@ def build(settings: Settings) -> Controller:
         ends=Ends(invocations=invocations, destinations=destinations, outbox=Outbox(sqs)),
         tags=Tags(parts),
         policies=Policies(parts),
-        urls=FunctionUrls(parts, belongings),
+        urls=FunctionUrls(parts, belongings, _now_us),
         admission=admission,
         schedules=schedules,
         due=due,

@@ -11,7 +11,7 @@ from chalicelib.errors import InvalidParameterError
 from chalicelib.function import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S, Configuration, Function
 from chalicelib.functions import Source
 from chalicelib.lambda_door.answers import SHOWN, check_offered, marker, moment
-from chalicelib.naming import checked_name
+from chalicelib.naming import Named, checked_name
 from chalicelib.wiring import Controller
 from shared_lua import keys
 from shared_lua.contract import LATEST
@@ -142,6 +142,13 @@ def page_asked(asked: Asked, known: re.Pattern[str] = NAME_MARKER) -> tuple[str 
     if after is not None and not known.fullmatch(after):
         raise InvalidParameterError(f"Marker {after[:200]!r} is none that a listing gave")
     return after, min(asked.get("MaxItems", limits.MAX_PAGE), limits.MAX_PAGE)
+
+
+def existing(hearth: Controller, tenant: str, asked: Asked) -> Named:
+    """Give name and qualifier of the function, version or alias that is meant; raise NotFoundError."""
+    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
+    hearth.router.shown(tenant, named.name, named.qualifier)
+    return named
 
 
 def code(hearth: Controller, tenant: str, asked: Asked) -> Source:

@@ -10,7 +10,8 @@ from chalice.app import Response
 from chalicelib import limits
 from chalicelib.calls import Call
 from chalicelib.errors import HearthError, InvalidParameterError
-from chalicelib.naming import LATEST, checked_name, checked_qualifier
+from chalicelib.naming import checked_name, checked_qualifier
+from shared_lua.contract import LATEST
 
 
 def shown(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -19,6 +19,7 @@ from chalicelib.people_door.description import (
 )
 from chalicelib.people_door.shapes import ANYTHING, DAY, FUNCTION_NAME, TEXT, listed, one_of, record
 from chalicelib.schedules import ID
+from chalicelib.versions import NUMBER
 from shared_lua.contract import Mode
 
 LIMIT = Parameter(
@@ -314,7 +315,7 @@ NAMED: dict[str, Parameter] = {
         name="alias", says="An alias's name.", schema={"type": "string", "pattern": f"^{ALIAS.pattern}$"}
     ),
     "number": Parameter(
-        name="number", says="A version's number.", schema={"type": "string", "pattern": "^[1-9][0-9]{0,9}$"}
+        name="number", says="A version's number.", schema={"type": "string", "pattern": f"^{NUMBER.pattern}$"}
     ),
     "key_id": Parameter(name="key_id", says="As the list of keys names it.", schema=TEXT),
 }

@@ -7,10 +7,11 @@ from chalice.app import Response
 
 from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
-from chalicelib.naming import LATEST, checked_name, checked_qualifier
+from chalicelib.naming import checked_name, checked_qualifier
 from chalicelib.people_door.answers import members_asked, moment, nothing, shown
 from chalicelib.schedules import Schedule, Wanted, shown_input
 from chalicelib.wiring import Controller
+from shared_lua.contract import LATEST
 
 #: Member of the body → what it must be, by type and in words.
 MEMBERS: dict[str, tuple[type, str]] = {
