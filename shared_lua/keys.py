@@ -266,6 +266,13 @@ def waiting_uploads() -> str:
 #: What the names of a function's published versions begin with, among its parts.
 VERSION = "version#"
 
+#: The same of what belongs to one version or alias of it: the number or name follows.
+EVENT_INVOKE = "async#"
+POLICY = "policy#"
+WISH = "provisioned#"
+URL = "url#"
+QUALIFIED = (EVENT_INVOKE, POLICY, WISH, URL)
+
 
 def tenant_numbers(tenant: str) -> str:
     """Owner of the last numbers that a tenant's deleted functions published, by name, among the parts."""

@@ -10,17 +10,14 @@ from chalicelib import limits
 from chalicelib.errors import ConflictError, InvalidParameterError, RevisionMismatchError
 from chalicelib.function import Function
 from chalicelib.functions import Functions, touched
-from chalicelib.naming import LATEST
 from chalicelib.parts import Part, Parts
-from chalicelib.versions import Versions
+from chalicelib.versions import NUMBER, Versions
 from shared_lua import keys
+from shared_lua.contract import LATEST
 
 PREFIX = "alias#"
 #: A name with a letter in it: a number would be taken for a version's.
 NAME = re.compile(r"(?!^[0-9]+$)[a-zA-Z0-9_-]{1,128}")
-
-#: A number is spelt in one way only.
-NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +40,10 @@ class Alias:
             if number != LATEST and not NUMBER.fullmatch(number):
                 raise InvalidParameterError(f"Invalid function version {number!r}: name a version's number, or $LATEST")
         self._check_weights()
+
+    def names(self, number: str) -> bool:
+        """Tell whether calls of the alias may get this version."""
+        return number in {self.number, *self.weights}
 
     def _check_weights(self) -> None:
         if len(self.weights) > 1:
@@ -85,6 +86,8 @@ class Aliases:
 
     def find(self, tenant: str, function: str, name: str) -> Alias | None:
         """Give an alias, None when there is none; whether there is such a function is not asked."""
+        if not NAME.fullmatch(name):
+            return None
         part = self.parts.find(keys.function_parts(tenant, function), PREFIX + name)
         return _alias(part) if part else None
 
@@ -95,23 +98,30 @@ class Aliases:
             raise self.functions.not_found(tenant, function, name)
         return alias
 
-    def page(self, tenant: str, function: str, after: str | None, most: int) -> tuple[list[Alias], str | None]:
-        """Give up to `most` of a function's aliases by name, and the name to go on after."""
+    def page(
+        self, tenant: str, function: str, after: str | None, most: int, *, number: str | None = None
+    ) -> tuple[list[Alias], str | None]:
+        """Give up to `most` of a function's aliases, or of a version's, by name, and the name to go on after."""
         self.functions.get(tenant, function)
-        start = PREFIX + after if after else None
-        found, last = self.parts.page(keys.function_parts(tenant, function), PREFIX, after=start, most=most)
+        start, owner = PREFIX + after if after else None, keys.function_parts(tenant, function)
+
+        def wanted(part: Part) -> bool:
+            return number is None or _alias(part).names(number)
+
+        found, last = self.parts.chosen(owner, PREFIX, wanted, after=start, most=most)
         return [_alias(part) for part in found], last.removeprefix(PREFIX) if last else None
 
     def naming(self, tenant: str, function: str, number: str) -> list[str]:
         """Give the names of the aliases that name a version."""
         every = [_alias(part) for part in self.parts.every(keys.function_parts(tenant, function), PREFIX)]
-        return [alias.name for alias in every if number in {alias.number, *alias.weights}]
+        return [alias.name for alias in every if alias.names(number)]
 
     def delete(self, tenant: str, function: str, name: str) -> None:
-        """Forget an alias; one that is not there is forgotten already, as on Lambda."""
+        """Forget an alias with what belongs to it; one that is not there is forgotten already, as on Lambda."""
         latest = self.functions.get(tenant, function)
-        owner = keys.function_parts(tenant, function)
-        self.functions.store(touched(latest), latest, [self.parts.removing(owner, PREFIX + name)])
+        alias = self.parts.removing(keys.function_parts(tenant, function), PREFIX + name)
+        belongings = self.functions.belongings.removing_of(tenant, function, name)
+        self.functions.store(touched(latest), latest, [alias, *belongings])
 
     def _store(self, latest: Function, alias: Alias) -> Alias:
         """Store an alias as of the function that was seen first: what was read since cannot have changed meanwhile."""

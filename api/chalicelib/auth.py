@@ -64,7 +64,7 @@ def claim_of(call: Call) -> Claim:
 class Authenticator:
     """Knows callers by their keys. `now_s` gives seconds since the Unix epoch.
 
-    The steps can be taken one by one: `claim` and `remembered` and `verify` ask nobody, `look_up` reads the tables.
+    `claim`, `remembered` and `verify` ask nobody, `look_up` reads the tables.
     """
 
     def __init__(self, callers: Callers, seal: Seal, region: str, now_s: Callable[[], float]) -> None:
@@ -72,13 +72,6 @@ class Authenticator:
         self._seal = seal
         self._region = region
         self._now_s = now_s
-
-    def caller_of(self, call: Call) -> Caller:
-        """Give who this call proves to be from; raise an UnauthenticatedError error or UnavailableError."""
-        claim = self.claim(call)
-        caller = self.remembered(claim) or self.look_up(claim)
-        self.verify(call, claim, caller)
-        return caller
 
     def claim(self, call: Call) -> Claim:
         """Give who the call says it is from; raise an UnauthenticatedError error when it cannot be true anyhow."""

@@ -25,6 +25,15 @@ class Belongings:
             if not part.part.startswith(keys.VERSION):
                 self.parts.transact(self.removing(part))
 
+    def removing_of(self, tenant: str, name: str, qualifier: str) -> list[Act]:
+        """Give the acts that remove what belongs to one alias or version of a function; raise UnavailableError.
+
+        A public URL that outlived its alias would serve the next one of this name.
+        """
+        owner = keys.function_parts(tenant, name)
+        found = [self.parts.find(owner, prefix + qualifier) for prefix in keys.QUALIFIED]
+        return [act for part in found if part for act in self.removing(part)]
+
     def removing(self, part: Part) -> list[Act]:
         """Give the acts that remove one part with what stands elsewhere for it."""
         return [self.parts.removing(owner, name) for owner, name in _places(part)]

@@ -67,7 +67,7 @@ class Callers:
         self._now_s = now_s
         self._remembered: dict[tuple[str, str], _Memory] = {}
         self._generations: dict[str, int] = {}
-        self._forgotten = 0
+        self._learnt = 0  #: how often a generation became another one, whosever
 
     def remembered(self, credential_id: str, kind: str) -> Caller | None:
         """Give the caller if it is remembered. Costs nothing and asks nobody."""
@@ -79,14 +79,14 @@ class Callers:
 
     def look_up(self, credential_id: str, kind: str) -> Caller | None:
         """Give the caller from the tables and remember it, None without one; raise UnavailableError."""
-        before = self._forgotten
+        before = self._learnt
         credential = self._credentials.find(credential_id)
         if credential is None or credential.kind != kind or not self._counts(credential):
             return None
-        # The generation of before the second read: what is learnt meanwhile makes this memory an old one at once.
-        generation = self._generations.get(credential.tenant)
         caller = self._caller(credential)
-        if caller and before == self._forgotten:
+        # Whose key it is was not known before it was read: what was learnt since of anybody may be of a newer row.
+        generation = self._generations.get(credential.tenant)
+        if caller and before == self._learnt:
             self._remember(caller, generation)
         return caller
 
@@ -108,24 +108,15 @@ class Callers:
         """Give the generation that what is remembered of a tenant is measured by, None when none was told."""
         return self._generations.get(tenant)
 
-    def is_current(self, tenant: str, generation: int) -> bool:
-        """Tell whether what is remembered of a tenant is of this generation, which is what it is measured by from now.
+    def learn(self, tenant: str, generation: int) -> None:
+        """Measure what is remembered of a tenant by this generation from now; what is of another counts no more.
 
-        The generation is a number that another one replaces whenever a tenant's keys or limits change. After False,
-        `look_up` again: the row may have been read before the change.
+        It is a number that another one replaces whenever a tenant's keys or limits change.
         """
         if len(self._generations) >= MAX_REMEMBERED and tenant not in self._generations:
             self._start_afresh()
-        is_known = self._generations.get(tenant) == generation
+        self._learnt += self._generations.get(tenant) != generation  # first, or who reads meanwhile would not see it
         self._generations[tenant] = generation
-        return is_known
-
-    def forget(self, tenant: str) -> None:
-        """Forget every caller of a tenant, and what is being read of any at this moment."""
-        self._forgotten += 1
-        for key, memory in list(self._remembered.items()):
-            if memory.caller.tenant == tenant:
-                self._remembered.pop(key, None)
 
     def _caller(self, credential: Credential) -> Caller | None:
         if credential.tenant == ADMIN:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from chalicelib.aws_errors import needing
 from chalicelib.code_refs import CodeRefs, Unnamed
 from chalicelib.errors import UnservedError
-from chalicelib.s3_file import GONE, PART, StoredFile, open_object
+from chalicelib.s3_file import GONE, PART, open_object
 from shared_lua import keys
 
 #: How long a link to a function's zip works, as on Lambda.
@@ -47,7 +47,7 @@ class CodeStore:
                     ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
                 )
 
-    def open(self, key: str) -> StoredFile:
+    def open(self, key: str) -> BinaryIO:
         """Give what was uploaded under a key of the bucket; raise InvalidParameterError when nothing was."""
         return open_object(self._s3, self._bucket, key)
 

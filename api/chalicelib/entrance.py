@@ -123,7 +123,7 @@ class Entrance:
                 raise TooManyRequestsError(verdict)
             if verdict.word is not Word.CREDENTIALS:
                 return visitor, verdict
-            self._callers.is_current(visitor.tenant, int(verdict.keys_generation))
+            self._callers.learn(visitor.tenant, int(verdict.keys_generation))
             visitor = visitor.again()
         raise UnavailableError("The admission")
 

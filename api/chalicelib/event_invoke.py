@@ -8,11 +8,11 @@ from typing import Any
 from chalicelib.destinations import Destinations
 from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError
 from chalicelib.functions import Functions
-from chalicelib.naming import LATEST
 from chalicelib.parts import Part, Parts
 from shared_lua import keys
+from shared_lua.contract import LATEST
 
-PREFIX = "async#"
+PREFIX = keys.EVENT_INVOKE
 #: Lambda's own, of what nobody has configured.
 DEFAULT_RETRIES = 2
 
@@ -72,12 +72,14 @@ class EventInvokes:
         with self.functions.changing(tenant, name):
             self.parts.remove(keys.function_parts(tenant, name), _part_name(qualifier))
 
-    def page(self, tenant: str, name: str, after: str | None, most: int) -> tuple[list[tuple[str, EventInvoke]], str]:
-        """Give up to `most` configurations of a function by qualifier, and the qualifier to go on after, or nothing."""
+    def page(
+        self, tenant: str, name: str, after: str | None, most: int
+    ) -> tuple[list[tuple[str, EventInvoke]], str | None]:
+        """Give up to `most` configurations of a function by qualifier, and the qualifier to go on after."""
         start = PREFIX + after if after else None
         found, last = self.parts.page(keys.function_parts(tenant, name), PREFIX, after=start, most=most)
         shown = [(part.part.removeprefix(PREFIX), _configuration(part)) for part in found]
-        return shown, (last or "").removeprefix(PREFIX)
+        return shown, last.removeprefix(PREFIX) if last else None
 
     def _checked(self, tenant: str, before: EventInvoke, named: Mapping[str, Any]) -> EventInvoke:
         if not named:

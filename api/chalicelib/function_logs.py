@@ -71,7 +71,6 @@ class FunctionLogs:
         Raises NotFoundError, InvalidParameterError for a cursor that is none of ours, and UnavailableError.
         """
         cursor = _decoded(follow) if follow else None
-        most = min(max(1, most), limits.MAX_PAGE)
         self.functions.get(tenant, name)
         if cursor is None:
             return self._latest(tenant, name, most)

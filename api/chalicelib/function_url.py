@@ -4,7 +4,7 @@ import base64
 import dataclasses
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,6 @@ from shared_lua import keys
 
 NONE = "NONE"
 AWS_IAM = "AWS_IAM"
-AUTH_TYPES = (NONE, AWS_IAM)
 BUFFERED = "BUFFERED"
 
 #: As Lambda's own: 32 characters, here of 160 random bits. Nobody finds one by trying.
@@ -63,20 +62,34 @@ class FunctionUrls:
 
     parts: Parts
     belongings: Belongings
+    now_us: Callable[[], int]
 
-    def create(self, url: FunctionUrl) -> None:
-        """Store a new URL; raise ConflictError when the function, or its alias, has one."""
+    def create(
+        self, tenant: str, function: str, qualifier: str | None, auth_type: str, cors: Cors | None
+    ) -> FunctionUrl:
+        """Store and give a new URL; raise ConflictError when the function, or its alias, has one."""
+        now_us = self.now_us()
+        url = FunctionUrl(
+            url_id=_new_id(),
+            tenant=tenant,
+            function=function,
+            qualifier=qualifier,
+            auth_type=auth_type,
+            cors=cors,
+            created_at_us=now_us,
+            modified_at_us=now_us,
+        )
         if not self.parts.transact([self.parts.adding(_pointer(url)), self.parts.adding(_target(url))]):
             raise ConflictError(
                 "Failed to create function url config: the function has one. Update it, or delete it first."
             )
+        return url
 
     def get(self, tenant: str, name: str, qualifier: str | None) -> FunctionUrl:
         """Give a function's URL; raise NotFoundError."""
-        pointer = self.parts.find(keys.function_parts(tenant, name), _pointer_name(qualifier))
-        url = self.find(pointer.body["url_id"]) if pointer else None
+        url = self.find(self._pointer(tenant, name, qualifier).body["url_id"])
         if url is None:
-            raise NotFoundError("The resource you requested does not exist.")
+            raise _not_found()
         return url
 
     def find(self, url_id: str) -> FunctionUrl | None:
@@ -86,24 +99,29 @@ class FunctionUrls:
 
     def every(self, tenant: str, name: str) -> list[FunctionUrl]:
         """Give all URLs of a function: its own and its aliases'."""
-        pointers = self.parts.every(keys.function_parts(tenant, name), "url#")
+        pointers = self.parts.every(keys.function_parts(tenant, name), keys.URL)
         found = [self.find(pointer.body["url_id"]) for pointer in pointers]
         return [url for url in found if url is not None]
 
-    def replace(self, url: FunctionUrl) -> None:
-        """Store a URL over what was read; raise ConflictError when it was changed or deleted meanwhile."""
-        if not self.parts.replace(_target(url), url.revision):
+    def change(self, url: FunctionUrl, auth_type: str, cors: Cors | None) -> FunctionUrl:
+        """Store and give a URL over what was read; raise ConflictError when it was changed or deleted meanwhile."""
+        changed = dataclasses.replace(url, auth_type=auth_type, cors=cors, modified_at_us=self.now_us())
+        if not self.parts.replace(_target(changed), url.revision):
             raise ConflictError("The function url config was changed by another request meanwhile. Try again.")
+        return changed
 
     def delete(self, tenant: str, name: str, qualifier: str | None) -> None:
         """Forget a function's URL; raise NotFoundError."""
-        self.get(tenant, name, qualifier)
+        self.parts.transact(self.belongings.removing(self._pointer(tenant, name, qualifier)))
+
+    def _pointer(self, tenant: str, name: str, qualifier: str | None) -> Part:
         pointer = self.parts.find(keys.function_parts(tenant, name), _pointer_name(qualifier))
-        if pointer:
-            self.parts.transact(self.belongings.removing(pointer))
+        if pointer is None:
+            raise _not_found()
+        return pointer
 
 
-def new_id() -> str:
+def _new_id() -> str:
     """Give a fresh id in lower-case letters and digits."""
     return base64.b32encode(secrets.token_bytes(ID_BYTES)).decode().lower()
 
@@ -116,8 +134,12 @@ def check_mode(invoke_mode: str) -> None:
         )
 
 
+def _not_found() -> NotFoundError:
+    return NotFoundError("The resource you requested does not exist.")
+
+
 def _pointer_name(qualifier: str | None) -> str:
-    return f"url#{qualifier or ''}"
+    return keys.URL + (qualifier or "")
 
 
 def _pointer(url: FunctionUrl) -> Part:

@@ -137,7 +137,7 @@ class Functions:
 
     def page(self, tenant: str, after: str | None, most: int) -> Page:
         """Give a page of the tenant's functions by name."""
-        return self.registry.page(tenant, after, min(most, limits.MAX_PAGE))
+        return self.registry.page(tenant, after, most)
 
     def delete(self, tenant: str, name: str) -> None:
         """Forget a function with all that belongs to it; raise NotFoundError or ConflictError.

@@ -130,8 +130,8 @@ class Invocations:
         try:
             self.lane.send(invocation)
         except UnavailableError:
-            self.ledger.forget(invocation_id)  # the next to ask opens it anew
-            raise
+            if self.ledger.forget(invocation_id):
+                raise  # the next to ask opens it anew
         return True
 
     def _queue_again(self, invocation: Invocation) -> bool:
@@ -159,7 +159,7 @@ class Invocations:
     def page(self, tenant: str, function: str, after: str | None, most: int) -> tuple[list[Row], str | None]:
         """Give a page of a function's Invocations, newest first; raise NotFoundError or InvalidParameterError."""
         self.functions.get(tenant, function)
-        return self.ledger.page(tenant, function, min(max(1, most), limits.MAX_PAGE), after)
+        return self.ledger.page(tenant, function, most, after)
 
     def log_tail(self, row: Row) -> str | None:
         """Give the end of an Invocation's log, so far if it still runs; None when there is none to show."""
@@ -285,8 +285,10 @@ class Invocations:
             record(invocation)
             self.lane.send(invocation)
         except UnavailableError:
-            # The caller is told that nothing was accepted; a message sent after all finds no row and is not run.
-            self.ledger.forget(invocation.invocation_id)
+            # The caller is told that nothing was accepted; a message sent after all finds no row and is not run. If a
+            # worker has it by now, only the lane's answer was lost: its record stands, and the caller goes on.
+            if not self.ledger.forget(invocation.invocation_id):
+                return
             if invocation.payload is None:
                 self.payloads.forget(invocation.invocation_id)
             self.answers.give_back(invocation.invocation_id, invocation.version.tenant, invocation.version.function)

@@ -36,6 +36,10 @@ class LayerVersion:
         limits.check_text("LicenseInfo", self.license, limits.MAX_LICENSE_CHARS)
 
 
+#: Tells whether a listing is to have a version.
+Wanted = Callable[[LayerVersion], bool]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layers:
     """The use-cases, each on one tenant's layers: nobody else's can be named."""
@@ -78,15 +82,25 @@ class Layers:
         limits.check_layers(arns)
         return tuple(self._layer(tenant, arn) for arn in arns)
 
-    def page(self, tenant: str, after: str | None, most: int) -> tuple[list[LayerVersion], str | None]:
-        """Give the latest versions of up to `most` layers by name, and the name to go on after."""
-        found, last = self.parts.page(keys.tenant_layers(tenant), after=after, most=most)
-        return [LayerVersion(**part.body["latest"]) for part in found if part.body["latest"]], last
+    def page(self, tenant: str, wanted: Wanted, after: str | None, most: int) -> tuple[list[LayerVersion], str | None]:
+        """Give up to `most` layers' latest versions, of those that are wanted, by name, and the name to go on after."""
 
-    def versions(self, tenant: str, name: str, after: str | None, most: int) -> tuple[list[LayerVersion], str | None]:
-        """Give up to `most` versions of a layer, newest first, and the number to go on after."""
-        start = _part_name(int(after)) if after else None
-        found, last = self.parts.page(keys.layer_parts(tenant, name), after=start, most=most, newest_first=True)
+        def chosen(part: Part) -> bool:
+            return bool(part.body["latest"]) and wanted(LayerVersion(**part.body["latest"]))
+
+        found, last = self.parts.chosen(keys.tenant_layers(tenant), "", chosen, after=after, most=most)
+        return [LayerVersion(**part.body["latest"]) for part in found], last
+
+    def versions(
+        self, tenant: str, name: str, wanted: Wanted, after: str | None, most: int
+    ) -> tuple[list[LayerVersion], str | None]:
+        """Give up to `most` of a layer's versions that are wanted, newest first, and the number to go on after."""
+        start, owner = _part_name(int(after)) if after else None, keys.layer_parts(tenant, name)
+
+        def chosen(part: Part) -> bool:
+            return wanted(LayerVersion(**part.body))
+
+        found, last = self.parts.chosen(owner, "", chosen, after=start, most=most, newest_first=True)
         return [LayerVersion(**part.body) for part in found], str(int(last)) if last else None
 
     def delete(self, tenant: str, name: str, number: int) -> None:
@@ -105,6 +119,18 @@ class Layers:
             *self.refs.unnaming(part.body["code_sha256"], self.now_us() // 1_000_000),
         ]
         self._transact(name, acts)
+
+    def delete_all(self, tenant: str, most: int) -> bool:
+        """Forget up to `most` versions of the layers of a tenant that is no more, and tell whether nothing is left."""
+        for layer in self.parts.every(keys.tenant_layers(tenant)):
+            for version in self.parts.every(keys.layer_parts(tenant, layer.part)):
+                if most == 0:
+                    return False
+                left = self.refs.unnaming(version.body["code_sha256"], self.now_us() // 1_000_000)
+                self.parts.transact([self.parts.taking(version.owner, version.part), *left])
+                most -= 1
+            self.parts.remove(layer.owner, layer.part)
+        return True
 
     def link(self, version: LayerVersion) -> str:
         """Give an address from which the version's zip can be fetched for a while."""

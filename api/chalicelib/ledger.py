@@ -15,6 +15,9 @@ from shared_lua.contract import Invocation, Settlement, Status, attempt_of, deco
 
 PART = "The ledger of invocations (DynamoDB)"
 
+#: What callers may ask for; a longer word would be no key of the table.
+ID = re.compile(r"[ -~]{1,128}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -111,23 +114,35 @@ class Ledger:
         }
 
     def _making_room(self, invocation_id: str) -> Act:
+        """Give the act of removing a row that no worker ever had."""
         return {
             "Delete": {
                 "TableName": self._table,
                 "Key": _key(invocation_id),
-                "ConditionExpression": "attribute_not_exists(invocation_id) OR #status = :queued",
+                "ConditionExpression": "attribute_not_exists(invocation_id) OR (#status = :queued AND attempt = :none)",
                 "ExpressionAttributeNames": {"#status": "status"},
-                "ExpressionAttributeValues": {":queued": {"S": Status.QUEUED.value}},
+                "ExpressionAttributeValues": {":queued": {"S": Status.QUEUED.value}, ":none": {"N": "0"}},
             }
         }
 
-    def forget(self, invocation_id: str) -> None:
-        """Remove a row whose Invocation no lane took, if the table can be reached; if not, the row expires."""
+    def forget(self, invocation_id: str) -> bool:
+        """Remove a row whose Invocation no lane took; False when a worker has, or had it: the lane took it after all.
+
+        True as well while the table cannot be reached: the row expires.
+        """
         with suppress(UnavailableError), needing(PART):
-            self._dynamodb.delete_item(TableName=self._table, Key=_key(invocation_id))
+            try:
+                self._dynamodb.delete_item(**self._making_room(invocation_id)["Delete"])
+            except ClientError as error:
+                if not is_refused_condition(error):
+                    raise
+                return False
+        return True
 
     def find(self, invocation_id: str) -> Row | None:
-        """Give the row, None when there is none."""
+        """Give the row, None when there is none, as of a word that is nobody's id."""
+        if not ID.fullmatch(invocation_id):
+            return None
         with needing(PART):
             answer = self._dynamodb.get_item(TableName=self._table, Key=_key(invocation_id), ConsistentRead=True)
         return _row(answer["Item"]) if "Item" in answer else None
@@ -170,7 +185,7 @@ def _word(place: dict[str, dict[str, str]]) -> str:
 def _place(tenant: str, function: str, word: str) -> dict[str, dict[str, str]]:
     """Give the place that a word means. Who makes one up gets to another place of the same function's."""
     created_us, _, invocation_id = word.partition("-")
-    if not re.fullmatch(r"[0-9]{1,17}-[ -~]{1,128}", word):
+    if not re.fullmatch(r"[0-9]{1,17}", created_us) or not ID.fullmatch(invocation_id):
         raise InvalidParameterError("after must be a `next_after` that an earlier page gave")
     return {
         **_key(invocation_id),

@@ -5,9 +5,7 @@ import re
 from dataclasses import dataclass
 
 from chalicelib.errors import InvalidParameterError, NotFoundError
-
-MAX_NAME_CHARS = 64
-LATEST = "$LATEST"
+from shared_lua.contract import LATEST
 
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -110,11 +108,7 @@ def account(tenant: str) -> str:
 
 def checked_name(name: str) -> str:
     """Give `name` back when it obeys Lambda's rule for names; raise InvalidParameterError when it does not."""
-    if not NAME.fullmatch(name):
-        raise InvalidParameterError(
-            f"{name!r} is no function name: use 1 to {MAX_NAME_CHARS} letters, digits, hyphens and underscores"
-        )
-    return name
+    return _checked(name, "function name")
 
 
 def checked_qualifier(qualifier: str | None) -> str | None:
@@ -126,8 +120,10 @@ def checked_qualifier(qualifier: str | None) -> str | None:
 
 def checked_tenant(name: str) -> str:
     """Give `name` back when it may be a tenant's; raise InvalidParameterError when it may not."""
+    return _checked(name, "tenant's name")
+
+
+def _checked(name: str, what: str) -> str:
     if not NAME.fullmatch(name):
-        raise InvalidParameterError(
-            f"{name!r} is no tenant's name: use 1 to {MAX_NAME_CHARS} letters, digits, hyphens and underscores"
-        )
+        raise InvalidParameterError(f"{name!r} is no {what}: use 1 to 64 letters, digits, hyphens and underscores")
     return name

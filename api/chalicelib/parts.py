@@ -2,8 +2,9 @@
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -64,11 +65,14 @@ class Parts:
 
     def every(self, owner: str, prefix: str = "") -> list[Part]:
         """Give all of an owner's parts whose names begin with `prefix`: only where there can be few."""
-        found, after = self.page(owner, prefix, most=1000)
-        while after:
-            more, after = self.page(owner, prefix, after=after, most=1000)
-            found += more
-        return found
+        return list(self._each(owner, prefix, at_once=1000))
+
+    def chosen(
+        self, owner: str, prefix: str, wanted: Callable[[Part], bool], *, after: str | None, most: int, **order: bool
+    ) -> tuple[list[Part], str | None]:
+        """Give a page of what is wanted of an owner's parts, as `page` does: full, unless no more is to come."""
+        found = list(islice(filter(wanted, self._each(owner, prefix, after=after, **order)), most + 1))
+        return found[:most], found[most - 1].part if len(found) > most else None
 
     def add(self, part: Part) -> bool:
         """Store a part that does not exist yet; False when it does."""
@@ -160,6 +164,16 @@ class Parts:
     def check(self) -> None:
         """Raise UnavailableError unless the table answers."""
         self.find("-", "-")
+
+    def _each(
+        self, owner: str, prefix: str, *, after: str | None = None, at_once: int = 50, newest_first: bool = False
+    ) -> Iterator[Part]:
+        """Give parts one by one, read page by page, as far as they are wanted."""
+        more = True
+        while more:
+            page, after = self.page(owner, prefix, after=after, most=at_once, newest_first=newest_first)
+            yield from page
+            more = after is not None
 
     def _put_alone(self, act: Act) -> bool:
         """Do one act of storing without the price of a transaction; False when its condition does not hold."""

@@ -160,7 +160,7 @@ def _principal(asked: str) -> str | dict[str, str]:
 
 
 def _part_name(qualifier: str | None) -> str:
-    return f"policy#{qualifier or ''}"
+    return keys.POLICY + (qualifier or "")
 
 
 def _statements(part: Part | None) -> list[Statement]:

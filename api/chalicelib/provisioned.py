@@ -24,7 +24,7 @@ from chalicelib.routing import Router
 from shared_lua import keys
 from shared_lua.contract import LATEST, Held, Provision, Version, encode
 
-PREFIX = "provisioned#"
+PREFIX = keys.WISH
 
 #: Replaced with every wish of a tenant, so that two at once cannot both be the last that is allowed.
 GUARD = "provisioned"

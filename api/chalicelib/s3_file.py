@@ -1,7 +1,6 @@
 """An object in S3 as a seekable file, read by ranges as they are needed; never holds more than one range of it."""
 
 import io
-from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -20,17 +19,11 @@ GONE = ("404", "NoSuchKey", "NotFound")
 CHANGED = ("412", "PreconditionFailed", "416", "InvalidRange")
 
 
-@dataclass(frozen=True)
-class StoredFile:
-    """An object as it was when it was looked at; reading it raises InvalidParameterError once it is another."""
+def open_object(s3: Any, bucket: str, key: str) -> io.BufferedReader:
+    """Give the object as it is now as a file; raise InvalidParameterError when there is none.
 
-    file: io.BufferedReader
-    size_bytes: int
-    etag: str  #: in quotes, as S3 gives it
-
-
-def open_object(s3: Any, bucket: str, key: str) -> StoredFile:
-    """Give the object as a file; raise InvalidParameterError when there is none, UnavailableError without S3."""
+    Reading it raises InvalidParameterError once it is another, and UnavailableError without S3, as this does.
+    """
     with needing(PART):
         try:
             head = s3.head_object(Bucket=bucket, Key=key)
@@ -41,7 +34,7 @@ def open_object(s3: Any, bucket: str, key: str) -> StoredFile:
                 f"Error occurred while GetObject. S3 Error Code: NoSuchKey. There is nothing at {key}: upload it first"
             ) from None
     ranges = _Ranges(s3, {"Bucket": bucket, "Key": key, "IfMatch": head["ETag"]}, head["ContentLength"])
-    return StoredFile(io.BufferedReader(ranges, RANGE_BYTES), head["ContentLength"], head["ETag"])
+    return io.BufferedReader(ranges, RANGE_BYTES)
 
 
 class _Ranges(io.RawIOBase):

@@ -86,12 +86,12 @@ class Schedules:
         """Give a schedule; raise NotFoundError."""
         schedule = self.find(tenant, function, schedule_id)
         if schedule is None:
-            raise NotFoundError(f"Schedule not found: {schedule_id}")
+            raise _not_found(schedule_id)
         return schedule
 
     def find(self, tenant: str, function: str, schedule_id: str) -> Schedule | None:
         """Give a schedule, None when there is none."""
-        part = self.parts.find(keys.function_parts(tenant, function), f"schedule#{schedule_id}")
+        part = self._part(tenant, function, schedule_id)
         return _schedule(part) if part else None
 
     def every(self, tenant: str, function: str) -> list[Schedule]:
@@ -100,10 +100,10 @@ class Schedules:
 
     def delete(self, tenant: str, function: str, schedule_id: str) -> None:
         """Forget a schedule; raise NotFoundError."""
-        self.get(tenant, function, schedule_id)
-        part = self.parts.find(keys.function_parts(tenant, function), f"schedule#{schedule_id}")
-        if part:
-            self.parts.transact(self.belongings.removing(part))
+        part = self._part(tenant, function, schedule_id)
+        if part is None:
+            raise _not_found(schedule_id)
+        self.parts.transact(self.belongings.removing(part))
 
     def due(self, after: str | None, most: int) -> tuple[list["Waiting"], str | None]:
         """Give schedules by when they are due, soonest first, and the name to go on after."""
@@ -124,6 +124,11 @@ class Schedules:
         due_s = cron.parse(schedule.wanted.expression).next_after(max(now_s, since_s), since_s)
         moved = dataclasses.replace(schedule, since_s=since_s, due_s=due_s)
         return self.parts.transact(self._replacing(moved, schedule))
+
+    def _part(self, tenant: str, function: str, schedule_id: str) -> Part | None:
+        if not ID.fullmatch(schedule_id):
+            return None
+        return self.parts.find(keys.function_parts(tenant, function), f"schedule#{schedule_id}")
 
     def _planned(
         self, tenant: str, function: str, schedule_id: str, wanted: Wanted, current: Schedule | None
@@ -184,6 +189,10 @@ class Waiting:
 def shown_input(text: str | None) -> object:
     """Give the event that a schedule was told to send, None when it was told none."""
     return json.loads(text) if text is not None else None
+
+
+def _not_found(schedule_id: str) -> NotFoundError:
+    return NotFoundError(f"Schedule not found: {schedule_id}")
 
 
 def _check_id(schedule_id: str) -> None:

@@ -70,9 +70,8 @@ class TenantRows:
 
     def page(self, after: str | None, most: int) -> tuple[list[Tenant], str | None]:
         """Give up to `most` rows by name, without the deleted, and the name to go on after."""
-        found, next_after = self.parts.page(keys.TENANTS, after=after, most=most)
-        tenants = [_tenant(part) for part in found]
-        return [tenant for tenant in tenants if tenant.deleted_s is None], next_after
+        found, next_after = self.parts.chosen(keys.TENANTS, "", _is_there, after=after, most=most)
+        return [_tenant(part) for part in found], next_after
 
     def adding(self, tenant: Tenant) -> Act:
         """Give the act of storing a tenant whose name nobody ever had."""
@@ -90,6 +89,10 @@ class TenantRows:
 def _part(tenant: Tenant) -> Part:
     body = {"created_s": tenant.created_s, "limits": asdict(tenant.limits), "deleted_s": tenant.deleted_s}
     return Part(owner=keys.TENANTS, part=tenant.name, body=body)
+
+
+def _is_there(part: Part) -> bool:
+    return _tenant(part).deleted_s is None
 
 
 def _tenant(part: Part) -> Tenant:

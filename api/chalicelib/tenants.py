@@ -8,13 +8,15 @@ from chalicelib import limits
 from chalicelib.credentials import Kind
 from chalicelib.errors import ConflictError, NotFoundError
 from chalicelib.functions import Functions
+from chalicelib.layers import Layers
 from chalicelib.naming import checked_tenant
 from chalicelib.parts import Parts
 from chalicelib.tenant import ADMIN, Tenant, TenantLimits, TenantRows
 from chalicelib.tenant_keys import IssuedKey, TenantKeys
 
-#: One call deletes this many functions of a tenant at most, well within the gateway's patience; the next one goes on.
-MOST_FUNCTIONS_DELETED = 250
+#: One call deletes this many functions of a tenant at most, and versions of its layers, well within the gateway's
+#: patience; the next one goes on.
+MOST_DELETED = 250
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Tenants:
     parts: Parts
     tenant_keys: TenantKeys
     functions: Functions
+    layers: Layers
     changed: Callable[[str], None]
     now_s: Callable[[], float]
 
@@ -70,14 +73,14 @@ class Tenants:
 
     def page(self, after: str | None, most: int) -> tuple[list[Tenant], str | None]:
         """Give up to `most` tenants by name, and the name to go on after (None at the end)."""
-        return self.rows.page(after, min(most, limits.MAX_PAGE))
+        return self.rows.page(after, most)
 
     def delete(self, name: str) -> bool:
         """Delete a tenant and tell whether all is gone; call again while it is not. Raises NotFoundError.
 
         Its keys count no more from the first moment on, so nobody reaches its functions; then the keys go, then the
-        functions, which many calls may take. Work that was accepted still runs, and is recorded and billed. Zips stay
-        until no function of anybody names them.
+        functions and layers, which many calls may take. Work that was accepted still runs, and is recorded and billed.
+        Zips stay until no function or layer of anybody names them.
         """
         tenant = self.rows.find(checked_tenant(name))
         if tenant is None:
@@ -85,7 +88,7 @@ class Tenants:
         if tenant.deleted_s is None:
             self._replace(dataclasses.replace(tenant, deleted_s=int(self.now_s())))
         self.tenant_keys.revoke_all(name)
-        return self._delete_functions(name)
+        return self._delete_functions(name) and self.layers.delete_all(name, MOST_DELETED)
 
     def new_admin_key(self) -> IssuedKey:
         """Store and give a key that manages tenants; only set-up calls this."""
@@ -99,7 +102,7 @@ class Tenants:
         self.changed(tenant.name)
 
     def _delete_functions(self, tenant: str) -> bool:
-        for _ in range(0, MOST_FUNCTIONS_DELETED, limits.MAX_PAGE):
+        for _ in range(0, MOST_DELETED, limits.MAX_PAGE):
             page = self.functions.page(tenant, None, limits.MAX_PAGE)
             for function in page.functions:
                 self.functions.delete(tenant, function.version.function)

@@ -1,11 +1,11 @@
 """What tenants put into S3 themselves, under the key that they were given; never looks into it."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from chalicelib.aws_errors import needing
 from chalicelib.limits import MAX_ZIP_BYTES
-from chalicelib.s3_file import PART, StoredFile, open_object
+from chalicelib.s3_file import PART, open_object
 from shared_lua import keys
 
 #: How long a form may be used; an upload that has begun by then goes on.
@@ -44,7 +44,7 @@ class UploadStore:
         )
         return Form(**form)
 
-    def open(self, tenant: str, upload_id: str) -> StoredFile:
+    def open(self, tenant: str, upload_id: str) -> BinaryIO:
         """Give what was put there; raise InvalidParameterError when nothing was."""
         return open_object(self._s3, self._bucket, keys.upload(tenant, upload_id))
 

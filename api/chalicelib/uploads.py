@@ -122,7 +122,7 @@ class Uploads:
             self.functions.store(function, current)
 
     def _with_code(self, current: Function, upload: Upload) -> Function:
-        source = self.store.open(upload.tenant, upload.upload_id).file
+        source = self.store.open(upload.tenant, upload.upload_id)
         return self.functions.with_code(current, upload.named, source)
 
     def _miss(self, current: Function, _upload: Upload) -> None:

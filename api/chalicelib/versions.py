@@ -73,7 +73,7 @@ class Versions:
         return [_function(part) for part in found], str(int(last.removeprefix(PREFIX))) if last else None
 
     def delete(self, tenant: str, name: str, number: str, named_by: Callable[[], Iterable[str]]) -> None:
-        """Forget one version; raise NotFoundError, or ConflictError when aliases still name it.
+        """Forget one version with what belongs to it; raise NotFoundError, or ConflictError when aliases still name it.
 
         `named_by` gives those. It is asked after the function was read: an alias that comes later makes this fail.
         """
@@ -86,6 +86,7 @@ class Versions:
             )
         owner, now_s = keys.function_parts(tenant, name), self.functions.now_us() // 1_000_000
         left = self.functions.refs.moving(named_zips(version.version), {}, now_s)
+        left += self.functions.belongings.removing_of(tenant, name, number)
         self.functions.store(touched(latest), latest, [self.parts.taking(owner, _part_name(int(number))), *left])
 
     def publish_as(self, latest: Function, seen: Function, description: str | None = None) -> Function:

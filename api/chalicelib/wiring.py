@@ -198,6 +198,8 @@ def build(settings: Settings) -> Controller:
         chance=random.random,
     )
 
+    layers = Layers(parts=parts, code_store=code_store, refs=refs, home=home, now_us=_now_us)
+
     def seats_of(tenant: str) -> int:
         return tenant_rows.seats(tenant) or settings.tenant_concurrency
 
@@ -246,14 +248,14 @@ def build(settings: Settings) -> Controller:
         versions=versions,
         aliases=aliases,
         router=router,
-        layers=Layers(parts=parts, code_store=code_store, refs=refs, home=home, now_us=_now_us),
+        layers=layers,
         concurrency=concurrency,
         provisioned=provisioned,
         event_invokes=event_invokes,
         ends=Ends(invocations=invocations, destinations=destinations, outbox=Outbox(sqs)),
         tags=Tags(parts),
         policies=Policies(parts),
-        urls=FunctionUrls(parts, belongings),
+        urls=FunctionUrls(parts, belongings, _now_us),
         admission=admission,
         schedules=schedules,
         due=due,
@@ -280,6 +282,7 @@ def build(settings: Settings) -> Controller:
             parts=parts,
             tenant_keys=tenant_keys,
             functions=functions,
+            layers=layers,
             changed=gate.tenant_changed,
             now_s=time.time,
         ),

@@ -51,6 +51,11 @@ def error(refusal: HearthError, _request_id: str) -> Response:
     )
 
 
+def marker(last: str | None) -> dict[str, str]:
+    """Give the member of a listing that says where it goes on, when it does."""
+    return {"NextMarker": last} if last else {}
+
+
 def moment(at_us: int) -> str:
     """Spell a moment as Lambda does where it is a text."""
     return datetime.fromtimestamp(at_us / 1_000_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")

@@ -6,9 +6,11 @@ from typing import Any
 
 from chalicelib.errors import InvalidParameterError
 from chalicelib.event_invoke import EventInvoke
-from chalicelib.lambda_door.functions import page_asked
-from chalicelib.naming import LATEST, Named, checked_qualifier
+from chalicelib.lambda_door.answers import marker
+from chalicelib.lambda_door.functions import existing, page_asked
+from chalicelib.naming import Named, checked_qualifier
 from chalicelib.wiring import Controller
+from shared_lua.contract import LATEST
 
 Asked = Mapping[str, Any]
 
@@ -19,46 +21,39 @@ DESTINATIONS = {"OnSuccess": "on_success", "OnFailure": "on_failure"}
 
 def put(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """PutFunctionEventInvokeConfig."""
-    named = _named(hearth, tenant, asked)
+    named = existing(hearth, tenant, asked)
     return _shown(hearth, tenant, named, hearth.event_invokes.put(tenant, named.name, named.qualifier, _fields(asked)))
 
 
 def update(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """UpdateFunctionEventInvokeConfig: what is not named stays as it is."""
-    named = _named(hearth, tenant, asked)
+    named = existing(hearth, tenant, asked)
     changed = hearth.event_invokes.update(tenant, named.name, named.qualifier, _fields(asked))
     return _shown(hearth, tenant, named, changed)
 
 
 def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunctionEventInvokeConfig."""
-    named = _named(hearth, tenant, asked)
+    named = existing(hearth, tenant, asked)
     return _shown(hearth, tenant, named, hearth.event_invokes.get(tenant, named.name, named.qualifier))
 
 
 def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """DeleteFunctionEventInvokeConfig."""
-    named = _named(hearth, tenant, asked)
+    named = existing(hearth, tenant, asked)
     hearth.event_invokes.delete(tenant, named.name, named.qualifier)
     return {}
 
 
 def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListFunctionEventInvokeConfigs: of all versions and aliases, by qualifier."""
-    named = _named(hearth, tenant, asked)
+    named = existing(hearth, tenant, asked)
     if named.qualifier:
         raise InvalidParameterError("A listing is of a whole function: name it without a qualifier")
     after, most = page_asked(asked)
     found, last = hearth.event_invokes.page(tenant, named.name, checked_qualifier(after), most)
     shown = [_shown(hearth, tenant, Named(named.name, qualifier), one) for qualifier, one in found]
-    return {"FunctionEventInvokeConfigs": shown, **({"NextMarker": last} if last else {})}
-
-
-def _named(hearth: Controller, tenant: str, asked: Asked) -> Named:
-    """Give name and qualifier of what is meant; raise NotFoundError."""
-    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
-    hearth.router.shown(tenant, named.name, named.qualifier)
-    return named
+    return {"FunctionEventInvokeConfigs": shown, **marker(last)}
 
 
 def _fields(asked: Asked) -> dict[str, Any]:

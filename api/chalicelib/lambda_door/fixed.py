@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.lambda_door.functions import existing
 from chalicelib.wiring import Controller
 
 Asked = Mapping[str, Any]
@@ -21,6 +22,5 @@ def recursion(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
 
 def _find(hearth: Controller, tenant: str, asked: Asked) -> str:
     """Give the ARN of the function that is meant; raise NotFoundError."""
-    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
-    hearth.router.shown(tenant, named.name, named.qualifier)
+    named = existing(hearth, tenant, asked)
     return hearth.home.arn(tenant, named.name, named.qualifier)

@@ -10,8 +10,8 @@ from chalicelib import limits, tags
 from chalicelib.errors import InvalidParameterError
 from chalicelib.function import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S, Configuration, Function
 from chalicelib.functions import Source
-from chalicelib.lambda_door.answers import SHOWN, check_offered, moment
-from chalicelib.naming import checked_name
+from chalicelib.lambda_door.answers import SHOWN, check_offered, marker, moment
+from chalicelib.naming import Named, checked_name
 from chalicelib.wiring import Controller
 from shared_lua import keys
 from shared_lua.contract import LATEST
@@ -85,12 +85,11 @@ def get_configuration(hearth: Controller, tenant: str, asked: Asked) -> dict[str
 def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListFunctions. With FunctionVersion ALL each function is followed by its versions."""
     after, most = page_asked(asked)
-    page = hearth.functions.page(tenant, checked_name(after) if after else None, min(most, limits.MAX_PAGE))
+    page = hearth.functions.page(tenant, checked_name(after) if after else None, most)
     found = list(page.functions)
     if asked.get("FunctionVersion") == "ALL":
         found = [one for latest in found for one in (qualified(latest), *_every_version(hearth, tenant, latest))]
-    marker = {"NextMarker": page.next_after} if page.next_after else {}
-    return {"Functions": [shown(one) for one in found], **marker}
+    return {"Functions": [shown(one) for one in found], **marker(page.next_after)}
 
 
 def update_code(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
@@ -137,12 +136,19 @@ def get_code_signing(hearth: Controller, tenant: str, asked: Asked) -> dict[str,
     return {}  # as AWS answers, whatever its model says
 
 
-def page_asked(asked: Asked, marker: re.Pattern[str] = NAME_MARKER) -> tuple[str | None, int]:
+def page_asked(asked: Asked, known: re.Pattern[str] = NAME_MARKER) -> tuple[str | None, int]:
     """Give the marker of a listing, and how many it asks for and may get; raise InvalidParameterError."""
     after = asked.get("Marker") or None
-    if after is not None and not marker.fullmatch(after):
+    if after is not None and not known.fullmatch(after):
         raise InvalidParameterError(f"Marker {after[:200]!r} is none that a listing gave")
     return after, min(asked.get("MaxItems", limits.MAX_PAGE), limits.MAX_PAGE)
+
+
+def existing(hearth: Controller, tenant: str, asked: Asked) -> Named:
+    """Give name and qualifier of the function, version or alias that is meant; raise NotFoundError."""
+    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
+    hearth.router.shown(tenant, named.name, named.qualifier)
+    return named
 
 
 def code(hearth: Controller, tenant: str, asked: Asked) -> Source:
@@ -157,7 +163,7 @@ def code(hearth: Controller, tenant: str, asked: Asked) -> Source:
         raise InvalidParameterError(
             f"Code comes from S3 only as S3Bucket {hearth.bucket} and an S3Key under {uploads}; POST /uploads gives one"
         )
-    return hearth.functions.code_store.open(asked["S3Key"]).file
+    return hearth.functions.code_store.open(asked["S3Key"])
 
 
 def shown(function: Function) -> dict[str, Any]:

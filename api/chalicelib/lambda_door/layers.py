@@ -2,11 +2,11 @@
 
 import base64
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.lambda_door.answers import marker, moment
 from chalicelib.lambda_door.functions import NUMBER_MARKER, code, page_asked
-from chalicelib.layers import LayerVersion
+from chalicelib.layers import LayerVersion, Wanted
 from chalicelib.naming import checked_layer_name, layer_of
 from chalicelib.wiring import Controller
 
@@ -43,7 +43,7 @@ def get_by_arn(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
 
 def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListLayers: the latest version of each, of those that are for a runtime or architecture where one is named."""
-    found, last = hearth.layers.page(tenant, *page_asked(asked))
+    found, last = hearth.layers.page(tenant, _is_for(asked), *page_asked(asked))
     layers = [
         {
             "LayerName": version.name,
@@ -51,18 +51,18 @@ def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
             "LatestMatchingVersion": _shown(hearth, tenant, version),
         }
         for version in found
-        if _is_for(version, asked)
     ]
-    return {"Layers": layers, **({"NextMarker": last} if last else {})}
+    return {"Layers": layers, **marker(last)}
 
 
 def list_versions(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListLayerVersions: newest first."""
     name = _name(hearth, tenant, asked["LayerName"])
-    after, most = page_asked(asked, NUMBER_MARKER)
-    found, last = hearth.layers.versions(tenant, name, after, most)
-    shown = [_shown(hearth, tenant, version) for version in found if _is_for(version, asked)]
-    return {"LayerVersions": shown, **({"NextMarker": last} if last else {})}
+    found, last = hearth.layers.versions(tenant, name, _is_for(asked), *page_asked(asked, NUMBER_MARKER))
+    return {
+        "LayerVersions": [_shown(hearth, tenant, version) for version in found],
+        **marker(last),
+    }
 
 
 def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
@@ -78,9 +78,10 @@ def _name(hearth: Controller, tenant: str, reference: str) -> str:
     return layer_of(hearth.home, tenant, f"{reference}:1")[0]
 
 
-def _is_for(version: LayerVersion, asked: Asked) -> bool:
+def _is_for(asked: Asked) -> Wanted:
+    """Give what tells whether a version says that it is for the runtime and architecture that are named, if any are."""
     runtime, architecture = asked.get("CompatibleRuntime"), asked.get("CompatibleArchitecture")
-    return runtime in (None, *version.runtimes) and architecture in (None, *version.architectures)
+    return lambda one: runtime in (None, *one.runtimes) and architecture in (None, *one.architectures)
 
 
 def _with_content(hearth: Controller, tenant: str, version: LayerVersion) -> dict[str, Any]:
@@ -97,12 +98,11 @@ def _with_content(hearth: Controller, tenant: str, version: LayerVersion) -> dic
 
 
 def _shown(hearth: Controller, tenant: str, version: LayerVersion) -> dict[str, Any]:
-    created = datetime.fromtimestamp(version.created_at_us / 1_000_000, UTC)
     return {
         "LayerVersionArn": hearth.home.layer_arn(tenant, version.name, version.number),
         "Version": version.number,
         "Description": version.description,
-        "CreatedDate": created.isoformat(timespec="milliseconds").replace("+00:00", "+0000"),
+        "CreatedDate": moment(version.created_at_us),
         "CompatibleRuntimes": list(version.runtimes),
         "CompatibleArchitectures": list(version.architectures),
         **({"LicenseInfo": version.license} if version.license else {}),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import policy
+from chalicelib.lambda_door.functions import existing
 from chalicelib.wiring import Controller
 
 Asked = Mapping[str, Any]
@@ -11,28 +12,21 @@ Asked = Mapping[str, Any]
 
 def add(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """AddPermission. The statement is kept and shown; by itself it lets nobody in."""
-    name, qualifier = _named(hearth, tenant, asked)
-    arn = hearth.functions.get(tenant, name).version.arn
-    statement = policy.compose(f"{arn}:{qualifier}" if qualifier else arn, asked)
-    hearth.policies.add(tenant, name, qualifier, statement, asked.get("RevisionId"))
+    named = existing(hearth, tenant, asked)
+    statement = policy.compose(hearth.home.arn(tenant, named.name, named.qualifier), asked)
+    hearth.policies.add(tenant, named.name, named.qualifier, statement, asked.get("RevisionId"))
     return {"Statement": policy.as_text(statement)}
 
 
 def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetPolicy."""
-    shown = hearth.policies.get(tenant, *_named(hearth, tenant, asked))
+    named = existing(hearth, tenant, asked)
+    shown = hearth.policies.get(tenant, named.name, named.qualifier)
     return {"Policy": shown.text, "RevisionId": shown.revision}
 
 
 def remove(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """RemovePermission."""
-    name, qualifier = _named(hearth, tenant, asked)
-    hearth.policies.remove(tenant, name, qualifier, asked["StatementId"], asked.get("RevisionId"))
+    named = existing(hearth, tenant, asked)
+    hearth.policies.remove(tenant, named.name, named.qualifier, asked["StatementId"], asked.get("RevisionId"))
     return {}
-
-
-def _named(hearth: Controller, tenant: str, asked: Asked) -> tuple[str, str | None]:
-    """Give name and qualifier of the function that is meant; raise NotFoundError."""
-    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
-    hearth.router.shown(tenant, named.name, named.qualifier)
-    return named.name, named.qualifier

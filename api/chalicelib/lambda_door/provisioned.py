@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.errors import InvalidParameterError
-from chalicelib.lambda_door.answers import moment
+from chalicelib.lambda_door.answers import marker, moment
 from chalicelib.lambda_door.functions import page_asked
 from chalicelib.naming import Named, checked_qualifier
 from chalicelib.provisioned import Standing
@@ -32,7 +32,7 @@ def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     after, most = page_asked(asked)
     found, last = hearth.provisioned.page(tenant, name, checked_qualifier(after), most)
     shown = [{"FunctionArn": hearth.home.arn(tenant, name, one.wish.qualifier), **_shown(one)} for one in found]
-    return {"ProvisionedConcurrencyConfigs": shown, **({"NextMarker": last} if last else {})}
+    return {"ProvisionedConcurrencyConfigs": shown, **marker(last)}
 
 
 def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:

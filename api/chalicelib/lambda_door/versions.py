@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.aliases import Alias
 from chalicelib.errors import InvalidParameterError
 from chalicelib.function import Function
-from chalicelib.lambda_door.answers import check_offered
+from chalicelib.lambda_door.answers import check_offered, marker
 from chalicelib.lambda_door.functions import NUMBER_MARKER, page_asked, qualified, shown
 from chalicelib.wiring import Controller
 
@@ -43,7 +43,7 @@ def list_versions(hearth: Controller, tenant: str, asked: Asked) -> dict[str, An
         found = [qualified(latest), *found]
     else:
         found, last = hearth.versions.page(tenant, name, after, most)
-    return {"Versions": [shown(one) for one in found], **_marker(last)}
+    return {"Versions": [shown(one) for one in found], **marker(last)}
 
 
 def create_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
@@ -86,11 +86,8 @@ def delete_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any
 def list_aliases(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListAliases, of one version where FunctionVersion names it."""
     name = hearth.home.resolve(tenant, asked["FunctionName"])
-    after, most = page_asked(asked)
-    found, last = hearth.aliases.page(tenant, name, after, most)
-    number = asked.get("FunctionVersion")
-    wanted = [alias for alias in found if number is None or number in {alias.number, *alias.weights}]
-    return {"Aliases": [_shown(hearth, tenant, name, alias) for alias in wanted], **_marker(last)}
+    found, last = hearth.aliases.page(tenant, name, *page_asked(asked), number=asked.get("FunctionVersion"))
+    return {"Aliases": [_shown(hearth, tenant, name, alias) for alias in found], **marker(last)}
 
 
 def _weights(asked: Asked) -> dict[str, float]:
@@ -100,10 +97,6 @@ def _weights(asked: Asked) -> dict[str, float]:
 def _before_all(latest: Function) -> str | None:
     """Give the marker of a page on which there was room for $LATEST only."""
     return "0" if latest.published else None
-
-
-def _marker(last: str | None) -> dict[str, str]:
-    return {"NextMarker": last} if last else {}
 
 
 def _hex(digest: str | None) -> str | None:

@@ -10,7 +10,8 @@ from chalice.app import Response
 from chalicelib import limits
 from chalicelib.calls import Call
 from chalicelib.errors import HearthError, InvalidParameterError
-from chalicelib.naming import LATEST, checked_name, checked_qualifier
+from chalicelib.naming import checked_name, checked_qualifier
+from shared_lua.contract import LATEST
 
 
 def shown(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -35,12 +36,17 @@ def error(refusal: HearthError, request_id: str) -> Response:
 
 
 def page_asked(call: Call, checked: Callable[[str], str | None] = checked_name) -> tuple[str | None, int]:
-    """Give the name to list after, and how many things to list."""
+    """Give the name to list after, and how many things to list; raise InvalidParameterError."""
     after = call.parameter("after")
+    return checked(after) if after else None, most_asked(call)
+
+
+def most_asked(call: Call) -> int:
+    """Give how many things to list: what `limit` says, but never more than a page; raise InvalidParameterError."""
     most = number("limit", call.parameter("limit") or str(limits.MAX_PAGE))
     if most == 0:
         raise InvalidParameterError("limit must be 1 or more")
-    return checked(after) if after else None, most
+    return min(most, limits.MAX_PAGE)
 
 
 def qualifier_asked(call: Call) -> str | None:
@@ -50,13 +56,16 @@ def qualifier_asked(call: Call) -> str | None:
 
 
 def members_asked(call: Call, known: Mapping[str, tuple[type, str]]) -> dict[str, Any]:
-    """Give the members of a JSON body that are named, each of the type known for it; raise InvalidParameterError."""
+    """Give the members of a JSON body that are named, each of the type known for it; raise InvalidParameterError.
+
+    `object` is any JSON.
+    """
     asked = {name: value for name, value in call.json().items() if value is not None}
     for name, value in asked.items():
         if name not in known:
             raise InvalidParameterError(f"Unknown member {name!r}; known: {', '.join(known)}")
         kind, spelt = known[name]
-        if type(value) is not kind:  # exact: JSON's true would pass for a number
+        if kind is not object and type(value) is not kind:  # exact: JSON's true would pass for a number
             raise InvalidParameterError(f"{name} must be {spelt}")
     return asked
 

@@ -19,6 +19,7 @@ from chalicelib.people_door.description import (
 )
 from chalicelib.people_door.shapes import ANYTHING, DAY, FUNCTION_NAME, TEXT, listed, one_of, record
 from chalicelib.schedules import ID
+from chalicelib.versions import NUMBER
 from shared_lua.contract import Mode
 
 LIMIT = Parameter(
@@ -187,9 +188,9 @@ ROUTES: dict[str, Described] = {
     "DELETE /functions/{name}/aliases/{alias}": Described(
         answers={204: says_nothing("It is gone.")}, errors=(400, 404, 409)
     ),
-    "DELETE /functions/{name}": Described(answers={204: says_nothing("It is gone.")}, errors=(404,)),
+    "DELETE /functions/{name}": Described(answers={204: says_nothing("It is gone.")}, errors=(400, 404, 409)),
     "GET /functions/{name}/advice": Described(
-        answers={200: shows("The advice; null and a reason when it is too early.", ref("Advice"))}, errors=(404,)
+        answers={200: shows("The advice; null and a reason when it is too early.", ref("Advice"))}, errors=(400, 404)
     ),
     "POST /functions/{name}/invocations": Described(
         query=(
@@ -255,7 +256,7 @@ ROUTES: dict[str, Described] = {
         answers={200: Answer(says="The figures, in Prometheus's text format.", content={"text/plain": TEXT})}
     ),
     "GET /functions/{name}/schedules": Described(
-        answers={200: shows("All of them, by id.", ref("Schedules"))}, errors=(404,)
+        answers={200: shows("All of them, by id.", ref("Schedules"))}, errors=(400, 404)
     ),
     "PUT /functions/{name}/schedules/{schedule_id}": Described(
         body=Body(says="When it runs, with what; nothing else may be in it.", schema=ref("WantedSchedule")),
@@ -266,10 +267,10 @@ ROUTES: dict[str, Described] = {
         errors=(400, 404, 409, 413),
     ),
     "GET /functions/{name}/schedules/{schedule_id}": Described(
-        answers={200: shows("The schedule.", ref("Schedule"))}, errors=(404,)
+        answers={200: shows("The schedule.", ref("Schedule"))}, errors=(400, 404)
     ),
     "DELETE /functions/{name}/schedules/{schedule_id}": Described(
-        answers={204: says_nothing("It is gone.")}, errors=(404,)
+        answers={204: says_nothing("It is gone.")}, errors=(400, 404)
     ),
     "GET /invocations/{invocation_id}": Described(
         answers={200: shows("All that is known of it.", ref("Invocation"))}, errors=(404,)
@@ -289,7 +290,7 @@ ROUTES: dict[str, Described] = {
     ),
     "DELETE /tenants/{tenant}": Described(
         answers={
-            202: shows("Functions are left: make the call again.", ref("DeletingTenant")),
+            202: shows("Functions or layers are left: make the call again.", ref("DeletingTenant")),
             204: says_nothing("It is gone."),
         },
         errors=(400, 404, 409),
@@ -314,7 +315,7 @@ NAMED: dict[str, Parameter] = {
         name="alias", says="An alias's name.", schema={"type": "string", "pattern": f"^{ALIAS.pattern}$"}
     ),
     "number": Parameter(
-        name="number", says="A version's number.", schema={"type": "string", "pattern": "^[1-9][0-9]{0,9}$"}
+        name="number", says="A version's number.", schema={"type": "string", "pattern": f"^{NUMBER.pattern}$"}
     ),
     "key_id": Parameter(name="key_id", says="As the list of keys names it.", schema=TEXT),
 }

@@ -1,5 +1,6 @@
 """Door 2's routes on functions."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from chalice.app import Response
@@ -24,7 +25,7 @@ from chalicelib.wiring import Controller
 TEXTS = ("runtime", "handler")
 NUMBERS = ("memory_mb", "timeout_s")
 
-#: Members of a change of configuration.
+#: Members of a configuration.
 CONFIGURATION: dict[str, tuple[type, str]] = {
     "runtime": (str, "a text"),
     "handler": (str, "a text"),
@@ -33,6 +34,7 @@ CONFIGURATION: dict[str, tuple[type, str]] = {
     "environment": (dict, "an object of texts"),
     "description": (str, "a text"),
 }
+LAYERS: dict[str, tuple[type, str]] = {"layers": (list, "a list of layer versions' ARNs")}
 
 
 def list_all(hearth: Controller, call: Call, tenant: str) -> Response:
@@ -43,7 +45,7 @@ def list_all(hearth: Controller, call: Call, tenant: str) -> Response:
 
 def put(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     """Make or replace a function of the zip that is the body."""
-    function, is_new = hearth.functions.put(tenant, name, _upload(call), call.body)
+    function, is_new = hearth.functions.put(tenant, checked_name(name), _upload(call), call.body)
     return shown(function_shown(function), 201 if is_new else 200)
 
 
@@ -54,26 +56,39 @@ def show(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
 
 def configure(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     """Change what the body names of a function's configuration."""
-    named = members_asked(call, CONFIGURATION)
-    if not all(isinstance(value, str) for value in named.get("environment", {}).values()):
-        raise InvalidParameterError("environment must be an object of texts")
+    named = configuration_asked(call, CONFIGURATION | LAYERS)
+    if "layers" in named:
+        named["layers"] = hearth.layers.named(tenant, _texts("layers", named["layers"]))
     return shown(function_shown(hearth.functions.configure(tenant, checked_name(name), named)))
 
 
 def delete(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
     """Forget one function."""
-    hearth.functions.delete(tenant, name)
+    hearth.functions.delete(tenant, checked_name(name))
     hearth.provisioned.follow(tenant, name)
     return nothing()
 
 
 def advice(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
     """Say which memory size would have been enough for a function, or that it is too early to say."""
-    given = hearth.invocations.advice(tenant, name)
+    given = hearth.invocations.advice(tenant, checked_name(name))
     if given is None:
         reason = f"fewer than {MIN_RUNS} recent runs at its memory size with a whole bill: run it some more"
         return shown({"function": name, "advice": None, "reason": reason})
     return shown({"function": name, "advice": vars(given)})
+
+
+def configuration_asked(call: Call, known: Mapping[str, tuple[type, str]]) -> dict[str, Any]:
+    """Give the members that a body names, those of a configuration among them; raise InvalidParameterError."""
+    named = members_asked(call, known)
+    _texts("environment", named.get("environment", {}).values())
+    return named
+
+
+def _texts(name: str, values: Collection[Any]) -> list[str]:
+    if not all(type(value) is str for value in values):
+        raise InvalidParameterError(f"{name} must be {(CONFIGURATION | LAYERS)[name][1]}")
+    return list(values)
 
 
 def _upload(call: Call) -> dict[str, Any]:
@@ -100,6 +115,7 @@ def function_shown(function: Function) -> dict[str, Any]:
         "timeout_s": version.timeout_s,
         "environment": dict(version.environment),
         "description": function.description,
+        "layers": [layer.arn for layer in version.layers],
         "code_sha256": version.code_sha256,
         "code_bytes": version.code_bytes,
         "unpacked_bytes": version.unpacked_bytes,

@@ -6,7 +6,6 @@ from typing import Any
 
 from chalice.app import Response
 
-from chalicelib import limits
 from chalicelib.calls import Call
 from chalicelib.entrance import Visitor
 from chalicelib.errors import InvalidParameterError
@@ -14,7 +13,7 @@ from chalicelib.function_logs import FunctionLog
 from chalicelib.invocations import Reply, Wish
 from chalicelib.ledger import Row
 from chalicelib.naming import asked_qualifier, checked_name, checked_qualifier
-from chalicelib.people_door.answers import moment, number, shown, text
+from chalicelib.people_door.answers import moment, most_asked, shown, text
 from chalicelib.wiring import Controller
 from shared_lua.contract import Mode, Outcome, Settlement, Status, Usage
 
@@ -36,15 +35,13 @@ def show(hearth: Controller, _call: Call, tenant: str, invocation_id: str) -> Re
 
 def list_all(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     """List a function's Invocations, newest first."""
-    most = number("limit", call.parameter("limit") or str(limits.MAX_PAGE))
-    rows, next_after = hearth.invocations.page(tenant, checked_name(name), call.parameter("after"), most)
+    rows, next_after = hearth.invocations.page(tenant, checked_name(name), call.parameter("after"), most_asked(call))
     return shown({"invocations": [_summary(row) for row in rows], "next_after": next_after})
 
 
 def logs(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     """Show the ends of a function's recent logs, oldest first; with `follow`, wait for what was not shown yet."""
-    most = number("limit", call.parameter("limit") or str(limits.MAX_PAGE))
-    seen = hearth.function_logs.look(tenant, checked_name(name), call.parameter("follow"), most)
+    seen = hearth.function_logs.look(tenant, checked_name(name), call.parameter("follow"), most_asked(call))
     return shown({"logs": [_log(one) for one in seen.logs], "next": seen.cursor})
 
 

@@ -7,10 +7,11 @@ from chalice.app import Response
 
 from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
-from chalicelib.naming import LATEST
-from chalicelib.people_door.answers import moment, nothing, shown
+from chalicelib.naming import checked_name, checked_qualifier
+from chalicelib.people_door.answers import members_asked, moment, nothing, shown
 from chalicelib.schedules import Schedule, Wanted, shown_input
 from chalicelib.wiring import Controller
+from shared_lua.contract import LATEST
 
 #: Member of the body → what it must be, by type and in words.
 MEMBERS: dict[str, tuple[type, str]] = {
@@ -24,45 +25,39 @@ MEMBERS: dict[str, tuple[type, str]] = {
 def put(hearth: Controller, call: Call, tenant: str, name: str, schedule_id: str) -> Response:
     """Make or replace a schedule of a function."""
     wanted = _wanted(call)
-    named = hearth.home.find(tenant, name, wanted.qualifier)
-    hearth.router.shown(tenant, named.name, named.qualifier)
+    hearth.router.shown(tenant, checked_name(name), wanted.qualifier)
     schedule, is_new = hearth.schedules.put(tenant, name, schedule_id, wanted)
     return shown(_schedule(schedule), 201 if is_new else 200)
 
 
 def show(hearth: Controller, _call: Call, tenant: str, name: str, schedule_id: str) -> Response:
     """Show one schedule."""
-    return shown(_schedule(hearth.schedules.get(tenant, name, schedule_id)))
+    return shown(_schedule(hearth.schedules.get(tenant, checked_name(name), schedule_id)))
 
 
 def delete(hearth: Controller, _call: Call, tenant: str, name: str, schedule_id: str) -> Response:
     """Forget one schedule."""
-    hearth.schedules.delete(tenant, name, schedule_id)
+    hearth.schedules.delete(tenant, checked_name(name), schedule_id)
     return nothing()
 
 
 def list_all(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
     """List a function's schedules by id; there are never more than one page of them."""
-    hearth.functions.get(tenant, name)
+    hearth.functions.get(tenant, checked_name(name))
     return shown({"schedules": [_schedule(one) for one in hearth.schedules.every(tenant, name)]})
 
 
 def _wanted(call: Call) -> Wanted:
     """Give what a body asks for; raise InvalidParameterError naming the member that is wrong."""
-    asked = {name: value for name, value in call.json().items() if value is not None}
-    for name, value in asked.items():
-        if name not in MEMBERS:
-            raise InvalidParameterError(f"Unknown member {name!r}; known: {', '.join(MEMBERS)}")
-        kind, spelt = MEMBERS[name]
-        if not isinstance(value, kind):
-            raise InvalidParameterError(f"{name} must be {spelt}")
+    asked = members_asked(call, MEMBERS)
     if "expression" not in asked:
         raise InvalidParameterError("A schedule needs an expression, such as rate(5 minutes)")
+    qualifier = checked_qualifier(asked.get("qualifier"))
     return Wanted(
         expression=asked["expression"],
         input=json.dumps(asked["input"], separators=(",", ":")) if "input" in asked else None,
         enabled=asked.get("enabled", True),
-        qualifier=asked.get("qualifier") if asked.get("qualifier") != LATEST else None,
+        qualifier=None if qualifier == LATEST else qualifier,
     )
 
 

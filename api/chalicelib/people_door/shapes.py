@@ -64,6 +64,15 @@ FUNCTION_NAME: Schema = {"type": "string", "pattern": f"^{NAME.pattern}$"}
 STATES = ("Active", "Pending", "Failed")
 LAST_UPDATES = ("InProgress", "Failed", "Successful")
 
+_CONFIGURATION: dict[str, Schema] = {
+    "runtime": one_of(limits.RUNTIMES),
+    "handler": TEXT,
+    "memory_mb": {"type": "integer"},
+    "timeout_s": {"type": "integer"},
+    "environment": {"type": "object", "additionalProperties": TEXT},
+    "description": TEXT,
+}
+
 _KEY = {
     "key_id": TEXT,
     "kind": one_of(Kind),
@@ -101,12 +110,8 @@ SHAPES: dict[str, Schema] = {
         arn=TEXT,
         version=TEXT,
         version_id=TEXT,
-        runtime=one_of(limits.RUNTIMES),
-        handler=TEXT,
-        memory_mb={"type": "integer"},
-        timeout_s={"type": "integer"},
-        environment={"type": "object", "additionalProperties": TEXT},
-        description=TEXT,
+        **_CONFIGURATION,
+        layers=listed(TEXT),
         code_sha256=TEXT,
         code_bytes=COUNT,
         unpacked_bytes=COUNT,
@@ -116,28 +121,8 @@ SHAPES: dict[str, Schema] = {
         reason=optional(TEXT),
     ),
     "Functions": record(functions=listed(ref("Function")), next_after=optional(TEXT)),
-    "Configuration": record(
-        {
-            "runtime": one_of(limits.RUNTIMES),
-            "handler": TEXT,
-            "memory_mb": {"type": "integer"},
-            "timeout_s": {"type": "integer"},
-            "environment": {"type": "object", "additionalProperties": TEXT},
-            "description": TEXT,
-        }
-    ),
-    "WantedUpload": record(
-        {
-            "function": FUNCTION_NAME,
-            "runtime": one_of(limits.RUNTIMES),
-            "handler": TEXT,
-            "memory_mb": {"type": "integer"},
-            "timeout_s": {"type": "integer"},
-            "environment": {"type": "object", "additionalProperties": TEXT},
-            "description": TEXT,
-            "publish": {"type": "boolean"},
-        }
-    ),
+    "Configuration": record({**_CONFIGURATION, "layers": listed(TEXT)}),
+    "WantedUpload": record({"function": FUNCTION_NAME, **_CONFIGURATION, "publish": {"type": "boolean"}}),
     "Upload": record(
         {
             "upload_id": TEXT,

@@ -25,10 +25,11 @@ def put(hearth: Controller, call: Call, _admin: str, tenant: str) -> Response:
 
 
 def delete(hearth: Controller, _call: Call, _admin: str, tenant: str) -> Response:
-    """Delete a tenant: 204 when all of it is gone, 202 when functions are left and the call is to be made again."""
+    """Delete a tenant: 204 when all of it is gone, 202 when some is left and the call is to be made again."""
     if hearth.tenants.delete(tenant):
         return nothing()
-    return shown({"tenant": tenant, "status": "deleting", "next": "functions are left: make this call again"}, 202)
+    left = "functions or layers are left: make this call again"
+    return shown({"tenant": tenant, "status": "deleting", "next": left}, 202)
 
 
 def _tenant(tenant: Tenant) -> dict[str, Any]:

@@ -8,25 +8,21 @@ from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
 from chalicelib.naming import checked_name
 from chalicelib.people_door.answers import moment, shown
+from chalicelib.people_door.functions import CONFIGURATION, configuration_asked
 from chalicelib.upload_store import FORM_S, Form
 from chalicelib.wiring import Controller
 
 #: Member of the body → what it must be, by type and in words.
 MEMBERS: dict[str, tuple[type, str]] = {
     "function": (str, "a text"),
-    "runtime": (str, "a text"),
-    "handler": (str, "a text"),
-    "memory_mb": (int, "a whole number"),
-    "timeout_s": (int, "a whole number"),
-    "environment": (dict, "an object of texts"),
-    "description": (str, "a text"),
+    **CONFIGURATION,
     "publish": (bool, "true or false"),
 }
 
 
 def begin(hearth: Controller, call: Call, tenant: str) -> Response:
     """Give a form that takes one zip to S3; with `function` the zip becomes that function's code once it is there."""
-    asked = _asked(call)
+    asked = configuration_asked(call, MEMBERS) if call.body else {}
     function, publish = asked.pop("function", None), asked.pop("publish", False)
     if function is None:
         return shown(_place(hearth, tenant, asked, publish=publish), 201)
@@ -51,15 +47,3 @@ def _place(hearth: Controller, tenant: str, asked: dict[str, Any], *, publish: b
 
 def _form(form: Form) -> dict[str, Any]:
     return {"url": form.url, "fields": form.fields, "expires_in_s": FORM_S}
-
-
-def _asked(call: Call) -> dict[str, Any]:
-    """Give what a body names; raise InvalidParameterError naming the member that is wrong."""
-    asked = {name: value for name, value in (call.json() if call.body else {}).items() if value is not None}
-    for name, value in asked.items():
-        if name not in MEMBERS:
-            raise InvalidParameterError(f"Unknown member {name!r}; known: {', '.join(MEMBERS)}")
-        kind, spelt = MEMBERS[name]
-        if type(value) is not kind or (isinstance(value, dict) and not all(type(one) is str for one in value.values())):
-            raise InvalidParameterError(f"{name} must be {spelt}")
-    return asked

@@ -83,6 +83,7 @@ def _csv(page: Days) -> Response:
     writer = csv.DictWriter(table, COLUMNS)
     writer.writeheader()
     writer.writerows(_row(one) for one in page.days)
-    more = {"X-Hearth-Next-After": page.next_after} if page.next_after else {}
-    headers = {"Content-Type": "text/csv; charset=utf-8", **more}
-    return Response(body=table.getvalue(), status_code=200, headers={**headers})
+    headers: dict[str, str | list[str]] = {"Content-Type": "text/csv; charset=utf-8"}
+    if page.next_after:
+        headers["X-Hearth-Next-After"] = page.next_after
+    return Response(body=table.getvalue(), status_code=200, headers=headers)

@@ -12,7 +12,9 @@ from chalicelib.admission import Wanted
 from chalicelib.aliases import Alias, Aliases
 from chalicelib.wiring import Controller
 
+from shared_lua import keys
 from shared_lua.contract import Mode
+from tests.apigateway import Gateway
 from tests.integration.api.conftest import visitor
 from tests.integration.api.test_lambda_door import create
 from tests.integration.api.test_versioning import change
@@ -148,8 +150,19 @@ def test_aliases_are_listed_by_name_in_pages_and_by_version(two: Any) -> None:
     of_one = two.list_aliases(FunctionName="hello", FunctionVersion="1")["Aliases"]
 
     shown = [[one["Name"] for one in page["Aliases"]] for page in paged]
-    assert [page for page in shown if page] == [["a", "b"], ["c"]]
+    assert shown == [["a", "b"], ["c"]]
     assert [one["Name"] for one in of_one] == ["b", "c"]
+
+
+def test_a_page_of_one_versions_aliases_is_full_unless_it_is_the_last(two: Any) -> None:
+    for n in range(5):
+        two.create_alias(FunctionName="hello", Name=f"a{n}", FunctionVersion=str(1 + n % 2))
+
+    pages = two.get_paginator("list_aliases").paginate(
+        FunctionName="hello", FunctionVersion="1", PaginationConfig={"PageSize": 2}
+    )
+
+    assert [[one["Name"] for one in page["Aliases"]] for page in pages] == [["a0", "a2"], ["a4"]]
 
 
 def test_an_alias_that_is_taken_is_a_conflict_and_one_that_is_gone_goes_again(two: Any) -> None:
@@ -202,3 +215,35 @@ def test_of_many_with_one_revision_one_wins(two: Any) -> None:
 
     assert sum(won) == 1
     assert two.get_alias(FunctionName="hello", Name="live")["Description"] == str(won.index(True))
+
+
+def configured(boto: Any, qualifier: str) -> dict[str, Any]:
+    """Give an alias or version what may belong to one; gives what names it."""
+    it: dict[str, Any] = {"FunctionName": "hello", "Qualifier": qualifier}
+    boto.put_function_event_invoke_config(**it, MaximumRetryAttempts=0)
+    boto.put_provisioned_concurrency_config(**it, ProvisionedConcurrentExecutions=1)
+    boto.add_permission(**it, StatementId="s", Action="lambda:*", Principal="*")
+    return it
+
+
+def left(hearth: Controller) -> set[str]:
+    """What belongs to the function, by its kind and the alias or version that it is of."""
+    parts = hearth.functions.belongings.parts
+    assert parts.every(keys.PROVISIONED) == []
+    return {part.part for part in parts.every(keys.function_parts("acme", "hello"))}
+
+
+def test_what_belongs_to_an_alias_goes_with_it(two: Any, gateway: Gateway, hearth: Controller) -> None:
+    point(two, "2")
+    address = two.create_function_url_config(**configured(two, "live"), AuthType="NONE")["FunctionUrl"]
+
+    two.delete_alias(FunctionName="hello", Name="live")
+
+    assert gateway.send("GET", f"/url/{address.split('/')[-2]}").status == 404
+    assert left(hearth) == {"version#0000000001", "version#0000000002"}
+
+
+def test_what_belongs_to_a_version_goes_with_it(two: Any, hearth: Controller) -> None:
+    two.delete_function(**configured(two, "1"))
+
+    assert left(hearth) == {"version#0000000002"}

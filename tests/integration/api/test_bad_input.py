@@ -102,6 +102,28 @@ UNKNOWN = [
 ]
 
 
+LONG = "x" * 3000  # longer than any key of a table
+
+WORDS = {
+    "a function's name": ("DELETE", f"/functions/{LONG}", 400),
+    "a function's name, for advice": ("GET", f"/functions/{LONG}/advice", 400),
+    "a function's name, for schedules": ("GET", f"/functions/{LONG}/schedules", 400),
+    "an ARN for a name": ("GET", "/functions/arn%3Aaws%3Alambda/schedules/s", 400),
+    "an alias": ("GET", f"/functions/hello/aliases/{LONG}", 404),
+    "a version": ("DELETE", f"/functions/hello/versions/{LONG}", 404),
+    "a schedule": ("GET", f"/functions/hello/schedules/{LONG}", 404),
+    "a schedule to delete": ("DELETE", f"/functions/hello/schedules/{LONG}", 404),
+    "an Invocation": ("GET", f"/invocations/{LONG}", 404),
+    "a key": ("DELETE", f"/keys/{LONG}", 404),
+}
+
+
+def test_a_word_that_can_name_nothing_is_no_outage(deployed: Deployed, subtests: pytest.Subtests) -> None:
+    for case, (method, path, status) in WORDS.items():
+        with subtests.test(case):
+            assert deployed.gateway.send(method, path, headers=deployed.key).status == status
+
+
 def test_what_is_unknown_is_a_404(gateway: Gateway, key: Key, kept: Kept, subtests: pytest.Subtests) -> None:
     for method, path in UNKNOWN:
         with subtests.test(f"{method} {path}"):

@@ -86,7 +86,7 @@ def test_an_upload_is_stored_as_it_was_checked(world: World) -> None:
     world.s3.put_object(Bucket=world.bucket, Key="uploads/1", Body=ZIP, ContentType="application/zip")
     upload = world.store.open("uploads/1")
 
-    world.store.put(hashlib.file_digest(upload.file, "sha256").hexdigest(), upload.file)
+    world.store.put(hashlib.sha256(upload.read()).hexdigest(), upload)
 
     assert world.objects() == [SHA256]
     stored = world.s3.get_object(Bucket=world.bucket, Key=f"code/{SHA256}.zip")
@@ -101,7 +101,7 @@ def test_an_upload_that_was_exchanged_is_not_stored(world: World) -> None:
     world.s3.put_object(Bucket=world.bucket, Key="uploads/1", Body=b"evil", ContentType="application/zip")
 
     with pytest.raises(HearthError):
-        world.store.put(SHA256, upload.file)
+        world.store.put(SHA256, upload)
 
     assert world.objects() == []
 

@@ -1,5 +1,6 @@
 """Layers, as an unmodified boto3 client sees them: numbered versions that functions share."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ from chalicelib import limits
 from chalicelib.naming import account
 from chalicelib.wiring import Controller
 
-from tests.apigateway import Gateway
+from tests.apigateway import Answer, Gateway
 from tests.integration.api.test_lambda_door import create
 from tests.zips import zipped
 
@@ -47,10 +48,12 @@ def test_layers_are_listed_in_pages_with_their_latest_version(boto: Any) -> None
 
     pages = boto.get_paginator("list_layers").paginate(PaginationConfig={"PageSize": 2})
     shown = [[(one["LayerName"], one["LatestMatchingVersion"]["Version"]) for one in page["Layers"]] for page in pages]
-    of_node = boto.list_layers(CompatibleRuntime="nodejs20.x")["Layers"]
+    publish(boto, "d", CompatibleRuntimes=["nodejs20.x"])
+    of_node = boto.list_layers(CompatibleRuntime="nodejs20.x", MaxItems=2)
 
-    assert [page for page in shown if page] == [[("a", 2), ("b", 1)], [("c", 1)]]
-    assert [one["LayerName"] for one in of_node] == ["a"]
+    assert shown == [[("a", 2), ("b", 1)], [("c", 1)]]
+    assert [one["LayerName"] for one in of_node["Layers"]] == ["a", "d"]
+    assert "NextMarker" not in of_node
 
 
 def test_a_deleted_versions_number_is_never_given_again(boto: Any) -> None:
@@ -88,6 +91,22 @@ def test_five_layers_are_kept_in_their_order_and_a_sixth_is_refused(boto: Any) -
     assert [one["Arn"] for one in created["Layers"]] == six[:5]
     assert all(one["CodeSize"] > 0 for one in created["Layers"])
     assert "Layers" not in none
+
+
+def test_layers_are_set_and_shown_at_door_2(boto: Any, gateway: Gateway, key: dict[str, str]) -> None:
+    [arn] = arns(boto, ["a"])
+    create(boto)
+
+    def patch(layers: Any) -> Answer:
+        return gateway.send("PATCH", "/functions/hello", json.dumps({"layers": layers}).encode(), key)
+
+    named = patch([arn])
+    kept = gateway.send("PATCH", "/functions/hello", b'{"memory_mb": 256}', key)
+    refused = [patch(layers).status for layers in ([f"{arn}0"], ["no ARN"], [1], "a", [arn, arn])]
+    none = patch([])
+
+    assert [one.json["layers"] for one in (named, kept, none)] == [[arn], [arn], []]
+    assert refused == [400] * 5
 
 
 def test_one_layer_is_not_named_twice(boto: Any) -> None:

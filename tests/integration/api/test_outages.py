@@ -9,12 +9,13 @@ import pytest
 from chalicelib import wiring
 from chalicelib.config import Settings
 from chalicelib.errors import UnavailableError
+from chalicelib.invocations import Wish
 from chalicelib.wiring import Controller
 
-from shared_lua.contract import Settlement
+from shared_lua.contract import Invocation, Mode, Settlement, Status
 from tests.apigateway import Gateway
 from tests.conftest import RedisServer, free_port
-from tests.integration.api.conftest import Configure, Deployed, success
+from tests.integration.api.conftest import Configure, Deployed, Worker, success
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -95,3 +96,46 @@ def test_many_callers_at_once_are_no_outage(environment: dict[str, str]) -> None
 
     with ThreadPoolExecutor(callers) as pool:
         assert list(pool.map(wait, range(callers))) == [None] * callers
+
+
+def lost_answers(hearth: Controller, worker: Worker, monkeypatch: pytest.MonkeyPatch, status: Status) -> list[str]:
+    """Have the queue take every message and its answers be lost, each only once a worker has brought the row so far."""
+    send, taken = hearth.invocations.lane.send, list[str]()
+
+    def lose(invocation: Invocation) -> None:
+        send(invocation)
+        taken.append(worker.take().invocation_id)
+        worker.dynamodb.update_item(
+            TableName=worker.data["InvocationsTable"],
+            Key={"invocation_id": {"S": invocation.invocation_id}},
+            UpdateExpression="SET #status = :status, attempt = :attempt",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":status": {"S": status.value}, ":attempt": {"N": "1"}},
+        )
+        raise UnavailableError("The queue (SQS)")
+
+    monkeypatch.setattr(hearth.invocations.lane, "send", lose)
+    return taken
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.RUNNING, Status.SUCCEEDED])
+@pytest.mark.parametrize("headers", [{}, {"Idempotency_Key": "once"}])
+def test_the_record_of_what_a_worker_had_stands_though_the_queues_answer_was_lost(
+    deployed: Deployed, hearth: Controller, monkeypatch: pytest.MonkeyPatch, status: Status, headers: dict[str, Any]
+) -> None:
+    taken = lost_answers(hearth, deployed.worker, monkeypatch, status)
+
+    answer = deployed.call(query="?mode=async", **headers)
+
+    assert (answer.status, answer.json["invocation_id"]) == (202, taken[0])
+    assert deployed.get(answer.headers["location"]).json["status"] == status
+
+
+def test_what_stands_for_one_run_is_not_run_again_though_the_queues_answer_was_lost(
+    deployed: Deployed, hearth: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = lost_answers(hearth, deployed.worker, monkeypatch, Status.RUNNING)
+    wish = Wish(function="hello", event=b"{}", mode=Mode.ASYNC)
+
+    assert [hearth.invocations.queue_once("acme", wish, "i-1") for _ in range(2)] == [True, True]
+    assert taken == ["i-1"]

@@ -64,6 +64,19 @@ def test_pages_follow_one_another_and_keep_to_the_prefix(parts: Parts) -> None:
     assert len(parts.every("t/function/f")) == 6
 
 
+def test_a_page_of_what_is_chosen_is_full_until_no_more_is_to_come(parts: Parts) -> None:
+    for number in range(120):
+        parts.put(part(f"n{number:03}", tens=number % 10 == 0))
+
+    pages: list[list[str]] = []
+    after: str | None = None
+    while after or not pages:
+        found, after = parts.chosen("t/function/f", "n", lambda one: one.body["tens"], after=after, most=5)
+        pages.append([one.part for one in found])
+
+    assert pages == [[f"n{n:02}0" for n in some] for some in (range(5), range(5, 10), range(10, 12))]
+
+
 def test_a_transaction_does_all_or_nothing(parts: Parts) -> None:
     parts.put(part("b"))
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from chalicelib import limits
 
 from tests.apigateway import Answer, Gateway
 from tests.integration.api.conftest import Configure
@@ -15,6 +16,19 @@ Key = dict[str, str]
 
 def send(gateway: Gateway, key: Key, method: str, path: str, body: Any = None) -> Answer:
     return gateway.send(method, f"/functions/hello{path}", json.dumps(body).encode() if body is not None else b"", key)
+
+
+def test_no_page_has_more_than_a_page_may(
+    gateway: Gateway, key: Key, function: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_PAGE", 1)
+    send(gateway, key, "POST", "/versions")
+    for alias in ("a", "b"):
+        send(gateway, key, "PUT", f"/aliases/{alias}", {"version": "1"})
+
+    page = send(gateway, key, "GET", "/aliases?limit=999999999").json
+
+    assert ([one["name"] for one in page["aliases"]], page["next_after"]) == (["a"], "a")
 
 
 def test_a_version_is_deleted_unless_an_alias_names_it(gateway: Gateway, key: Key, function: Answer) -> None:

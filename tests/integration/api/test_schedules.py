@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from chalicelib.errors import HearthError
@@ -67,6 +68,13 @@ def test_an_unknown_function_or_qualifier_has_no_schedule(gateway: Gateway, key:
     assert put(gateway, key, qualifier="prod").status == 404
     assert put(gateway, key, "no%20id").status == 400
     assert gateway.send("GET", "/functions/nobody/schedules", headers=key).status == 404
+
+
+def test_a_schedule_is_of_a_function_by_its_name_alone(gateway: Gateway, key: Key, function: Answer) -> None:
+    """Kept under any other word for it, it would run nothing and outlive the function."""
+    for word in ("hello:$LATEST", function.json["arn"]):
+        assert put(gateway, key, name=quote(word, safe="")).status == 400
+    assert put(gateway, key, qualifier="x" * 129).status == 400
 
 
 def test_an_input_has_a_length(gateway: Gateway, key: Key, function: Answer) -> None:

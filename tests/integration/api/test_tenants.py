@@ -1,6 +1,7 @@
 """Tenants and the admin key, at the door."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from chalicelib.wiring import Controller
 
 from tests.apigateway import Answer, Gateway
 from tests.integration.api.conftest import Configure, upload
+from tests.zips import zipped
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -52,6 +54,9 @@ def test_tenants_are_listed_by_name_in_pages(gateway: Gateway, admin: Key) -> No
 
     assert ([one["tenant"] for one in page["tenants"]], page["next_after"]) == (["a", "b"], "b")
     assert names(gateway, admin, "?limit=2&after=b") == ["c"]
+
+    gateway.send("DELETE", "/tenants/a", headers=admin)
+    assert names(gateway, admin, "?limit=2") == ["b", "c"]
 
 
 def test_limits_are_the_settings_until_they_are_named_and_whole_each_time(gateway: Gateway, admin: Key) -> None:
@@ -162,7 +167,7 @@ def test_a_deleted_tenants_keys_count_no_more_and_its_functions_are_gone(
 def test_many_functions_take_many_calls_and_the_answer_says_so(
     gateway: Gateway, admin: Key, key: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tenants, "MOST_FUNCTIONS_DELETED", 2)
+    monkeypatch.setattr(tenants, "MOST_DELETED", 2)
     monkeypatch.setattr(limits, "MAX_PAGE", 2)
     for name in ("a", "b", "c"):
         upload(gateway, key, name)
@@ -170,7 +175,22 @@ def test_many_functions_take_many_calls_and_the_answer_says_so(
     answers = [gateway.send("DELETE", "/tenants/acme", headers=admin) for _ in range(3)]
 
     assert [answer.status for answer in answers] == [202, 204, 204]
-    assert answers[0].json["next"] == "functions are left: make this call again"
+    assert answers[0].json["next"] == "functions or layers are left: make this call again"
+
+
+def test_a_deleted_tenants_layers_and_their_zips_go_with_it(
+    gateway: Gateway, admin: Key, boto: Any, hearth: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenants, "MOST_DELETED", 2)
+    for n in range(3):
+        boto.publish_layer_version(LayerName="shared", Content={"ZipFile": zipped({"python/a.py": f"# {n}"})})
+    boto.publish_layer_version(LayerName="other", Content={"ZipFile": zipped({"python/a.py": "# 0"})})
+
+    answers = [gateway.send("DELETE", "/tenants/acme", headers=admin).status for _ in range(2)]
+
+    assert answers == [202, 204]
+    assert hearth.layers.page("acme", lambda _: True, None, 50) == ([], None)
+    assert hearth.functions.code_store.collect(int(time.time()) + 100, grace_s=10) == 3
 
 
 def test_a_deleted_tenants_keys_count_no_more_even_when_their_rows_are_left(

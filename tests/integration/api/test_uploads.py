@@ -1,4 +1,4 @@
-"""Zips that come through the bucket: the form, the states of a function meanwhile and after, what is wrong with a zip."""
+"""Zips that come through the bucket: the form, a function's states meanwhile and after, what is wrong with a zip."""
 
 import base64
 import dataclasses

@@ -32,7 +32,7 @@ def reader(request: pytest.FixtureRequest, bucket: tuple[Any, str]) -> Reader:
     def stored(data: bytes) -> BinaryIO:
         s3, name = bucket
         s3.put_object(Bucket=name, Key="upload", Body=data, ContentType="application/zip")
-        return open_object(s3, name, "upload").file
+        return open_object(s3, name, "upload")
 
     readers: dict[str, Reader] = {"bytes": lambda data: data, "file": io.BytesIO, "S3": stored}
     return readers[request.param]
@@ -58,7 +58,7 @@ def test_an_upload_that_is_exchanged_while_it_is_read_is_refused(bucket: tuple[A
     s3.put_object(Bucket=name, Key="exchanged", Body=FINE["stored"](), ContentType="application/zip")
 
     with pytest.raises(InvalidParameterError, match="changed while it was checked"):
-        zip_gate.check(stored.file, "main.handler", "python3.11")
+        zip_gate.check(stored, "main.handler", "python3.11")
 
 
 def test_an_upload_that_never_came_is_named(bucket: tuple[Any, str]) -> None:

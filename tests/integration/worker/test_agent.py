@@ -13,12 +13,8 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, decode, encode
 from tests.builders import invocation
 from tests.conftest import create_data
-<<<<<<< HEAD
 from tests.fakes import FakeSandboxes, NoExpress, fake_start, own_places
-=======
-from tests.fakes import FakeSandbox, FakeSandboxes, NoExpress, own_places
 from tests.waiting import eventually
->>>>>>> review-tests
 from worker_agent.agent import Agent
 from worker_agent.durable_lane import Delivery, DurableLane, Keeper, Postponement
 from worker_agent.engine_watch import EngineWatch

@@ -14,11 +14,8 @@ import pytest
 from tests.builders import invocation, version, zip_of
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.driving import HELLO, answer, first_process, run, start
-<<<<<<< HEAD
-from worker_agent.billing import Prices
-=======
 from tests.waiting import eventually
->>>>>>> review-tests
+from worker_agent.billing import Prices
 from worker_agent.engine import Engine
 from worker_agent.execute import Executor
 from worker_agent.ownership import AGENT_LABEL, agent_epoch, is_alive
@@ -297,10 +294,7 @@ def test_a_stem_that_is_killed_from_outside_is_not_alive(sandboxes: TidySandboxe
 
     stem._hold._kill()
 
-<<<<<<< HEAD
-    deadline = time.monotonic() + 10
-    while stem.alive():
-        assert time.monotonic() < deadline
+    eventually(lambda: not stem.alive())
 
 
 def test_a_cold_start_that_finds_no_stem_has_the_containers_start_in_its_record(sandboxes: TidySandboxes) -> None:
@@ -317,6 +311,3 @@ def test_a_cold_start_that_finds_no_stem_has_the_containers_start_in_its_record(
     phases_us = usage.start_us + usage.run_us + usage.freeze_us
     assert wall_us / 2 < phases_us < wall_us  # an assignment alone is a tenth of it
     pool.close()
-=======
-    eventually(lambda: not stem.alive())
->>>>>>> review-tests

@@ -13,14 +13,9 @@ from shared_lua.contract import Invocation, Provision, Settlement, Status, decod
 from shared_lua.scripts import Ask, Run, Scripts, Word
 from tests.builders import ran
 from tests.conftest import RedisServer
-<<<<<<< HEAD
 from tests.fakes import fake_start
-from tests.integration.worker.test_agent import eventually
-from tests.integration.worker.test_handle import World, asked, world
-=======
 from tests.integration.worker.handling import World, asked
 from tests.waiting import eventually
->>>>>>> review-tests
 from worker_agent.durable_lane import Delivery, DurableLane
 from worker_agent.errors import EngineUnavailableError
 from worker_agent.express import Express

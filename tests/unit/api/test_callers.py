@@ -13,17 +13,19 @@ KEY = Credential(credential_id="k", kind=Kind.API_KEY, tenant="acme")
 
 
 class Tables:
-    """Credentials and tenants in memory; counts look-ups. `meanwhile` runs between a look-up and its answer."""
+    """Credentials and tenants in memory; counts look-ups. `meanwhile` runs, by table, before an answer."""
 
     def __init__(self) -> None:
         self.credentials = {"k": KEY}
         self.tenants = {"acme": Tenant(name="acme", created_s=1, limits=TenantLimits(rate_per_s=7))}
         self.reads = 0
-        self.meanwhile: Callable[[], object] = lambda: None
+        self.meanwhile: dict[str, Callable[[], None]] = {}
 
     def find(self, name: str) -> Credential | None:
         self.reads += 1
-        return self.credentials.get(name)
+        credential = self.credentials.get(name)
+        self.meanwhile.get("credentials", lambda: None)()
+        return credential
 
 
 class TenantsOf:
@@ -34,7 +36,7 @@ class TenantsOf:
 
     def find(self, name: str) -> Tenant | None:
         found = self.tables.tenants.get(name)
-        self.tables.meanwhile()
+        self.tables.meanwhile.get("tenants", lambda: None)()
         return found
 
     def reserved(self, name: str) -> int:
@@ -136,50 +138,31 @@ def test_a_rotated_key_ends_to_the_second_even_when_it_is_remembered(
     assert found(callers) is None
 
 
-def test_a_forgotten_tenants_callers_are_forgotten_and_no_others(callers: Callers, tables: Tables) -> None:
-    tables.credentials["o"] = Credential(credential_id="o", kind=Kind.API_KEY, tenant="other")
-    tables.tenants["other"] = Tenant(name="other", created_s=1)
-    found(callers)
-    callers.look_up("o", Kind.API_KEY)
-
-    callers.forget("acme")
-
-    assert known(callers) is None
-    assert callers.remembered("o", Kind.API_KEY) is not None
-
-
-def test_what_was_read_before_a_change_and_comes_after_it_is_not_remembered(callers: Callers, tables: Tables) -> None:
-    tables.meanwhile = lambda: callers.forget("acme")
-
-    found(callers)
-
-    assert known(callers) is None
-
-
 def test_a_caller_read_before_its_generation_was_known_is_looked_up_once_more(callers: Callers) -> None:
     found(callers)
 
-    assert not callers.is_current("acme", 5)
+    callers.learn("acme", 5)
     assert known(callers) is None
     found(callers)
-    assert callers.is_current("acme", 5)
+    callers.learn("acme", 5)
     assert known(callers) is not None
 
 
 def test_another_generation_is_another_memory(callers: Callers, tables: Tables) -> None:
-    callers.is_current("acme", 5)
+    callers.learn("acme", 5)
     found(callers)
     del tables.credentials["k"]
     assert known(callers) is not None
 
-    assert not callers.is_current("acme", 6)
+    callers.learn("acme", 6)
     assert known(callers) is None
     assert found(callers) is None
 
 
-def test_what_was_read_while_a_generation_came_is_not_of_it(callers: Callers, tables: Tables) -> None:
-    callers.is_current("acme", 5)
-    tables.meanwhile = lambda: callers.is_current("acme", 6)
+@pytest.mark.parametrize("table", ["credentials", "tenants"])
+def test_what_was_read_while_a_generation_came_is_not_of_it(callers: Callers, tables: Tables, table: str) -> None:
+    callers.learn("acme", 5)
+    tables.meanwhile[table] = lambda: callers.learn("acme", 6)
 
     found(callers)
 
@@ -199,8 +182,8 @@ def test_the_memory_is_bounded(callers: Callers, tables: Tables, monkeypatch: py
 
 def test_the_memory_of_generations_is_bounded(callers: Callers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_REMEMBERED", 1)
-    callers.is_current("acme", 5)
+    callers.learn("acme", 5)
 
-    assert not callers.is_current("other", 5)
+    callers.learn("other", 5)
 
-    assert not callers.is_current("acme", 5)
+    assert (callers.generation("acme"), callers.generation("other")) == (None, 5)

@@ -1,25 +1,17 @@
 """Stems kept ready, made of nothing real."""
 
-<<<<<<< HEAD
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-=======
-from collections.abc import Iterator
->>>>>>> review-tests
 
 import pytest
 
 from tests.fakes import FakeSandboxes, FakeStem
 from tests.waiting import eventually
 from worker_agent.errors import EngineUnavailableError
-<<<<<<< HEAD
 from worker_agent.pool import Slot, Wanting
 from worker_agent.sandbox import Stem
 from worker_agent.stems import MAKERS, Stems
-=======
-from worker_agent.stems import Stems
->>>>>>> review-tests
 
 
 @pytest.fixture
