@@ -115,12 +115,11 @@ class Express:
         try:
             invocation = decode(Invocation, item)
             settlement = self._conclude(invocation, Delivery("", "", attempt=1, received_at_us=received_us))
+            self._end(invocation, item, settlement)
         except Exception as error:  # noqa: BLE001  (whatever failed, somebody else must have it)
             expected = isinstance(error, PlatformError | ContractError)
             log.warn("express_left", f"left to the durable lane: {error}", unexpected=None if expected else error)
-            self._leave(item)
-            return
-        self._end(invocation, item, settlement)
+            self._leave(item)  # which does nothing when it has ended
 
     def _end(self, invocation: Invocation, item: str, settlement: Settlement) -> None:
         try:

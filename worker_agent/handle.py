@@ -1,6 +1,7 @@
 """Carries one Delivery from its claim to its one terminal record; never acknowledges it: the loop does, last."""
 
 import dataclasses
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +22,8 @@ from worker_agent.tracing import Tracer
 
 #: Runs of one Invocation that may fail by the platform's fault. The queue hands it out once more, to be settled.
 MAX_ATTEMPTS = 5
-#: The largest answer that travels in the ledger row, whose limit is 400 KB with everything in it; larger ones go to S3.
+#: The largest answer that travels in the ledger row, in bytes as JSON spells it there; larger ones go to S3. The row
+#: may have 400 KB with everything in it: what could not be written would run again, for nothing.
 MAX_LEDGER_ANSWER_BYTES = 200_000
 #: Pauses before the terminal record is tried again: running user code twice costs more than some waiting.
 SETTLE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -203,7 +205,7 @@ class Handler:
     def _fit(self, settlement: Settlement) -> Settlement:
         """Move an answer too large for the ledger into S3, before there is a record that points there."""
         payload = settlement.outcome.payload
-        if payload is None or len(payload.encode()) <= MAX_LEDGER_ANSWER_BYTES:
+        if payload is None or _bytes_in_json(payload) <= MAX_LEDGER_ANSWER_BYTES:
             return settlement
         self._store.put_result(settlement.invocation_id, payload)
         return dataclasses.replace(settlement, outcome=dataclasses.replace(settlement.outcome, payload=None))
@@ -251,6 +253,11 @@ def _pause_s(invocation: Invocation) -> int:
 def _left_s(invocation: Invocation) -> int:
     """Give the whole seconds after which it is too late to start it."""
     return max(0, invocation.start_by_us - now_us()) // 1_000_000 + 1
+
+
+def _bytes_in_json(text: str) -> int:
+    """Give what a text takes inside JSON: a quotation mark takes two bytes there, what cannot be printed up to six."""
+    return len(json.dumps(text, ensure_ascii=False).encode()) - 2
 
 
 def _unexecuted(invocation: Invocation, outcome: Outcome, delivery: Delivery) -> Settlement:

@@ -5,14 +5,13 @@ able, starts what is missing, and tells how many it holds, also the admission: i
 Without Redis it keeps what it was last told.
 """
 
-import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from shared_lua.contract import Held, Provision, Version
-from worker_agent import log
+from worker_agent import log, outcomes
 from worker_agent.errors import PlatformError
 from worker_agent.outage import Outage
 from worker_agent.pool import Key, Pool, PoolFullError, key_of
@@ -106,8 +105,9 @@ class Provisioning:
         if self._monotonic_s() < until_s:
             return reason
         try:
-            while not self._stopping.is_set() and self._pool.held(version)[0] < seats:
-                self._pool.add(version, lambda: self._start(version))
+            for _ in range(seats - self._pool.held(version)[0]):  # one that dies at once is the next turn's
+                if not self._stopping.is_set():
+                    self._pool.add(version, lambda: self._start(version))
         except StartFailed as failed:
             reason = _said(failed)
             log.warn("not_provisioned", f"{version.arn} cannot be kept warm: {reason}", tenant=version.tenant)
@@ -129,7 +129,5 @@ class Provisioning:
 
 def _said(failed: StartFailed) -> str:
     """Give what the function said as it could not start."""
-    try:
-        return f"The function does not start: {json.loads(failed.ran.end.payload)['errorMessage']}"
-    except (ValueError, KeyError, TypeError):
-        return f"The function does not start ({failed.ran.end.how.value})."
+    message = outcomes.message_of(failed.ran.end.payload.decode("utf-8", "replace"))
+    return f"The function does not start{f': {message}' if message else f' ({failed.ran.end.how.value}).'}"

@@ -140,11 +140,11 @@ class RedisSide:
             self._client.zadd(keys.free_places(), {worker: places}, xx=True, incr=True)
 
     def left_records(self, older_ms: int, most: int) -> list[tuple[Invocation, Settlement, str]]:
-        """Give records that have lain in the stream for longer, each with its place."""
+        """Give records that have lain in the stream for longer, each with its place, without what cannot be read."""
         with _our_errors():
             before = str(self._now_ms() - older_ms)
             found = cast(list[Any], self._client.xrange(keys.records(), "-", before, count=most))
-        return [_record(entry, kept) for entry, kept in found]
+        return [record for entry, kept in found if (record := _record(entry, kept))]
 
     def forget_records(self, entries: list[str]) -> None:
         """Forget records that are in the ledger."""
@@ -217,9 +217,14 @@ def _provision(text: str) -> Provision | None:
         return None
 
 
-def _record(entry: bytes, kept: Mapping[bytes, bytes]) -> tuple[Invocation, Settlement, str]:
-    invocation = decode(Invocation, kept[b"invocation"].decode())
-    return invocation, decode(Settlement, kept[b"settlement"].decode()), entry.decode()
+def _record(entry: bytes, kept: Mapping[bytes, bytes]) -> tuple[Invocation, Settlement, str] | None:
+    """A newer worker's record that this one cannot read stays for one that can, and stops none of the others."""
+    try:
+        invocation = decode(Invocation, kept[b"invocation"].decode())
+        return invocation, decode(Settlement, kept[b"settlement"].decode()), entry.decode()
+    except ContractError as error:
+        log.warn("unread", f"a record cannot be read: {error}")
+        return None
 
 
 @contextmanager

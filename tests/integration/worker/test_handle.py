@@ -543,6 +543,21 @@ def test_an_answer_too_large_for_the_ledger_goes_to_the_bucket(world: World, pas
     assert stored == payload
 
 
+def test_an_answer_that_only_json_makes_too_large_for_the_ledger_goes_to_the_bucket(world: World) -> None:
+    one = world.accept(asked())
+    payload = b"\x01" * (MAX_LEDGER_ANSWER_BYTES // 2)  # a custom runtime may answer anything
+    world.sandboxes.behave = lambda *_: ran(payload=payload, log="\x01" * 5000)
+
+    world.handler.handle(delivery(one))
+
+    _, settled = world.row(one)
+    assert settled
+    assert settled.outcome.payload is None
+    assert len(encode(settled).encode()) < 400_000
+    stored = world.s3.get_object(Bucket=world.data["BucketName"], Key=keys.result("i-1"))["Body"].read()
+    assert stored == payload
+
+
 def test_an_event_too_large_for_the_queue_comes_from_the_bucket(world: World) -> None:
     one = world.accept(asked(payload=None))
     world.s3.put_object(Bucket=world.data["BucketName"], Key=keys.payload("i-1"), Body=b'{"big":1}')
