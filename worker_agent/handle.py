@@ -118,7 +118,7 @@ class Handler:
             self._finish(invocation, settled, repeated=True)
             return None
         before = self._ledger.before(invocation.invocation_id) if invocation.tries else None
-        end = self._conclude(invocation, delivery)
+        end = self.conclude(invocation, delivery)
         whole = tries.together(before, end) if before else end
         if tries.may_follow(invocation, end.outcome, end.settled_at_us, self._retry_pause_s):
             return self._put_back(invocation, whole)
@@ -128,7 +128,7 @@ class Handler:
     def _finish(self, invocation: Invocation, settlement: Settlement, *, repeated: bool = False) -> None:
         """Tell of an end that is recorded. A redelivery tells of it again: better twice than never."""
         self._answer(invocation, settlement)
-        self._note(invocation, settlement, repeated=repeated)
+        log.ended("settled_before" if repeated else "settled", invocation, settlement)
         if invocation.listener(settlement.outcome.status):
             self._ends.tell(invocation)
 
@@ -155,16 +155,15 @@ class Handler:
         after_s = min(tries.pause_s(made, self._retry_pause_s), _left_s(invocation))
         return Postponement(tries.following(invocation, made), after_s)
 
-    def conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
-        """Run what is claimed already and settled elsewhere; raise PlatformError when somebody else must have it."""
-        return self._conclude(invocation, delivery)
-
     def hold(self, delivery: Delivery, until_us: int) -> None:
         """Keep a Delivery's Invocation from every other attempt until then, whatever its lane does."""
         self._ledger.hold(decode(Invocation, delivery.body).invocation_id, until_us)
 
-    def _conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
-        """Run it, unless its time has passed, its attempts are used up, or nobody can run it while its caller waits."""
+    def conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
+        """Run what is claimed, to be settled by the caller; raise PlatformError when somebody else must have it.
+
+        Not run is what is too late, what has used up its attempts, and what nobody can run while its caller waits.
+        """
         if delivery.attempt > MAX_ATTEMPTS:
             return self._give_up(invocation, outcomes.abandoned(invocation, MAX_ATTEMPTS), delivery)
         if delivery.received_at_us > invocation.start_by_us:
@@ -226,16 +225,6 @@ class Handler:
         except RedisUnavailableError as error:
             # The record stands, and the caller was given its address when Redis failed on that side as well.
             log.warn("answer_not_given", str(error), invocation_id=invocation.invocation_id)
-
-    def _note(self, invocation: Invocation, settlement: Settlement, *, repeated: bool) -> None:
-        log.note(
-            "settled_before" if repeated else "settled",
-            f"{invocation.version.function} {settlement.outcome.status}",
-            invocation_id=invocation.invocation_id,
-            tenant=invocation.version.tenant,
-            attempt=settlement.attempt,
-            run_us=settlement.usage.run_us if settlement.usage else None,
-        )
 
 
 def _is_over(invocation: Invocation, delivery: Delivery) -> bool:

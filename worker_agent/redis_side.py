@@ -43,16 +43,11 @@ class RedisSide:
 
     def settle(self, invocation: Invocation, settlement: Settlement) -> None:
         """Free the Invocation's seats and give whoever waits its answer, once; raise RedisUnavailableError."""
-        answer = encode(settlement) if invocation.mode is Mode.SYNC else ""
-        version = invocation.version
-        with _our_errors():
-            self._scripts.settle(invocation.invocation_id, version.tenant, version.function, answer, KEEP_MS)
+        self._settle(invocation, encode(settlement) if invocation.mode is Mode.SYNC else "")
 
     def free_seat(self, invocation: Invocation) -> None:
         """Free the Invocation's seats before it has ended, if it has any; raise RedisUnavailableError."""
-        version = invocation.version
-        with _our_errors():
-            self._scripts.settle(invocation.invocation_id, version.tenant, version.function, "", KEEP_MS)
+        self._settle(invocation, "")
 
     def take_seat(self, invocation: Invocation) -> bool:
         """Take the seat that an Invocation needs to run; False when all are taken; raise RedisUnavailableError."""
@@ -201,6 +196,11 @@ class RedisSide:
                     together.zremrangebyscore(workers, "-inf", now_ms - WARM_MS)
                     together.pexpire(workers, WARM_MS)
                 together.execute()
+
+    def _settle(self, invocation: Invocation, answer: str) -> None:
+        version = invocation.version
+        with _our_errors():
+            self._scripts.settle(invocation.invocation_id, version.tenant, version.function, answer, KEEP_MS)
 
     def _now_ms(self) -> int:
         """Give Redis's own time: workers' clocks differ."""
