@@ -231,7 +231,7 @@ class DockerSandbox:
 
     def alive(self) -> bool:
         """Tell whether it can serve another Invocation."""
-        return self._usable
+        return self._usable and self._hold.is_alive()
 
     def destroy(self, reason: str) -> None:
         """End every process in it, at once, and remove it; never raises: what the engine keeps is swept up later."""

@@ -81,6 +81,8 @@ class Handler:
             log.warn("dropped", f"not run: {error}", invocation_id=invocation.invocation_id)
         except EngineUnavailableError as error:
             log.warn("postponed", str(error), invocation_id=invocation.invocation_id)
+            if invocation.seats:
+                self._free_seat(invocation)
             return Postponement(invocation, _pause_s(invocation))
         return None
 
@@ -148,12 +150,16 @@ class Handler:
 
     def _next_try(self, invocation: Invocation, made: int) -> Postponement:
         """Let it come again after a pause, when `made` tries are recorded; others may have its seat meanwhile."""
+        self._free_seat(invocation)
+        after_s = min(tries.pause_s(made, self._retry_pause_s), _left_s(invocation))
+        return Postponement(tries.following(invocation, made), after_s)
+
+    def _free_seat(self, invocation: Invocation) -> None:
+        """Let others have the seat that it took to run, until it comes again."""
         try:
             self._redis.free_seat(invocation)
         except RedisUnavailableError as error:
             log.warn("seat_not_freed", str(error), invocation_id=invocation.invocation_id)
-        after_s = min(tries.pause_s(made, self._retry_pause_s), _left_s(invocation))
-        return Postponement(tries.following(invocation, made), after_s)
 
     def hold(self, delivery: Delivery, until_us: int) -> None:
         """Keep a Delivery's Invocation from every other attempt until then, whatever its lane does."""

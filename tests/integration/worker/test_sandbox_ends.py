@@ -158,9 +158,10 @@ def test_a_sandbox_that_died_while_idle_says_so_before_it_takes_the_event(sandbo
     sandbox = start(sandboxes, source)
     run(sandbox)
     deadline = time.monotonic() + 10
-    while os.path.exists(f"/proc/{first_process(sandbox)}") and time.monotonic() < deadline:
+    while sandbox.alive() and time.monotonic() < deadline:
         time.sleep(0.01)
 
+    assert not sandbox.alive()
     with pytest.raises(SandboxGoneError):
         run(sandbox)
     assert not sandbox.alive()
