@@ -1,6 +1,5 @@
 """Runs scenarios one after another: a stack, its functions, k6, what was measured; it neither draws nor judges."""
 
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -111,7 +110,7 @@ def _counts(scenario: Scenario, stack: LoadedStack) -> Counts:
     """Give what else a soak counts: containers and Redis's keys."""
     if not scenario.slack:
         return {}
-    port, docker = watch.redis_port(stack.pid), os.environ.get("DOCKER_HOST", containers.DEFAULT_ENGINE)
+    port, docker = watch.redis_port(stack.pid), containers.address()
     return {
         "containers": lambda: containers.count(docker, stack.name),
         "redis_keys": lambda: watch.redis_keys(port),

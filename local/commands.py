@@ -2,7 +2,6 @@
 
 import json
 import os
-import select
 import signal
 import subprocess
 import urllib.error
@@ -61,8 +60,10 @@ def down(state: StateDir) -> int:
     """End the stack of this directory and whatever a killed one left behind; raise StackError when it does not end."""
     running = state.running()
     if running:
-        _stop_and_wait(running.pid)
-        say(f"stopped the stack (pid {running.pid})")
+        pid = running.pid
+        if not process.stop(pid, DOWN_TIMEOUT_S):
+            raise StackError(f"The stack (pid {pid}) has not ended after {DOWN_TIMEOUT_S:.0f} s. Try `kill -9 {pid}`.")
+        say(f"stopped the stack (pid {pid})")
     elif state.is_claimed():
         raise StackError(f"A stack is just starting or ending in {state.path}: try again.")
     else:
@@ -71,22 +72,9 @@ def down(state: StateDir) -> int:
     return 0
 
 
-def _stop_and_wait(pid: int) -> None:
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        signal.pidfd_send_signal(descriptor, signal.SIGTERM)
-        if not select.select([descriptor], [], [], DOWN_TIMEOUT_S)[0]:
-            raise StackError(f"The stack (pid {pid}) has not ended after {DOWN_TIMEOUT_S:.0f} s. Try `kill -9 {pid}`.")
-    finally:
-        os.close(descriptor)
-
-
 def _clear_leftovers(state: StateDir) -> None:
     """Remove what a stack leaves only when it was killed."""
-    removed = containers.remove_all(os.environ.get("DOCKER_HOST", containers.DEFAULT_ENGINE), state.stack)
+    removed = containers.remove_all(containers.address(), state.stack)
     if removed:
         say(f"removed {removed} containers that a killed stack had left")
     state.clear()
@@ -104,7 +92,7 @@ def status(state: StateDir) -> int:
     say(f"  logs       {state.logs}")
     say(f"  metrics    {running.metrics_url}")
     say(f"  health     {_health(running.url)}")
-    found = containers.count(os.environ.get("DOCKER_HOST", containers.DEFAULT_ENGINE), state.stack)
+    found = containers.count(containers.address(), state.stack)
     say(f"  sandboxes  {found}")
     return 0
 

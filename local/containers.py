@@ -1,5 +1,6 @@
 """What the stack asks of the Docker Engine beside images: does it answer, and what of ours is there."""
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,11 @@ from worker_agent.ownership import STACK_LABEL
 
 DEFAULT_ENGINE = "unix:///var/run/docker.sock"
 _SCHEME = "unix://"
+
+
+def address() -> str:
+    """Give where the engine is: what DOCKER_HOST says, else the usual socket."""
+    return os.environ.get("DOCKER_HOST") or DEFAULT_ENGINE
 
 
 @contextmanager
@@ -40,7 +46,7 @@ def answers(engine: str) -> bool:
 def count(engine: str, stack: str) -> int:
     """Give how many containers a stack has."""
     with client(engine) as docker_client:
-        return len(docker_client.api.containers(all=True, filters={"label": f"{STACK_LABEL}={stack}"}))
+        return len(_of(docker_client, stack))
 
 
 def remove_all(engine: str, stack: str) -> int:
@@ -48,10 +54,15 @@ def remove_all(engine: str, stack: str) -> int:
     if not answers(engine):
         return 0
     with client(engine) as docker_client:
-        found = docker_client.api.containers(all=True, filters={"label": f"{STACK_LABEL}={stack}"})
-        for container in found:
-            _remove(docker_client, container["Id"])
+        found = _of(docker_client, stack)
+        for container_id in found:
+            _remove(docker_client, container_id)
         return len(found)
+
+
+def _of(docker_client: docker.DockerClient, stack: str) -> list[str]:
+    found = docker_client.api.containers(all=True, filters={"label": f"{STACK_LABEL}={stack}"})
+    return [container["Id"] for container in found]
 
 
 def _remove(docker_client: docker.DockerClient, container_id: str) -> None:

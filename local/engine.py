@@ -6,9 +6,7 @@ whose pid is in Hearth's own pid file is ever stopped.
 
 import fcntl
 import os
-import select
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -121,7 +119,7 @@ def _leave(lock: int, home: Home) -> None:
         return
     pid = _own_pid(home)
     if pid:
-        _stop(pid)
+        process.stop(pid, STOP_TIMEOUT_S, kills=True)
         _clear(home)
     fcntl.flock(lock, fcntl.LOCK_UN)
 
@@ -141,13 +139,3 @@ def _own_pid(home: Home) -> int | None:
         return pid if Path(f"/proc/{pid}/comm").read_text() == "dockerd\n" else None
     except (FileNotFoundError, ValueError):
         return None
-
-
-def _stop(pid: int) -> None:
-    descriptor = os.pidfd_open(pid)
-    try:
-        signal.pidfd_send_signal(descriptor, signal.SIGTERM)
-        if not select.select([descriptor], [], [], STOP_TIMEOUT_S)[0]:
-            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-    finally:
-        os.close(descriptor)

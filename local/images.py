@@ -33,8 +33,8 @@ BUILD_LABEL = "hearth.build"
 Note = Callable[[str], None]
 
 
-def ensure(engine: str, runtime: str, log: Path, note: Note) -> str:
-    """Give the name of the runtime's image, building it (and its base) first where it is missing; note its size."""
+def ensure(engine: str, runtime: str, log: Path, note: Note) -> None:
+    """See to it that the runtime's image is there, building it (and its base) where it is missing; note its size."""
     name = images.image_name(runtime)
     with client(engine, BUILD_TIMEOUT_S) as docker_client:
         how = "already built"
@@ -43,7 +43,6 @@ def ensure(engine: str, runtime: str, log: Path, note: Note) -> str:
             build(docker_client, name, runtime, log)
             how = f"built on {base}"
         note(f"{how}, {docker_client.api.inspect_image(name)['Size'] / 1_000_000:.0f} MB")
-    return name
 
 
 def _has(docker_client: docker.DockerClient, name: str) -> bool:

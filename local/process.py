@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -58,6 +59,24 @@ def end(process: subprocess.Popen[bytes], grace_s: float) -> None:
     except subprocess.TimeoutExpired:
         kill_group(process)
     process.wait()
+
+
+def stop(pid: int, patience_s: float, *, kills: bool = False) -> bool:
+    """Have a process that somebody else started end; False when it has not in time, and is killed if one `kills`."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+        ended = bool(select.select([descriptor], [], [], patience_s)[0])
+        if not ended and kills:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        return ended
+    except ProcessLookupError:  # it ended by itself, and whoever started it knows
+        return True
+    finally:
+        os.close(descriptor)
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -4,7 +4,6 @@ Run by `make verify-images`, while an engine is there that has the images.
 """
 
 import hashlib
-import os
 import sys
 import tarfile
 import tempfile
@@ -17,7 +16,7 @@ from typing import IO
 import docker
 
 from local import images
-from local.containers import DEFAULT_ENGINE, client
+from local.containers import address, client
 from local.errors import StackError
 from local.progress import say
 from worker_agent.images import image_name, offered
@@ -46,7 +45,7 @@ def main(_: list[str]) -> int:
     """Verify every image; give 0 when all are the same byte for byte, else 1."""
     with tempfile.TemporaryDirectory(prefix="hearth-verify-") as folder:
         log = Path(folder) / "build.log"
-        with client(os.environ.get("DOCKER_HOST", DEFAULT_ENGINE), SAVE_TIMEOUT_S) as engine:
+        with client(address(), SAVE_TIMEOUT_S) as engine:
             for base in sorted({images.base_of(runtime) for runtime in offered()}):
                 _tell_of_base(engine, *base, Path(folder), log)
             same = [_verify(engine, runtime, Path(folder), log) for runtime in offered()]

@@ -92,8 +92,7 @@ class FakeSandboxes:
         if self.down.is_set():
             raise EngineUnavailableError("the fake engine is down")
 
-    def sweep(self) -> int:
-        return 0
+    def sweep(self) -> None: ...
 
     def close(self) -> int:
         return 0

@@ -81,21 +81,21 @@ class Agent:
 
     def run(self) -> None:
         """Take and run Deliveries until asked to stop; then drain."""
-        self._keeper.start()
+        self._keeper.beat.start()
         self._presence.start()
-        self._live_logs.start()
+        self._live_logs.beat.start()
         self._express.start()
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="run") as threads:
             self._engine.start()
             self._stems.start()
-            self._provisioning.start()
+            self._provisioning.beat.start()
             log.note("agent_ready", f"ready to run {self._concurrency} at once, {self._pool.size} slots")
             while not self._stopping.is_set():
                 self._turn(threads)
             self._drain()
-        self._live_logs.stop()
+        self._live_logs.beat.stop()
         self._presence.stop()
-        self._keeper.stop()
+        self._keeper.beat.stop()
         self._metrics.close()
         log.note("agent_stopped", "stopped", stems_missed=self._stems.missed)
 
@@ -170,7 +170,7 @@ class Agent:
         if not self._express.join(until_s - time.monotonic()) or not finished:
             self._handler.cancelled.set()
         self._engine.stop()
-        self._provisioning.stop()
+        self._provisioning.beat.stop()
         self._pool.close()
         self._stems.stop()
         self._express.give_up()

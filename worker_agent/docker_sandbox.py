@@ -65,12 +65,11 @@ class DockerSandboxes:
             raise EngineUnavailableError(f"the first process of {runtime} is not ready: {error}") from error
         return DockerStem(runtime, hold, link, self._limits.start_timeout_s)
 
-    def sweep(self) -> int:
-        """Remove the containers of dead agents of this host, and no others; give how many."""
-        dead = [id_ for id_, labels in self._engine.labelled(AGENT_LABEL) if not is_alive(labels[AGENT_LABEL])]
-        for container in dead:
-            self._engine.remove(container)
-        return len(dead)
+    def sweep(self) -> None:
+        """Remove the containers of dead agents of this host, and no others."""
+        for container, labels in self._engine.labelled(AGENT_LABEL):
+            if not is_alive(labels[AGENT_LABEL]):
+                self._engine.remove(container)
 
     def close(self) -> int:
         """Remove every container of this agent; give how many there were."""
@@ -232,7 +231,7 @@ class DockerSandbox:
 
     def alive(self) -> bool:
         """Tell whether it can serve another Invocation."""
-        return self._usable
+        return self._usable and self._hold.is_alive()
 
     def destroy(self, reason: str) -> None:
         """End every process in it, at once, and remove it; never raises: what the engine keeps is swept up later."""

@@ -10,6 +10,7 @@ from typing import Any
 from shared_lua.contract import Invocation, encode
 from worker_agent import log
 from worker_agent.aws_errors import aws_call
+from worker_agent.beat import Beat
 from worker_agent.clock import now_us
 from worker_agent.errors import AwsUnavailableError
 
@@ -120,7 +121,7 @@ class _Kept:
 
 
 class Keeper:
-    """Keeps what is being worked on from going to another worker: beats three times in a visibility timeout.
+    """Keeps what is being worked on from going to another worker; its `beat` comes thrice in a visibility timeout.
 
     `hold` writes a lease of a Delivery until a moment, µs: what keeps a run that outlasts SQS's patience. Its message
     does come back then; whoever receives it finds the lease, or the record.
@@ -132,17 +133,7 @@ class Keeper:
         self._hold = hold
         self._held: dict[str, _Kept] = {}
         self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="keeper", daemon=True)
-
-    def start(self) -> None:
-        """Begin to keep."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Keep nothing any more."""
-        self._stop.set()
-        self._thread.join()
+        self.beat = Beat("keeper", visibility_s / 3, self._keep_all)
 
     @contextmanager
     def keep(self, delivery: Delivery) -> Iterator[None]:
@@ -155,17 +146,16 @@ class Keeper:
             with self._lock:
                 del self._held[delivery.receipt]
 
-    def _beat(self) -> None:
-        while not self._stop.wait(self._visibility_s / 3):
-            with self._lock:
-                held = list(self._held.values())
-            for kept in held:
-                if kept.age_s >= LEASE_AFTER_S:
-                    self._lease(kept)
-            # What SQS would not keep for another visibility timeout comes back from here on.
-            young = [kept.delivery for kept in held if kept.age_s + self._visibility_s <= SQS_KEEPS_S]
-            for first in range(0, len(young), BATCH):
-                self._extend(young[first : first + BATCH])
+    def _keep_all(self) -> None:
+        with self._lock:
+            held = list(self._held.values())
+        for kept in held:
+            if kept.age_s >= LEASE_AFTER_S:
+                self._lease(kept)
+        # What SQS would not keep for another visibility timeout comes back from here on.
+        young = [kept.delivery for kept in held if kept.age_s + self._visibility_s <= SQS_KEEPS_S]
+        for first in range(0, len(young), BATCH):
+            self._extend(young[first : first + BATCH])
 
     def _extend(self, deliveries: list[Delivery]) -> None:
         try:

@@ -6,6 +6,7 @@ and work that nobody waits for is better put off.
 
 import threading
 
+from worker_agent.beat import Beat
 from worker_agent.errors import EngineUnavailableError, RedisUnavailableError
 from worker_agent.outage import Outage
 from worker_agent.presence import Presence
@@ -23,8 +24,7 @@ class EngineWatch:
         self._presence = presence
         self._outage = Outage("engine", "what is warm goes on, nothing else starts until it answers")
         self._down = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="engine-watch", daemon=True)
+        self._beat = Beat("engine-watch", PAUSE_S, self._look_again)
 
     @property
     def is_down(self) -> bool:
@@ -34,12 +34,11 @@ class EngineWatch:
     def start(self) -> None:
         """Look once, removing what dead agents left behind, and begin to watch."""
         self._mend()
-        self._thread.start()
+        self._beat.start()
 
     def stop(self) -> None:
         """Watch no more."""
-        self._stopping.set()
-        self._thread.join()
+        self._beat.stop()
 
     def look(self) -> bool:
         """Look now, after something failed; give whether the engine answers."""
@@ -57,10 +56,9 @@ class EngineWatch:
         except RedisUnavailableError:
             return True
 
-    def _watch(self) -> None:
-        while not self._stopping.wait(PAUSE_S):
-            if self.is_down:
-                self._mend()
+    def _look_again(self) -> None:
+        if self.is_down:
+            self._mend()
 
     def _mend(self) -> None:
         """Find the engine well again, if it is, and sweep up what it kept meanwhile."""

@@ -1,6 +1,5 @@
 """Runs one Invocation, straight down: lease, run, measure, charge; never touches a lane, the ledger or Redis."""
 
-import json
 import time
 from collections.abc import Callable
 
@@ -80,7 +79,7 @@ class Executor:
 
     def _settlement(self, invocation: Invocation, ran: Ran, usage: Usage, bill: Charge, attempt: int) -> Settlement:
         payload, error_type = outcomes.answer_or_error(invocation, ran)
-        said = "" if ran.end.how in (How.ANSWERED, How.FAILED) else json.loads(payload)["errorMessage"] + "\n"
+        said = "" if ran.end.how in (How.ANSWERED, How.FAILED) else outcomes.message_of(payload) + "\n"
         log = report.framed(ran.log + said, invocation, usage, bill)
         return Settlement(
             invocation_id=invocation.invocation_id,

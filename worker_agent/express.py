@@ -58,7 +58,7 @@ class Express:
     def start(self) -> None:
         """Begin to take."""
         self._recorder.start()
-        self._undertaker.start()
+        self._undertaker.beat.start()
         for thread in self._threads:
             thread.start()
 
@@ -81,7 +81,7 @@ class Express:
     def give_up(self) -> None:
         """Give what is still on the lane or in hand to the durable lane at once, and write the last records."""
         self.join(GIVE_UP_S)
-        self._undertaker.stop()
+        self._undertaker.beat.stop()
         try:
             self._redis.bury(self._worker, alive=True)
             self._undertaker.look()
@@ -115,12 +115,11 @@ class Express:
         try:
             invocation = decode(Invocation, item)
             settlement = self._conclude(invocation, Delivery("", "", attempt=1, received_at_us=received_us))
+            self._end(invocation, item, settlement)
         except Exception as error:  # noqa: BLE001  (whatever failed, somebody else must have it)
             expected = isinstance(error, PlatformError | ContractError)
             log.warn("express_left", f"left to the durable lane: {error}", unexpected=None if expected else error)
-            self._leave(item)
-            return
-        self._end(invocation, item, settlement)
+            self._leave(item)  # which does nothing when it has ended
 
     def _end(self, invocation: Invocation, item: str, settlement: Settlement) -> None:
         try:
@@ -135,13 +134,7 @@ class Express:
             return
         self._metrics.settled(settlement)
         self._recorder.add(Record(invocation, settlement, entry))
-        log.note(
-            "settled",
-            f"{invocation.version.function} {settlement.outcome.status}",
-            invocation_id=invocation.invocation_id,
-            tenant=invocation.version.tenant,
-            run_us=settlement.usage.run_us if settlement.usage else None,
-        )
+        log.ended("settled", invocation, settlement)
 
     def _leave(self, item: str) -> None:
         try:

@@ -1,6 +1,7 @@
 """Carries one Delivery from its claim to its one terminal record; never acknowledges it: the loop does, last."""
 
 import dataclasses
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +22,8 @@ from worker_agent.tracing import Tracer
 
 #: Runs of one Invocation that may fail by the platform's fault. The queue hands it out once more, to be settled.
 MAX_ATTEMPTS = 5
-#: The largest answer that travels in the ledger row, whose limit is 400 KB with everything in it; larger ones go to S3.
+#: The largest answer that travels in the ledger row, in bytes as JSON spells it there; larger ones go to S3. The row
+#: may have 400 KB with everything in it: what could not be written would run again, for nothing.
 MAX_LEDGER_ANSWER_BYTES = 200_000
 #: Pauses before the terminal record is tried again: running user code twice costs more than some waiting.
 SETTLE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -79,6 +81,8 @@ class Handler:
             log.warn("dropped", f"not run: {error}", invocation_id=invocation.invocation_id)
         except EngineUnavailableError as error:
             log.warn("postponed", str(error), invocation_id=invocation.invocation_id)
+            if invocation.seats:
+                self._free_seat(invocation)
             return Postponement(invocation, _pause_s(invocation))
         return None
 
@@ -116,7 +120,7 @@ class Handler:
             self._finish(invocation, settled, repeated=True)
             return None
         before = self._ledger.before(invocation.invocation_id) if invocation.tries else None
-        end = self._conclude(invocation, delivery)
+        end = self.conclude(invocation, delivery)
         whole = tries.together(before, end) if before else end
         if tries.may_follow(invocation, end.outcome, end.settled_at_us, self._retry_pause_s):
             return self._put_back(invocation, whole)
@@ -126,7 +130,7 @@ class Handler:
     def _finish(self, invocation: Invocation, settlement: Settlement, *, repeated: bool = False) -> None:
         """Tell of an end that is recorded. A redelivery tells of it again: better twice than never."""
         self._answer(invocation, settlement)
-        self._note(invocation, settlement, repeated=repeated)
+        log.ended("settled_before" if repeated else "settled", invocation, settlement)
         if invocation.listener(settlement.outcome.status):
             self._ends.tell(invocation)
 
@@ -146,23 +150,26 @@ class Handler:
 
     def _next_try(self, invocation: Invocation, made: int) -> Postponement:
         """Let it come again after a pause, when `made` tries are recorded; others may have its seat meanwhile."""
+        self._free_seat(invocation)
+        after_s = min(tries.pause_s(made, self._retry_pause_s), _left_s(invocation))
+        return Postponement(tries.following(invocation, made), after_s)
+
+    def _free_seat(self, invocation: Invocation) -> None:
+        """Let others have the seat that it took to run, until it comes again."""
         try:
             self._redis.free_seat(invocation)
         except RedisUnavailableError as error:
             log.warn("seat_not_freed", str(error), invocation_id=invocation.invocation_id)
-        after_s = min(tries.pause_s(made, self._retry_pause_s), _left_s(invocation))
-        return Postponement(tries.following(invocation, made), after_s)
-
-    def conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
-        """Run what is claimed already and settled elsewhere; raise PlatformError when somebody else must have it."""
-        return self._conclude(invocation, delivery)
 
     def hold(self, delivery: Delivery, until_us: int) -> None:
         """Keep a Delivery's Invocation from every other attempt until then, whatever its lane does."""
         self._ledger.hold(decode(Invocation, delivery.body).invocation_id, until_us)
 
-    def _conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
-        """Run it, unless its time has passed, its attempts are used up, or nobody can run it while its caller waits."""
+    def conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
+        """Run what is claimed, to be settled by the caller; raise PlatformError when somebody else must have it.
+
+        Not run is what is too late, what has used up its attempts, and what nobody can run while its caller waits.
+        """
         if delivery.attempt > MAX_ATTEMPTS:
             return self._give_up(invocation, outcomes.abandoned(invocation, MAX_ATTEMPTS), delivery)
         if delivery.received_at_us > invocation.start_by_us:
@@ -203,7 +210,7 @@ class Handler:
     def _fit(self, settlement: Settlement) -> Settlement:
         """Move an answer too large for the ledger into S3, before there is a record that points there."""
         payload = settlement.outcome.payload
-        if payload is None or len(payload.encode()) <= MAX_LEDGER_ANSWER_BYTES:
+        if payload is None or _bytes_in_json(payload) <= MAX_LEDGER_ANSWER_BYTES:
             return settlement
         self._store.put_result(settlement.invocation_id, payload)
         return dataclasses.replace(settlement, outcome=dataclasses.replace(settlement.outcome, payload=None))
@@ -225,16 +232,6 @@ class Handler:
             # The record stands, and the caller was given its address when Redis failed on that side as well.
             log.warn("answer_not_given", str(error), invocation_id=invocation.invocation_id)
 
-    def _note(self, invocation: Invocation, settlement: Settlement, *, repeated: bool) -> None:
-        log.note(
-            "settled_before" if repeated else "settled",
-            f"{invocation.version.function} {settlement.outcome.status}",
-            invocation_id=invocation.invocation_id,
-            tenant=invocation.version.tenant,
-            attempt=settlement.attempt,
-            run_us=settlement.usage.run_us if settlement.usage else None,
-        )
-
 
 def _is_over(invocation: Invocation, delivery: Delivery) -> bool:
     """Tell whether it is only to be settled, and not to be run."""
@@ -251,6 +248,11 @@ def _pause_s(invocation: Invocation) -> int:
 def _left_s(invocation: Invocation) -> int:
     """Give the whole seconds after which it is too late to start it."""
     return max(0, invocation.start_by_us - now_us()) // 1_000_000 + 1
+
+
+def _bytes_in_json(text: str) -> int:
+    """Give what a text takes inside JSON: a quotation mark takes two bytes there, what cannot be printed up to six."""
+    return len(json.dumps(text, ensure_ascii=False).encode()) - 2
 
 
 def _unexecuted(invocation: Invocation, outcome: Outcome, delivery: Delivery) -> Settlement:

@@ -5,7 +5,7 @@ With the record goes its part of the day's sums, in one transaction: what is cha
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from shared_lua import keys, rows
@@ -22,9 +22,16 @@ _IS_OPEN = f"#status IN ({', '.join(_OPEN)})"
 #: Records written at once; with their sums they stay below the hundred acts of a transaction.
 BATCH = 40
 
+#: The most bytes of answers in one transaction, whose limit is 4 MB with everything in it.
+MOST_BYTES = 2_500_000
+#: The most bytes that a character takes inside JSON.
+WORST = 6
+
 #: How often a record is tried again at once when it met another transaction in its day's sums, and the longest pause.
 MEETINGS = 10
 LONGEST_PAUSE_S = 0.5
+
+End = tuple[Invocation, Settlement]
 
 _IS_FREE = "(attribute_not_exists(held_until_us) OR held_until_us <= :now)"
 
@@ -113,22 +120,15 @@ class Ledger:
         Both or neither: a second Settlement of the same Invocation adds nothing either. False as well when not exactly
         these `tries` are recorded: the Settlement would leave some of them out.
         """
-        acts = [self._record(settlement, tries), self._addition(version, settlement)]
-        for meeting in range(MEETINGS):
-            with aws_call("the ledger", "write"):
-                try:
-                    self._dynamodb.transact_write_items(TransactItems=acts)
-                    return True
-                except self._dynamodb.exceptions.TransactionCanceledException as error:
-                    codes = [reason.get("Code") for reason in error.response["CancellationReasons"]]
-                    if codes[0] == "ConditionalCheckFailed":
-                        return False
-                    if "TransactionConflict" not in codes:
-                        raise
-            # Two settlements of one function met in one item: the other one is through in a moment.
-            time.sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.01 * 2**meeting)))  # noqa: S311  (chance parts them)
-            acts[1] = self._addition(version, settlement)
-        raise AwsUnavailableError("the ledger failed to write: too many settlements met in one item of the day's sums")
+        record = self._record(settlement, tries)
+
+        def attempt() -> bool | None:
+            codes = self._transact([record, self._addition(version, settlement)])
+            if codes and codes[0] == "ConditionalCheckFailed":
+                return False
+            return None if codes else True
+
+        return _until_through(attempt)
 
     def open(self, invocation: Invocation) -> bool:
         """Record an Invocation that has no row yet; False when it has one that is settled."""
@@ -142,37 +142,41 @@ class Ledger:
                 return "settlement" not in self._read(invocation.invocation_id)
         return True
 
-    def record(self, ends: Sequence[tuple[Invocation, Settlement]]) -> None:
+    def record(self, ends: Sequence[End]) -> None:
         """Write the ends of up to BATCH Invocations that may have no row yet, and add them to their days' sums.
 
-        All or none in one transaction; those that have ended already stand as they are, and are not added again.
+        Each goes with its sums; those that have ended already stand as they are, and are not added again.
         """
-        left = {invocation.invocation_id: (invocation, settlement) for invocation, settlement in ends}
-        for meeting in range(MEETINGS):
-            if not left:
-                return
-            over = self._try_to_record(list(left.values()))
-            if over is None:
-                return
-            for invocation_id in over:
-                del left[invocation_id]
-            if not over:
-                time.sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.01 * 2**meeting)))  # noqa: S311  (chance parts them)
-        raise AwsUnavailableError("the ledger failed to write: too many settlements met in one item of the day's sums")
+        for part in _parts({invocation.invocation_id: (invocation, settlement) for invocation, settlement in ends}):
+            self._record_part(part)
 
-    def _try_to_record(self, ends: list[tuple[Invocation, Settlement]]) -> list[str] | None:
-        """Write the ends; None when that was done, else the ids of those that had ended before, if that was why not."""
-        acts = [self._ending(*one) for one in ends] + self._additions(ends)
+    def _record_part(self, left: dict[str, End]) -> None:
+        """Write ends that one transaction takes."""
+
+        def attempt() -> bool | None:
+            ends = list(left.values())
+            codes = self._transact([self._ending(*one) for one in ends] + self._additions(ends)) if ends else []
+            for (invocation, _), code in zip(ends, codes, strict=False):
+                if code == "ConditionalCheckFailed":  # it had ended before
+                    del left[invocation.invocation_id]
+            return None if codes else True
+
+        _until_through(attempt)
+
+    def _transact(self, acts: list[dict[str, Any]]) -> list[str | None]:
+        """Do all of it, or nothing: then give a code for each act, that of why not or None.
+
+        Only a condition or another transaction may be why not; raise AwsUnavailableError for everything else.
+        """
         with aws_call("the ledger", "write"):
             try:
                 self._dynamodb.transact_write_items(TransactItems=acts)
-                return None
+                return []
             except self._dynamodb.exceptions.TransactionCanceledException as error:
                 codes = [reason.get("Code") for reason in error.response["CancellationReasons"]]
                 if not {"ConditionalCheckFailed", "TransactionConflict"} & set(codes):
                     raise
-        pairs = zip(ends, codes, strict=False)
-        return [invocation.invocation_id for (invocation, _), code in pairs if code == "ConditionalCheckFailed"]
+                return codes
 
     def _ending(self, invocation: Invocation, settlement: Settlement) -> dict[str, Any]:
         return {
@@ -185,7 +189,7 @@ class Ledger:
             }
         }
 
-    def _additions(self, ends: list[tuple[Invocation, Settlement]]) -> list[dict[str, Any]]:
+    def _additions(self, ends: list[End]) -> list[dict[str, Any]]:
         """Give one act for each function and day: a transaction may touch an item only once."""
         sums: dict[tuple[str, str, str], Sums] = {}
         for invocation, settlement in ends:
@@ -254,6 +258,30 @@ class Ledger:
             raise UnknownInvocationError(f"the ledger has no row of {invocation_id}")
         row: dict[str, Any] = answer["Item"]
         return row
+
+
+def _parts(ends: dict[str, End]) -> Iterator[dict[str, End]]:
+    """Give the ends in parts that one transaction takes each: large answers may be more than that together."""
+    part: dict[str, End] = {}
+    size = 0
+    for invocation_id, end in ends.items():
+        most = WORST * len(end[1].outcome.payload or "")
+        if part and size + most > MOST_BYTES:
+            yield part
+            part, size = {}, 0
+        part[invocation_id] = end
+        size += most
+    yield part
+
+
+def _until_through(attempt: Callable[[], bool | None]) -> bool:
+    """Give what an attempt gives; None means that it met another transaction, which is through in a moment."""
+    for meeting in range(MEETINGS):
+        done = attempt()
+        if done is not None:
+            return done
+        time.sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.01 * 2**meeting)))  # noqa: S311  (chance parts them)
+    raise AwsUnavailableError("the ledger failed to write: too many settlements met in one item of the day's sums")
 
 
 def _wait_s(row: dict[str, Any]) -> int | None:

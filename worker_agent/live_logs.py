@@ -3,12 +3,10 @@
 One thread looks at all that runs, so a run pays nothing for it, and one that is over before the next look is not shown.
 """
 
-import contextlib
-import threading
-
 from shared_lua.contract import Invocation, LiveLog
+from worker_agent.beat import Beat
 from worker_agent.clock import now_us
-from worker_agent.errors import RedisUnavailableError
+from worker_agent.outage import Outage
 from worker_agent.redis_side import RedisSide
 from worker_agent.running import Running
 
@@ -16,26 +14,19 @@ EVERY_S = 0.5
 
 
 class LiveLogs:
-    """The logs of what runs, each shown again once it has grown, until its run is over or its deadline has passed."""
+    """The logs of what runs, each shown again once it has grown, until its run is over or its deadline has passed.
+
+    What is shown as the `beat` stops goes at its deadline.
+    """
 
     def __init__(self, running: Running, redis_side: RedisSide) -> None:
         self._running = running
         self._redis = redis_side
         self._shown: dict[str, int] = {}
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._repeat, name="live-logs", daemon=True)
-
-    def start(self) -> None:
-        """Begin to show."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Show nothing more; what is shown goes at its deadline."""
-        self._stopping.set()
-        self._thread.join()
+        self.beat = Beat("live-logs", EVERY_S, self.look, Outage("live_logs", "what functions print is not shown"))
 
     def look(self) -> None:
-        """Show what has grown since the last look, and take back what is over; Redis may be down."""
+        """Show what has grown since the last look, and take back what is over; raise RedisUnavailableError."""
         runs = {
             invocation.invocation_id: (invocation, sandbox.printed()) for invocation, sandbox in self._running.now()
         }
@@ -43,14 +34,9 @@ class LiveLogs:
         over = self._shown.keys() - runs.keys()
         if not grown and not over:
             return
-        with contextlib.suppress(RedisUnavailableError):  # the next look tries again
-            self._redis.show_logs({id_: _timed(*run) for id_, run in grown.items()}, over)
-            self._shown |= {id_: log.total_bytes for id_, (_, log) in grown.items()}
-            self._shown = {id_: shown for id_, shown in self._shown.items() if id_ in runs}
-
-    def _repeat(self) -> None:
-        while not self._stopping.wait(EVERY_S):
-            self.look()
+        self._redis.show_logs({id_: _timed(*run) for id_, run in grown.items()}, over)
+        self._shown |= {id_: log.total_bytes for id_, (_, log) in grown.items()}
+        self._shown = {id_: shown for id_, shown in self._shown.items() if id_ in runs}
 
 
 def _timed(invocation: Invocation, log: LiveLog) -> tuple[LiveLog, int]:

@@ -5,6 +5,8 @@ import logging
 import sys
 import time
 
+from shared_lua.contract import Invocation, Settlement
+
 _logger = logging.getLogger("hearth.worker")
 
 
@@ -32,6 +34,18 @@ def configure() -> None:
 def note(action: str, sentence: str, **fields: object) -> None:
     """Log that something happened, as it should."""
     _logger.info(sentence, extra={"fields": {"action": action, **fields}})
+
+
+def ended(action: str, invocation: Invocation, settlement: Settlement) -> None:
+    """Log that an Invocation has ended, and how."""
+    note(
+        action,
+        f"{invocation.version.function} {settlement.outcome.status}",
+        invocation_id=invocation.invocation_id,
+        tenant=invocation.version.tenant,
+        attempt=settlement.attempt,
+        run_us=settlement.usage.run_us if settlement.usage else None,
+    )
 
 
 def warn(action: str, sentence: str, unexpected: BaseException | None = None, **fields: object) -> None:

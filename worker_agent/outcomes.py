@@ -8,13 +8,25 @@ from worker_agent.runtime_api import How
 from worker_agent.runtime_link import MAX_ANSWER_BYTES
 from worker_agent.sandbox import Ran
 
+#: What is taken over of a type or a message that user code made, in characters: a record must hold it.
+TYPE_CHARS = 256
+MESSAGE_CHARS = 4096
+
 
 def answer_or_error(invocation: Invocation, ran: Ran) -> tuple[str, str | None]:
     """Give the payload of a run and its error type, None for an answer."""
+    said = ran.end.payload.decode("utf-8", "replace")
     if ran.end.how is How.ANSWERED:
-        return ran.end.payload.decode("utf-8", "replace"), None
-    error = _DESCRIPTIONS[ran.end.how](invocation, ran)
-    return json.dumps(error), str(error["errorType"])
+        return said, None
+    if ran.end.how in _REPORTED and (error_type := _text(said, "errorType", TYPE_CHARS)):
+        return said, error_type
+    error_type, message = _DESCRIPTIONS[ran.end.how](invocation, ran)
+    return json.dumps({"errorType": error_type, "errorMessage": message}), error_type
+
+
+def message_of(error: str) -> str:
+    """Give the message of an error object, empty when it has none."""
+    return _text(error, "errorMessage", MESSAGE_CHARS)
 
 
 def outcome(payload: str, error_type: str | None, log_tail: str) -> Outcome:
@@ -48,42 +60,50 @@ def _unexecuted(status: Status, error_type: str, invocation: Invocation, message
     return Outcome(status=status, payload=payload, error_type=error_type, executed=False)
 
 
-def _reported(invocation: Invocation, ran: Ran) -> dict[str, object]:
-    """Give the runtime's own error object; user code may have posted anything in its place."""
+def _text(error: str, name: str, most: int) -> str:
+    """Give the beginning of a text in an error object, empty when there is none.
+
+    User code may have posted anything in its place: no JSON, JSON too deep to read, halves of characters.
+    """
     try:
-        error = json.loads(ran.end.payload)
-    except ValueError:
-        error = None
-    if isinstance(error, dict) and isinstance(error.get("errorType"), str):
-        return error
-    return {"errorType": "Runtime.Unknown", "errorMessage": _sentence(invocation, "the runtime gave no error object")}
+        text = json.loads(error)[name]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return ""
+    return text[:most].encode("utf-8", "replace").decode() if isinstance(text, str) else ""
 
 
-def _too_large(_: Invocation, ran: Ran) -> dict[str, object]:
+def _unknown(invocation: Invocation, _: Ran) -> tuple[str, str]:
+    return "Runtime.Unknown", _sentence(invocation, "the runtime gave no error object")
+
+
+def _too_large(_: Invocation, ran: Ran) -> tuple[str, str]:
     message = f"Response payload size ({ran.end.size} bytes) exceeded maximum allowed payload size"
-    return {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": f"{message} ({MAX_ANSWER_BYTES} bytes)."}
+    return "Function.ResponseSizeTooLarge", f"{message} ({MAX_ANSWER_BYTES} bytes)."
 
 
-def _died(invocation: Invocation, ran: Ran) -> dict[str, object]:
+def _died(invocation: Invocation, ran: Ran) -> tuple[str, str]:
     error_type = "Runtime.OutOfMemory" if ran.oom_killed else "Runtime.ExitError"
-    return {"errorType": error_type, "errorMessage": _sentence(invocation, ran.exit_reason)}
+    return error_type, _sentence(invocation, ran.exit_reason)
 
 
-def _timed_out(invocation: Invocation, ran: Ran) -> dict[str, object]:
+def _timed_out(invocation: Invocation, ran: Ran) -> tuple[str, str]:
     if ran.run_us:
         message = f"Task timed out after {invocation.version.timeout_s:.2f} seconds"
     else:
         message = "the function was not ready for its first event within the time allowed for a start"
-    return {"errorType": "Sandbox.Timedout", "errorMessage": _sentence(invocation, message)}
+    return "Sandbox.Timedout", _sentence(invocation, message)
 
 
 def _sentence(invocation: Invocation, message: str) -> str:
     return f"RequestId: {invocation.invocation_id} Error: {message}"
 
 
-_DESCRIPTIONS: dict[How, Callable[[Invocation, Ran], dict[str, object]]] = {
-    How.FAILED: _reported,
-    How.INIT_FAILED: _reported,
+#: Ends that the runtime tells of with an error object of its own.
+_REPORTED = {How.FAILED, How.INIT_FAILED}
+#: The error type and the message of every other.
+_DESCRIPTIONS: dict[How, Callable[[Invocation, Ran], tuple[str, str]]] = {
+    How.FAILED: _unknown,
+    How.INIT_FAILED: _unknown,
     How.TOO_LARGE: _too_large,
     How.DIED: _died,
     How.TIMED_OUT: _timed_out,

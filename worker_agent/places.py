@@ -35,8 +35,7 @@ class Places:
             return Grant(own)
         if borrowed := self._borrowed(most):
             return Grant(borrowed, borrowed=True)
-        with self._changed:
-            self._changed.wait_for(lambda: self._free > 0, timeout=patience_s)
+        self.wait(patience_s)
         return Grant(self._take_own(most))
 
     def release(self, grant: Grant) -> None:

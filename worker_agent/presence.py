@@ -68,13 +68,9 @@ class Presence:
         self._changed.set()
         self._thread.join()
         self._able = False
-        self._tell()
+        self.tell()
         with contextlib.suppress(RedisUnavailableError):
             self._redis.withdraw(self._id)
-
-    def tell(self) -> None:
-        """Tell it now."""
-        self._tell()
 
     def set_able(self, able: bool) -> None:
         """Change the word, and tell it at once."""
@@ -98,10 +94,11 @@ class Presence:
     def _repeat(self) -> None:
         while not self._stopping:
             self._changed.clear()
-            self._tell()
+            self.tell()
             self._changed.wait(EVERY_S)
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Tell it now."""
         with contextlib.suppress(RedisUnavailableError):  # without Redis nobody can hear it either
             self._redis.announce(self._worker, able=self._able, free=self._free(), for_ms=FOR_MS)
             self._redis.describe(self._id, self._word(), for_ms=FOR_MS)

@@ -5,14 +5,13 @@ able, starts what is missing, and tells how many it holds, also the admission: i
 Without Redis it keeps what it was last told.
 """
 
-import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from shared_lua.contract import Held, Provision, Version
-from worker_agent import log
+from worker_agent import log, outcomes
+from worker_agent.beat import Beat
 from worker_agent.errors import PlatformError
 from worker_agent.outage import Outage
 from worker_agent.pool import Key, Pool, PoolFullError, Slot, Wanting, key_of
@@ -29,6 +28,8 @@ FOR_MS = 10_000
 
 class Provisioning:
     """One worker's share. `start` makes a sandbox of a Version: StartFailed or PlatformError.
+
+    As the `beat` stops, what is warm stays in the pool, which is its holder's to close.
 
     `spare` Slots stay for what is not provisioned: as many as Invocations run at once, or some would find none.
     """
@@ -51,19 +52,8 @@ class Provisioning:
         self._monotonic_s = monotonic_s
         self._kept: dict[Key, Version] = {}
         self._failed: dict[Key, tuple[float, str]] = {}
-        self._stopping = threading.Event()
-        self._outage = Outage("provisioning", "what is provisioned stays as it is")
-        self._thread = threading.Thread(target=self._repeat, name="provisioning", daemon=True)
-
-    def start(self) -> None:
-        """Begin to keep sandboxes warm."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Start no more; what is warm stays in the pool, which is its holder's to close."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        outage = Outage("provisioning", "what is provisioned stays as it is")
+        self.beat = Beat("provisioning", EVERY_S, self.turn, outage)
 
     def turn(self) -> None:
         """Bring the pool to this worker's share once, and tell how far it came; raise RedisUnavailableError."""
@@ -106,8 +96,9 @@ class Provisioning:
         if self._monotonic_s() < until_s:
             return reason
         try:
-            while not self._stopping.is_set() and self._pool.held(version)[0] < seats:
-                self._pool.add(version, lambda wanting: self._start(version, wanting))
+            for _ in range(seats - self._pool.held(version)[0]):  # one that dies at once is the next turn's
+                if not self.beat.is_stopping:
+                    self._pool.add(version, lambda wanting: self._start(version, wanting))
         except StartFailed as failed:
             reason = _said(failed)
             log.warn("not_provisioned", f"{version.arn} cannot be kept warm: {reason}", tenant=version.tenant)
@@ -118,18 +109,8 @@ class Provisioning:
         self._failed.pop(key_of(version), None)
         return None
 
-    def _repeat(self) -> None:
-        while not self._stopping.wait(EVERY_S):
-            try:
-                self.turn()
-                self._outage.over()
-            except PlatformError as error:
-                self._outage.met(error)
-
 
 def _said(failed: StartFailed) -> str:
     """Give what the function said as it could not start."""
-    try:
-        return f"The function does not start: {json.loads(failed.ran.end.payload)['errorMessage']}"
-    except (ValueError, KeyError, TypeError):
-        return f"The function does not start ({failed.ran.end.how.value})."
+    message = outcomes.message_of(failed.ran.end.payload.decode("utf-8", "replace"))
+    return f"The function does not start{f': {message}' if message else f' ({failed.ran.end.how.value}).'}"

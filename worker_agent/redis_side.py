@@ -43,16 +43,11 @@ class RedisSide:
 
     def settle(self, invocation: Invocation, settlement: Settlement) -> None:
         """Free the Invocation's seats and give whoever waits its answer, once; raise RedisUnavailableError."""
-        answer = encode(settlement) if invocation.mode is Mode.SYNC else ""
-        version = invocation.version
-        with _our_errors():
-            self._scripts.settle(invocation.invocation_id, version.tenant, version.function, answer, KEEP_MS)
+        self._settle(invocation, encode(settlement) if invocation.mode is Mode.SYNC else "")
 
     def free_seat(self, invocation: Invocation) -> None:
         """Free the Invocation's seats before it has ended, if it has any; raise RedisUnavailableError."""
-        version = invocation.version
-        with _our_errors():
-            self._scripts.settle(invocation.invocation_id, version.tenant, version.function, "", KEEP_MS)
+        self._settle(invocation, "")
 
     def take_seat(self, invocation: Invocation) -> bool:
         """Take the seat that an Invocation needs to run; False when all are taken; raise RedisUnavailableError."""
@@ -140,11 +135,11 @@ class RedisSide:
             self._client.zadd(keys.free_places(), {worker: places}, xx=True, incr=True)
 
     def left_records(self, older_ms: int, most: int) -> list[tuple[Invocation, Settlement, str]]:
-        """Give records that have lain in the stream for longer, each with its place."""
+        """Give records that have lain in the stream for longer, each with its place, without what cannot be read."""
         with _our_errors():
             before = str(self._now_ms() - older_ms)
             found = cast(list[Any], self._client.xrange(keys.records(), "-", before, count=most))
-        return [_record(entry, kept) for entry, kept in found]
+        return [record for entry, kept in found if (record := _record(entry, kept))]
 
     def forget_records(self, entries: list[str]) -> None:
         """Forget records that are in the ledger."""
@@ -202,6 +197,11 @@ class RedisSide:
                     together.pexpire(workers, WARM_MS)
                 together.execute()
 
+    def _settle(self, invocation: Invocation, answer: str) -> None:
+        version = invocation.version
+        with _our_errors():
+            self._scripts.settle(invocation.invocation_id, version.tenant, version.function, answer, KEEP_MS)
+
     def _now_ms(self) -> int:
         """Give Redis's own time: workers' clocks differ."""
         seconds, micros = self._client.time()
@@ -217,9 +217,14 @@ def _provision(text: str) -> Provision | None:
         return None
 
 
-def _record(entry: bytes, kept: Mapping[bytes, bytes]) -> tuple[Invocation, Settlement, str]:
-    invocation = decode(Invocation, kept[b"invocation"].decode())
-    return invocation, decode(Settlement, kept[b"settlement"].decode()), entry.decode()
+def _record(entry: bytes, kept: Mapping[bytes, bytes]) -> tuple[Invocation, Settlement, str] | None:
+    """A newer worker's record that this one cannot read stays for one that can, and stops none of the others."""
+    try:
+        invocation = decode(Invocation, kept[b"invocation"].decode())
+        return invocation, decode(Settlement, kept[b"settlement"].decode()), entry.decode()
+    except ContractError as error:
+        log.warn("unread", f"a record cannot be read: {error}")
+        return None
 
 
 @contextmanager

@@ -91,8 +91,8 @@ class Sandboxes(Protocol):
     def check(self) -> None:
         """Raise EngineUnavailableError when no Stem could be made now."""
 
-    def sweep(self) -> int:
-        """Remove what dead agents of this host left behind; give how many containers that were."""
+    def sweep(self) -> None:
+        """Remove what dead agents of this host left behind."""
 
     def close(self) -> int:
         """Remove every container this agent still has, whoever uses it; give how many there were."""

@@ -29,23 +29,15 @@ class Store:
 
     def put_result(self, invocation_id: str, result: str) -> None:
         """Keep an answer that is too large for the ledger."""
-        with aws_call("S3", "write a result"):
-            self._s3.put_object(
-                Bucket=self._bucket,
-                Key=keys.result(invocation_id),
-                Body=result.encode(),
-                ContentType="application/json",
-            )
+        self._put(keys.result(invocation_id), result)
 
     def put_undone(self, invocation: Invocation) -> None:
         """Keep an Invocation that was not run, whose message goes: it may be asked for again."""
-        with aws_call("S3", "write an undone invocation"):
-            self._s3.put_object(
-                Bucket=self._bucket,
-                Key=keys.undone(invocation.invocation_id),
-                Body=encode(invocation).encode(),
-                ContentType="application/json",
-            )
+        self._put(keys.undone(invocation.invocation_id), encode(invocation))
+
+    def _put(self, key: str, text: str) -> None:
+        with aws_call("S3", f"write {key}"):
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=text.encode(), ContentType="application/json")
 
     def _get(self, key: str) -> bytes:
         with aws_call("S3", f"read {key}"):

@@ -4,36 +4,25 @@ Each step can be done twice: what is found by two, or by one that dies in the mi
 or twice, and the ledger lets it end once.
 """
 
-import threading
-
 from shared_lua.contract import ContractError, Invocation, decode
 from worker_agent import log
+from worker_agent.beat import Beat
 from worker_agent.durable_lane import DurableLane
-from worker_agent.errors import PlatformError
 from worker_agent.ledger import Ledger
+from worker_agent.outage import Outage
 from worker_agent.redis_side import RedisSide
 
 EVERY_S = 1.0
 
 
 class Undertaker:
-    """One thread that looks, every second and when it is asked to."""
+    """Looks every second while its `beat` goes, and when it is asked to."""
 
     def __init__(self, redis_side: RedisSide, ledger: Ledger, lane: DurableLane) -> None:
         self._redis = redis_side
         self._ledger = ledger
         self._lane = lane
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="undertaker", daemon=True)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stopping.set()
-        self._thread.join()
+        self.beat = Beat("undertaker", EVERY_S, self.look, Outage("undertaker", "the dead are looked for again"))
 
     def look(self) -> None:
         """Bury who is dead and give away what is left; raise PlatformError when a part does not answer."""
@@ -43,13 +32,6 @@ class Undertaker:
                 log.warn("buried", f"worker {worker} died with {found} in hand", worker=worker)
         for item in self._redis.orphans():
             self._adopt(item)
-
-    def _keep(self) -> None:
-        while not self._stopping.wait(EVERY_S):
-            try:
-                self.look()
-            except PlatformError as error:
-                log.warn("not_looked", f"the dead are looked for again: {error}")
 
     def _adopt(self, item: str) -> None:
         """Record, queue, forget, in this order: whoever dies between two of these is followed by another."""

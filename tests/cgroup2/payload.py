@@ -41,7 +41,7 @@ def copy_tracked(target: Path) -> None:
 
 def _save_image(runtime: str, target: Path) -> None:
     name = image_name(runtime)
-    with containers.client(os.environ.get("DOCKER_HOST", containers.DEFAULT_ENGINE), SAVE_TIMEOUT_S) as engine:
+    with containers.client(containers.address(), SAVE_TIMEOUT_S) as engine:
         try:
             image = engine.images.get(name)
         except ImageNotFound:

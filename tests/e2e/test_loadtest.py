@@ -68,7 +68,7 @@ def test_ctrl_c_in_the_middle_of_a_load_leaves_nothing_behind(tmp_path: Path) ->
     assert run.returncode == 130
     assert [pid for pid in of_it if Path(f"/proc/{pid}").exists()] == []
     state = StateDir(tmp_path / "state")
-    assert containers.count(os.environ.get("DOCKER_HOST", containers.DEFAULT_ENGINE), state.stack) == 0
+    assert containers.count(containers.address(), state.stack) == 0
     assert not state.path.exists()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("hearth-")] == []
 

@@ -165,7 +165,7 @@ def findings(configure: Configure, worker: Worker, aws: Any, data: dict[str, str
     settle(worker.take(), Ledger(aws("dynamodb"), data["InvocationsTable"], data["PartsTable"]))
     Presence(
         RedisSide(worker.redis_client), new_worker(8), lambda: {"running": 1, "slots": {"idle": 1}, "stems": {}}
-    )._tell()
+    ).tell()
     known = {
         "name": ["hello", "there", "absent"],
         "tenant": ["beta", "gamma"],

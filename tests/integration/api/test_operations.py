@@ -35,7 +35,7 @@ def present(redis_client: redis.Redis) -> Iterator[Callable[..., Presence]]:
 
     def start(concurrency: int, about: Callable[[], dict[str, Any]] = dict) -> Presence:
         presence = Presence(RedisSide(redis_client), new_worker(concurrency), about)
-        presence._tell()
+        presence.tell()
         there.append(presence)
         presence.start()
         return presence
@@ -74,7 +74,7 @@ def test_a_worker_that_cannot_start_functions_is_listed_and_one_that_stopped_is_
     unable, stopped = present(1), present(2)
 
     unable._able = False
-    unable._tell()
+    unable.tell()
     stopped.stop()
 
     assert [(one["concurrency"], one["able"]) for one in workers(gateway, admin)] == [(1, False)]
@@ -104,7 +104,7 @@ def test_a_tenant_is_told_how_much_room_there_is_and_nothing_of_any_worker(
     present(2)
     unable = present(100)
     unable._able = False
-    unable._tell()
+    unable.tell()
 
     answer = gateway.send("GET", "/fleet", headers=key)
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from worker_agent.presence import FOR_MS, Presence, new_worker
 from worker_agent.provisioning import Provisioning
 from worker_agent.recorder import Recorder
 from worker_agent.redis_side import WARM_MS, RedisSide
+from worker_agent.runtime_api import How
 from worker_agent.undertaker import Undertaker
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -286,6 +288,37 @@ def test_a_record_that_its_worker_could_not_write_is_written_by_another_once(
 
     assert lanes.has_row(one, "succeeded")
     assert sum(sums.invocations for sums in lanes.world.sums().values()) == 1
+
+
+def test_a_record_that_cannot_be_read_keeps_none_of_the_others_from_being_written(
+    lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker_agent.recorder.LEFT_AFTER_MS", 0)
+    monkeypatch.setattr("worker_agent.recorder.LOOK_EVERY_S", 0.1)
+    lanes.client.xadd(keys.records(), {"invocation": '{"schema": 99}', "settlement": "{}"})
+    gone, side, one = lanes.named(), lanes.side(), asked(invocation_id="i-1")
+    lanes.admit(one)
+    item = side.next_express(gone, 1)
+    assert item
+    assert side.settle_express(gone, one, item, lanes.world.handler.conclude(one, _delivered()))
+    recorder = Recorder(lanes.world.handler._ledger, side)
+
+    recorder.start()
+    eventually(lambda: lanes.has_row(one, "succeeded"))
+    recorder.stop(10)
+
+    assert lanes.client.xlen(keys.records()) == 1  # a newer worker may know what it is
+
+
+def test_an_error_of_any_making_ends_in_an_answer_and_the_lane_goes_on(lanes: Lanes) -> None:
+    lanes.worker(places=1)
+    lanes.world.sandboxes.behave = lambda *_: ran(How.FAILED, b'{"errorType": "\\ud800"}')
+
+    for n in range(2):
+        one = asked(invocation_id=f"i-{n}")
+        assert lanes.admit(one) is Word.EXPRESS
+        assert lanes.answer(one).outcome.error_type == "?"
+        eventually(partial(lanes.has_row, one, "failed"))
 
 
 def test_when_redis_loses_its_memory_in_mid_run_the_record_stands(lanes: Lanes, redis_server: RedisServer) -> None:

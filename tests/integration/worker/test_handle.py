@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Layer, Mode, Status, decode
+from shared_lua.contract import Invocation, Layer, Mode, Status, decode, encode
 from tests.builders import ran, version, zip_of
 from tests.conftest import RedisServer
 from tests.integration.worker.handling import CODE, World, asked, delivery, fails
@@ -139,6 +139,21 @@ def test_an_answer_too_large_for_the_ledger_goes_to_the_bucket(world: World, pas
         assert settled.outcome.payload == payload.decode()
         return
     assert settled.outcome.payload is None
+    stored = world.s3.get_object(Bucket=world.data["BucketName"], Key=keys.result("i-1"))["Body"].read()
+    assert stored == payload
+
+
+def test_an_answer_that_only_json_makes_too_large_for_the_ledger_goes_to_the_bucket(world: World) -> None:
+    one = world.accept(asked())
+    payload = b"\x01" * (MAX_LEDGER_ANSWER_BYTES // 2)  # a custom runtime may answer anything
+    world.sandboxes.behave = lambda *_: ran(payload=payload, log="\x01" * 5000)
+
+    world.handler.handle(delivery(one))
+
+    _, settled = world.row(one)
+    assert settled
+    assert settled.outcome.payload is None
+    assert len(encode(settled).encode()) < 400_000
     stored = world.s3.get_object(Bucket=world.data["BucketName"], Key=keys.result("i-1"))["Body"].read()
     assert stored == payload
 

@@ -9,15 +9,23 @@ from typing import Any
 
 import pytest
 
-from shared_lua.contract import MIB, Layer
+from shared_lua.contract import MIB, Layer, Status
+from tests.builders import invocation, version
 from tests.integration.worker import languages
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.languages import answer, error, run, start_error
 from tests.zips import Files, zipped
-from worker_agent.docker_sandbox import DockerSandbox, Limits
+from worker_agent.billing import Prices
+from worker_agent.docker_sandbox import DockerSandbox, DockerStem, Limits
+from worker_agent.engine import Engine
+from worker_agent.execute import Executor
+from worker_agent.first import First
 from worker_agent.images import offered
+from worker_agent.ownership import AGENT_LABEL, Owner
+from worker_agent.pool import Pool
 from worker_agent.runtime_api import How
 from worker_agent.sandbox import Ran, StartFailed
+from worker_agent.stems import Stems
 
 pytestmark = pytest.mark.docker
 
@@ -71,6 +79,19 @@ def shell(sandboxes: TidySandboxes, runtime: str, layers: Sequence[Files | bytes
 def random_bytes(size: int) -> bytes:
     """Bytes that no zip makes smaller."""
     return random.Random(1).randbytes(size)
+
+
+class Stuck(Stems):
+    """Gives Stems that take nothing: what does not fit into the socket stays with who sends it."""
+
+    def __init__(self, sandboxes: TidySandboxes) -> None:
+        super().__init__(sandboxes, {})
+
+    def take(self, runtime: str, wanting: First[Any]) -> Any:
+        stem = super().take(runtime, wanting)
+        assert isinstance(stem, DockerStem)
+        stem._hold.cgroup.freeze()
+        return stem
 
 
 @pytest.fixture(scope="session")
@@ -237,17 +258,42 @@ def test_an_oversized_layer_is_a_start_error_that_names_it_and_harms_nobody(
     assert answer(other, {"sh": "echo fine"}) == "fine"
 
 
-def test_layers_that_together_just_fit_their_mount_are_unpacked_in_a_small_sandbox(sandboxes: TidySandboxes) -> None:
+@pytest.mark.parametrize(("runtime", "layer_mib", "count"), [("python3.11", 60, 4), ("nodejs20.x", 40, 6)])
+def test_layers_that_together_just_fit_their_mount_are_unpacked_in_a_small_sandbox(
+    sandboxes: TidySandboxes, runtime: str, layer_mib: int, count: int
+) -> None:
     """Random bytes, so that the zips are as large as what is in them: two at once would not fit into 128 MB."""
-    noise = random_bytes(60 * MIB)
-    zips = [zipped({f"{n}": noise}) for n in range(4)]
-    named = tuple(layer(f"l{n}", data, 60 * MIB + 8192) for n, data in enumerate(zips))
+    noise = random_bytes(MIB)
+    zips = [zipped({f"{n}-{k}": noise for k in range(layer_mib)}) for n in range(count)]
+    named = tuple(layer(f"l{n}", data, layer_mib * (MIB + 8192)) for n, data in enumerate(zips))
 
-    sandbox = shell(sandboxes, "python3.11", zips, named=named, memory_mb=128)
+    sandbox = shell(sandboxes, runtime, zips, named=named, memory_mb=128)
 
     ran = run(sandbox, {"sh": "du -m /opt | tail -1"})
     assert json.loads(ran.end.payload) == "240\t/opt"
     assert ran.peak_memory_bytes < 128 * MIB
+
+
+def test_a_start_that_runs_out_of_time_while_its_layers_are_sent_is_a_timeout_and_leaves_no_sandbox(
+    docker_engine: Engine, sandboxes: TidySandboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandboxes, "_limits", Limits(start_timeout_s=1.0))
+    code, noise = zipped(SHELLS["python3.11"][0]), zipped({"noise": random_bytes(8 * MIB)})
+    of = version(code, timeout_s=30, layers=(layer("noise", noise, 9 * MIB),))
+    store = {of.code_sha256: code, of.layers[0].code_sha256: noise}
+    stems, pool = Stuck(sandboxes), Pool(1, 4096)
+    executor = Executor(pool, stems, store.__getitem__, Prices(16_666_700, 200_000, 1000))
+
+    settlement = executor.execute(invocation(version=of), b"{}", 0, 1)
+
+    assert (settlement.outcome.status, settlement.outcome.error_type) == (Status.FAILED, "Sandbox.Timedout")
+    assert "not ready for its first event within the time allowed for a start" in (settlement.outcome.payload or "")
+    assert settlement.usage
+    assert (settlement.usage.cold, settlement.usage.run_us) == (True, 0)
+    assert settlement.usage.start_us >= 1_000_000
+    assert pool.held(of) == (0, 0)
+    docker_engine.finish_removals()
+    assert docker_engine.labelled(f"{AGENT_LABEL}={Owner('tests').agent}") == []
 
 
 def test_memory_that_is_promised_is_not_eaten_by_layers(sandboxes: TidySandboxes) -> None:

@@ -16,6 +16,7 @@ from tests.fakes import FakeSandbox
 from tests.integration.worker.conftest import TidySandboxes
 from tests.waiting import eventually
 from worker_agent.billing import Prices
+from worker_agent.errors import RedisUnavailableError
 from worker_agent.execute import Executor
 from worker_agent.live_logs import LiveLogs
 from worker_agent.pool import Pool
@@ -46,11 +47,11 @@ def printed(text: str) -> LiveLog:
 
 @contextmanager
 def shown_by(live_logs: LiveLogs) -> Iterator[None]:
-    live_logs.start()
+    live_logs.beat.start()
     try:
         yield
     finally:
-        live_logs.stop()
+        live_logs.beat.stop()
 
 
 @pytest.mark.docker
@@ -140,7 +141,7 @@ def test_an_outage_of_redis_is_outlived(
     running: Running, live_logs: LiveLogs, redis_client: redis.Redis, redis_server: RedisServer
 ) -> None:
     begin(running, "said meanwhile")
-    with redis_server.away():
+    with redis_server.away(), pytest.raises(RedisUnavailableError):
         live_logs.look()
 
     live_logs.look()

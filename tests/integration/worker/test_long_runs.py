@@ -239,13 +239,13 @@ def test_a_lease_that_could_not_be_written_is_tried_again_at_the_next_beat(world
 
     lane = DurableLane(world.aws("sqs"), world.data["QueueUrl"], VISIBILITY_S, poll_s=1)
     keeper = Keeper(lane, VISIBILITY_S, hold)
-    keeper.start()
+    keeper.beat.start()
     try:
         world.accept(asked())
         [delivery] = lane.receive(1)
         with keeper.keep(delivery):
             eventually(lambda: len(tried) >= 3)
     finally:
-        keeper.stop()
+        keeper.beat.stop()
 
     assert tried == sorted(tried)

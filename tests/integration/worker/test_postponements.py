@@ -35,6 +35,15 @@ def test_what_nobody_waits_for_runs_only_with_a_seat_and_gives_it_back(world: Wo
     assert world.redis.zcard(keys.tenant_seats("t")) == 0
 
 
+def test_what_waits_for_the_engine_leaves_its_seat_to_others(world: World) -> None:
+    one = world.accept(asked(mode=Mode.ASYNC, seats=Seats(limit=1, reserved=False)))
+    world.sandboxes.down.set()
+
+    assert isinstance(world.handler.handle(delivery(one)), Postponement)
+
+    assert world.redis.zcard(keys.tenant_seats("t")) == 0
+
+
 def test_without_redis_what_was_accepted_runs_uncounted(world: World, redis_server: RedisServer) -> None:
     one = asked(mode=Mode.ASYNC, seats=Seats(limit=1, reserved=True))
     world.accept(one)

@@ -151,8 +151,9 @@ def test_a_sandbox_that_died_while_idle_says_so_before_it_takes_the_event(sandbo
     sandbox = start(sandboxes)
     assert run(sandbox).end.how is How.ANSWERED
     os.kill(int(first_process(sandbox)), signal.SIGKILL)
-    eventually(lambda: not os.path.exists(f"/proc/{first_process(sandbox)}"))
+    eventually(lambda: not sandbox.alive())
 
+    assert not sandbox.alive()
     with pytest.raises(SandboxGoneError):
         run(sandbox)
     assert not sandbox.alive()

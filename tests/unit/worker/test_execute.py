@@ -1,15 +1,18 @@
 """What the record says of a start, with sandboxes that only remember."""
 
 import time
+from typing import Any
 
 import pytest
 
-from shared_lua.contract import Settlement
-from tests.builders import invocation, version, zip_of
-from tests.fakes import FakeSandboxes, FakeStem
+from shared_lua.contract import Settlement, Status, Version, encode
+from tests.builders import invocation, ran, version, zip_of
+from tests.fakes import FakeSandbox, FakeSandboxes, FakeStem
 from worker_agent.billing import Prices
 from worker_agent.execute import Executor
 from worker_agent.pool import Pool
+from worker_agent.runtime_api import How
+from worker_agent.sandbox import Started, StartFailed
 from worker_agent.stems import Stems
 
 CODE = zip_of(main="def handler(e, c): pass")
@@ -70,3 +73,35 @@ def test_a_start_that_is_billed_is_the_functions_own_and_not_the_wait_for_a_cont
 
     assert charge
     assert charge.billed_us == OWN_US + 2_000  # the run's 1.5 ms, rounded up
+
+
+class Hostile(FakeStem):
+    """A Stem whose function tells of its own start what it likes."""
+
+    said = b""
+
+    def become(self, version: Version, code: bytes, *_: Any) -> FakeSandbox:
+        raise StartFailed(ran(How.INIT_FAILED, self.said, run_us=0), Started(5, 5))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'{"errorType": "x"}',
+        b'{"errorType": "x", "errorMessage": "\\ud800"}',
+        b"[" * 100_000,
+        b'{"errorType": "\\ud800"}',
+    ],
+)
+def test_whatever_a_function_says_of_its_start_it_ends_in_one_billed_record(
+    monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    sandboxes = FakeSandboxes()
+    monkeypatch.setattr(Hostile, "said", said)
+    monkeypatch.setattr(sandboxes, "make_stem", lambda runtime: Hostile(sandboxes, runtime))
+
+    settlement = ended(executor(sandboxes))
+
+    assert settlement.outcome.status is Status.FAILED
+    assert settlement.charge
+    assert encode(settlement).encode()

@@ -1,5 +1,7 @@
 """How the ledger goes on when its transaction is cancelled, with a stand-in for DynamoDB."""
 
+import dataclasses
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,10 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from shared_lua.contract import Outcome, Settlement, Status
-from tests.builders import version
+from tests.builders import invocation, version
 from worker_agent import ledger as module
 from worker_agent.errors import AwsUnavailableError
-from worker_agent.ledger import MEETINGS, Ledger
+from worker_agent.ledger import BATCH, MEETINGS, Ledger
 
 
 class CanceledError(ClientError):  # type: ignore[misc]
@@ -30,6 +32,8 @@ class FakeDynamo:
     def __init__(self, *answers: CanceledError | None) -> None:
         self.answers = list(answers)
         self.parts: list[str] = []
+        self.sizes: list[int] = []
+        self.ids: list[str] = []
 
     def transact_write_items(self, TransactItems: Any) -> None:  # noqa: N803
         self.parts.append(TransactItems[1]["Update"]["Key"]["part"]["S"])
@@ -66,6 +70,27 @@ def test_one_that_meets_others_too_often_is_the_platforms_fault_and_no_record() 
     assert settle(FakeDynamo(*[MEETING] * (MEETINGS - 1), None))
     with pytest.raises(AwsUnavailableError, match="met in one item"):
         settle(FakeDynamo(*[MEETING] * MEETINGS))
+
+
+def test_large_answers_are_recorded_in_as_many_transactions_as_it_takes() -> None:
+    class Counting(FakeDynamo):
+        def transact_write_items(self, TransactItems: Any) -> None:  # noqa: N803
+            self.sizes.append(len(json.dumps(TransactItems, ensure_ascii=False).encode()))
+            self.ids += [item["Put"]["Item"]["invocation_id"]["S"] for item in TransactItems if "Put" in item]
+
+    dynamodb = Counting()
+    payload = '"' + "\x01" * 33_000 + '"'
+    outcome = Outcome(status=Status.SUCCEEDED, payload=payload, log_tail="\x01" * 4096)
+    ids = [f"i-{n}" for n in range(BATCH)]
+    ends = [
+        (invocation(invocation_id=id_), dataclasses.replace(SETTLEMENT, invocation_id=id_, outcome=outcome))
+        for id_ in ids
+    ]
+
+    Ledger(dynamodb, "invocations", "parts").record(ends)
+
+    assert dynamodb.ids == ids
+    assert max(dynamodb.sizes) < 4_000_000
 
 
 def test_a_row_that_is_settled_stays_so_whatever_else_was_met() -> None:

@@ -55,9 +55,29 @@ def test_the_runtimes_error_object_is_handed_on(how: How) -> None:
     assert told(ran(how, json.dumps(error).encode())) == error
 
 
-@pytest.mark.parametrize("rubbish", [b"", b"\xff", b"[]", b'{"errorType": 5}', b"{"])
+RUBBISH = [b"", b"\xff", b"[]", b'"x"', b'{"errorType": 5}', b'{"errorType": ""}', b"{", b"[" * 100_000]
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH, ids=range(len(RUBBISH)))
 def test_rubbish_in_place_of_an_error_object_still_ends_in_one(rubbish: bytes) -> None:
     assert told(ran(How.FAILED, rubbish))["errorType"] == "Runtime.Unknown"
+
+
+def test_an_error_type_that_no_record_could_hold_is_cut_down_to_one_that_it_can() -> None:
+    error = b'{"errorType": "\\ud800' + b"x" * 1_000_000 + b'"}'
+
+    payload, error_type = outcomes.answer_or_error(invocation(), ran(How.FAILED, error))
+
+    assert (payload, error_type) == (error.decode(), "?" + "x" * (outcomes.TYPE_CHARS - 1))
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [('{"errorMessage": "a\\udfff"}', "a?"), ("{}", ""), ('{"errorMessage": [1]}', ""), ("1", ""), ("[" * 100_000, "")],
+    ids=range(5),
+)
+def test_a_message_is_read_from_whatever_user_code_made(error: str, message: str) -> None:
+    assert outcomes.message_of(error) == message
 
 
 def test_what_never_ran_says_so_and_why() -> None:

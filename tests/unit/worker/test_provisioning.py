@@ -49,6 +49,7 @@ class World:
     board: Board = field(default_factory=Board)
     started: list[FakeSandbox] = field(default_factory=list)
     failure: Exception | None = None
+    dies: bool = False
     now_s: float = 0.0
 
     def __post_init__(self) -> None:
@@ -61,7 +62,7 @@ class World:
     def start(self, of: Version, _: Wanting) -> FakeSandbox:
         if self.failure:
             raise self.failure
-        self.started.append(FakeSandbox(of))
+        self.started.append(FakeSandbox(of, usable=not self.dies))
         return self.started[-1]
 
     def turn(self, *wishes: Provision) -> Mapping[Any, Held]:
@@ -169,6 +170,25 @@ def test_a_function_that_does_not_start_is_said_and_tried_again_after_a_while_an
     assert world.turn(wish(OF, 1)) == {OF.version_id: said}
     world.now_s = RETRY_S
     assert world.turn(wish(OF, 1)) == {OF.version_id: Held(held=1, idle=1)}
+
+
+def test_what_a_function_says_as_it_does_not_start_can_be_told_whatever_it_is() -> None:
+    failure = StartFailed(ran(How.INIT_FAILED, b'{"errorMessage": "\\ud800"}'), Started(1, 1))
+    assert World(failure=failure).turn(wish(OF, 1))[OF.version_id].reason == "The function does not start: ?"
+
+    failure = StartFailed(ran(How.INIT_FAILED, b"[" * 100_000), Started(1, 1))
+    assert (
+        World(failure=failure).turn(wish(OF, 1))[OF.version_id].reason == "The function does not start (init failed)."
+    )
+
+
+def test_one_that_dies_as_soon_as_it_is_ready_is_started_again_next_turn_and_not_before() -> None:
+    world = World()
+    world.dies = True
+
+    for turn in (1, 2):
+        assert world.turn(wish(OF, 2)) == {OF.version_id: Held(held=0, idle=0)}
+        assert len(world.started) == 2 * turn
 
 
 def test_an_engine_that_is_down_keeps_nothing_of_the_others_from_being_told() -> None:

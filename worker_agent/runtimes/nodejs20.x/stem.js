@@ -35,11 +35,15 @@ async function assignment() {
   return { ...JSON.parse(head.toString()), link };
 }
 
-/** Read exactly `size` bytes as they come, so that no zip is held twice; end the process when the agent is gone. */
-async function read(link, size) {
-  const data = Buffer.allocUnsafe(size);
-  for (let at = 0; at < size; ) {
-    const part = link.read(Math.min(size - at, Math.max(1, link.readableLength)));
+/** Give the next `size` bytes. */
+function read(link, size) {
+  return fill(link, Buffer.allocUnsafe(size));
+}
+
+/** Read as many bytes as `data` has room for, as they come; end the process when the agent is gone. */
+async function fill(link, data) {
+  for (let at = 0; at < data.length; ) {
+    const part = link.read(Math.min(data.length - at, Math.max(1, link.readableLength)));
     if (part) at += part.copy(data, at);
     else if (link.readableEnded) process.exit(1);
     else await Promise.race([once(link, "readable"), once(link, "end")]);
@@ -57,13 +61,17 @@ async function started(assigned) {
   }
 }
 
-/** Unpack each zip before the next is read: a small sandbox never holds two. Throws when one cannot be unpacked. */
+/**
+ * Unpack each zip before the next is read, all out of one buffer: what V8 has not swept yet is held as well, and a small
+ * sandbox has no room for two. Throws when one cannot be unpacked.
+ */
 async function unpack({ layer_arns, layer_bytes, code_bytes, link }) {
   LIBRARY_FOLDERS.forEach((folder) => fs.rmdirSync(folder));
   const zips = layer_arns.map((arn, n) => [`The layer ${arn}`, layer_bytes[n], LAYER_ROOT]);
+  const buffer = Buffer.allocUnsafe(Math.max(...layer_bytes, code_bytes));
   let wrong;
   for (const [what, size, root] of [...zips, ["The zip", code_bytes, TASK_ROOT]]) {
-    const zip = await read(link, size); // also after an error: the agent listens to nothing until it has sent all
+    const zip = await fill(link, buffer.subarray(0, size)); // also after an error: the agent listens to nothing until it has sent all
     wrong ??= unpacked(zip, root, what);
   }
   link.destroy();

@@ -1,0 +1,35 @@
+"""Ending a process that somebody else started."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from local import process
+
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
+
+
+@pytest.fixture
+def deaf() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that does not listen to SIGTERM."""
+    with subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        assert child.stdout.readline() == b"deaf\n"
+        yield child
+        child.kill()
+
+
+def test_who_listens_ends_and_who_has_ended_is_fine() -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        assert process.stop(child.pid, 10)
+    assert process.stop(child.pid, 10)
+
+
+def test_who_does_not_listen_is_told_of_and_killed_only_if_that_is_asked_for(deaf: subprocess.Popen[bytes]) -> None:
+    assert not process.stop(deaf.pid, 0.05)
+    assert deaf.poll() is None
+
+    assert not process.stop(deaf.pid, 0.05, kills=True)
+    assert deaf.wait(10) == -9
