@@ -204,7 +204,7 @@ class DockerSandbox:
         try:
             self._hold.cgroup.limit_cpu(self.version.memory_mb)
         except OSError as error:
-            raise SandboxGoneError("a sandbox died as soon as it was ready") from error
+            raise StartFailed(self._ran(End(How.DIED), after, None, run_us=0), self.started) from error
 
     def invoke(self, invocation: Invocation, payload: bytes) -> Ran:
         """Run one event within the Version's timeout; SandboxGoneError when it had died before it saw the event."""

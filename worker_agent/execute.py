@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from shared_lua.contract import Charge, Invocation, Settlement, Usage, Version
+from shared_lua.contract import Charge, Invocation, PeakScope, Settlement, Usage, Version
 from worker_agent import outcomes, report
 from worker_agent.billing import Prices, charge
 from worker_agent.clock import elapsed_us, now_us
@@ -11,9 +11,26 @@ from worker_agent.errors import SandboxGoneError
 from worker_agent.log_buffer import tail
 from worker_agent.pool import Lease, Pool, Slot, Wanting
 from worker_agent.running import Running
-from worker_agent.runtime_api import How
+from worker_agent.runtime_api import End, How
 from worker_agent.sandbox import Ran, Sandbox, Started, StartFailed
 from worker_agent.stems import Stems
+
+#: The run of an event that a sandbox started for it did not live to take: the function's own doing, as its start is.
+_UNSEEN = Ran(
+    end=End(How.DIED),
+    log="",
+    run_us=0,
+    thaw_us=0,
+    cpu_us=0,
+    cpu_system_us=0,
+    peak_memory_bytes=0,
+    peak_scope=PeakScope.SANDBOX,
+    io_read_bytes=0,
+    io_write_bytes=0,
+    oom_killed=False,
+    complete=False,
+    exit_reason="Runtime exited before it took its first event",
+)
 
 #: How many sandboxes may turn out to have died while idle before the Delivery is given back.
 LEASES = 3
@@ -73,6 +90,10 @@ class Executor:
             self._running.add(invocation, lease.sandbox)
             try:
                 ran = lease.sandbox.invoke(invocation, payload)
+            except SandboxGoneError as gone:
+                if lease.started:
+                    raise StartFailed(_UNSEEN, lease.started) from gone
+                raise
             finally:
                 self._running.discard(invocation)
         return ran, lease

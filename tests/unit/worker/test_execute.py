@@ -9,6 +9,7 @@ from shared_lua.contract import Settlement, Status, Version, encode
 from tests.builders import invocation, ran, version, zip_of
 from tests.fakes import FakeSandbox, FakeSandboxes, FakeStem
 from worker_agent.billing import Prices
+from worker_agent.errors import SandboxGoneError
 from worker_agent.execute import Executor
 from worker_agent.pool import Pool
 from worker_agent.runtime_api import How
@@ -105,3 +106,33 @@ def test_whatever_a_function_says_of_its_start_it_ends_in_one_billed_record(
     assert settlement.outcome.status is Status.FAILED
     assert settlement.charge
     assert encode(settlement).encode()
+
+
+def test_a_function_that_dies_whenever_it_is_ready_ends_in_its_own_error_and_not_in_the_platforms() -> None:
+    def gone(*_: Any) -> Any:
+        raise SandboxGoneError("it died")
+
+    sandboxes = FakeSandboxes(gone)
+
+    settlement = ended(executor(sandboxes))
+
+    assert (settlement.outcome.status, settlement.outcome.error_type) == (Status.FAILED, "Runtime.ExitError")
+    assert "exited before it took its first event" in (settlement.outcome.payload or "")
+    assert settlement.charge
+    assert settlement.usage
+    assert (settlement.usage.run_us, settlement.usage.cold, settlement.usage.complete) == (0, True, False)
+    assert [sandbox.destroyed for sandbox in sandboxes.made] == [True]
+
+
+def test_a_warm_sandbox_that_is_gone_is_followed_by_another_and_the_event_is_not_lost() -> None:
+    sandboxes = FakeSandboxes()
+    runs = executor(sandboxes)
+    ended(runs)
+
+    def gone(*_: Any) -> Any:
+        raise SandboxGoneError("it died")
+
+    sandboxes.made[0].behave = gone
+
+    assert ended(runs).outcome.status is Status.SUCCEEDED
+    assert len(sandboxes.made) == 2
