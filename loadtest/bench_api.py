@@ -138,6 +138,7 @@ def _refusals(bench: Bench) -> list[Row]:
         k6.send([load], 2)
     at_rate, at_once, best = [], [], []
     for _ in range(bench.rounds):
+        bench.stack.wait_recorded()
         at_rate.append(bench.send(steady)["steady"])
         at_once.append(bench.send(loop)["loop"])
         best.append(max((bench.send(load)["noop"] for load in noops), key=lambda answers: answers.per_s))

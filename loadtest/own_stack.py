@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,7 @@ from local.stack import Options, Stack
 from local.state import StateDir, parse_env
 from shared_lua import keys
 from shared_lua.contract import Version, decode, encode
+from worker_agent import redis_side
 
 #: Every load comes from one address, which the limit of an address would otherwise meet before a tenant's.
 SETTINGS = {"HEARTH_ADDRESS_RATE_PER_S": "100000", "HEARTH_ADDRESS_BURST": "100000", "NO_PROXY": "127.0.0.1"}
@@ -56,6 +58,12 @@ class OwnStack:
             puts = [{"PutRequest": {"Item": one}} for one in rows[first : first + BATCH]]
             left = dynamodb.batch_write_item(RequestItems={table: puts})["UnprocessedItems"]
             assert not left, f"the table did not take {left}"  # noqa: S101  (moto takes them all)
+
+    def wait_recorded(self) -> None:
+        """Wait until the ledger has what ran: what one load leaves to be written is not to slow the next one down."""
+        with redis_side.connect(self.environ["HEARTH_REDIS_URL"]) as client:
+            while client.xlen(keys.records()):
+                time.sleep(0.1)
 
     def _put(self, path: str, key: str, body: bytes, content_type: str) -> Any:
         headers = {"x-api-key": key, "content-type": content_type}

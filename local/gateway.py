@@ -4,6 +4,7 @@ One limit of API Gateway it does not enforce: 29 s for an answer. A thread canno
 request to give up on costs a third of the throughput. The app gives up waiting before (HEARTH_SYNC_WAIT_S).
 """
 
+import gc
 import http
 import json
 import logging
@@ -15,13 +16,19 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+import orjson
+
 from local import proxy_event
-from local.process import die_with_parent
+from local.process import die_with_parent, stay_on_one_core
 from local.proxy_event import Answer, Request, Resource
 from local.serve import serve
 
 #: More than callers that may wait at once, as each holds its thread until it has its answer.
 THREADS = 256
+#: How long a thread that wants to run lets another go on, s: at Python's own 5 ms, hundreds that wait keep waking.
+PATIENCE_S = 0.1
+#: Python's own 700 has it look for cycles after every second request, where there are none.
+OBJECTS_PER_COLLECTION = 10_000
 MAX_BODY_BYTES = 10 * 1024 * 1024
 LAMBDA_TIMEOUT_S = 30.0
 
@@ -76,8 +83,8 @@ class Gateway:
         """Call the app as Lambda does: event and answer go through JSON, and a crash is the gateway's 502."""
         event = proxy_event.event(request, resource, self._app.api.binary_types)
         try:
-            answer = self._app(json.loads(json.dumps(event)), LambdaContext(request.request_id))
-            return proxy_event.render(json.loads(json.dumps(answer)), request.request_id)
+            answer = self._app(orjson.loads(orjson.dumps(event)), LambdaContext(request.request_id))
+            return proxy_event.render(orjson.loads(orjson.dumps(answer)), request.request_id)
         except Exception:  # noqa: BLE001  (whatever the app raises, Lambda turns into an error and API Gateway into a 502)
             _log.exception("The app failed at %s %s", request.method, resource.path)
             return _refusal(502, "Internal server error", request.request_id)
@@ -129,8 +136,15 @@ def application() -> Gateway:
     from app import app  # noqa: PLC0415  (only here: whoever imports this module may have an app of its own)
 
     die_with_parent()
+    gc.freeze()  # what was imported lives as long as we do: no collection need look through it again
+    sys.setswitchinterval(PATIENCE_S)
+    gc.set_threshold(OBJECTS_PER_COLLECTION)
     return Gateway(app)
 
 
 if __name__ == "__main__":
-    serve("local.gateway:application", int(sys.argv[1]), THREADS)
+    at_port = int(sys.argv[1])
+    # Python runs one of our threads at a time anyhow. On one core each hands on to the next without waking another
+    # core, which under two hundred callers cost more than all else (see "What was tried" in ARCHITECTURE.md).
+    stay_on_one_core(at_port)
+    serve("local.gateway:application", at_port, THREADS)

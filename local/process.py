@@ -15,6 +15,12 @@ _PR_SET_PDEATHSIG = 1
 _C = ctypes.CDLL(None)
 
 
+def stay_on_one_core(number: int) -> None:
+    """Have this process, and those it starts, run on one of the cores it may use; which, is up to the number."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[number % len(cores)]})
+
+
 def die_with_parent(sign: signal.Signals = signal.SIGKILL) -> None:
     """Have the kernel send this process a signal when its parent dies, even by kill -9."""
     _C.prctl(_PR_SET_PDEATHSIG, int(sign), 0, 0, 0)

@@ -9,7 +9,7 @@ import functools
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -267,9 +267,15 @@ class Held:
     reason: str | None = None
 
 
+#: Made once, and of `vars` where `asdict` copies everything: each admission writes an Invocation, and most are refused.
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, default=vars)
+#: What is in JSON as it is in a value.
+_PLAIN = frozenset({str, int, bool, type(None)})
+
+
 def encode(value: Any) -> str:
     """Give the JSON text of a contract value."""
-    return json.dumps({"schema": SCHEMA, **dataclasses.asdict(value)}, separators=(",", ":"), ensure_ascii=False)
+    return _JSON.encode({"schema": SCHEMA, **vars(value)})
 
 
 def decode(kind: type[T], text: str) -> T:
@@ -287,7 +293,7 @@ def decode(kind: type[T], text: str) -> T:
 def _build(kind: Any, data: Any, where: str) -> Any:
     """Turn decoded JSON into a value of the annotated type `kind`."""
     origin = typing.get_origin(kind)
-    if origin in (types.UnionType, typing.Union):
+    if _is_union(kind):
         inner = next(k for k in typing.get_args(kind) if k is not type(None))
         return None if data is None else _build(inner, data, where)
     if origin is Mapping:
@@ -318,7 +324,11 @@ def _build_tuple(kind: Any, data: Any, where: str) -> tuple[Any, ...]:
 def _build_dataclass(kind: Any, data: Any, where: str) -> Any:
     if not isinstance(data, dict):
         raise ContractError(f"{where}: expected an object, got {type(data).__name__}")
-    known = {name: _build(hint, data[name], f"{where}.{name}") for name, hint in _hints(kind).items() if name in data}
+    known = {}
+    for name, (hint, plain) in _fields(kind).items():
+        if name in data:
+            value = data[name]
+            known[name] = value if type(value) in plain else _build(hint, value, f"{where}.{name}")
     try:
         return kind(**known)
     except TypeError as error:  # a field without a default is missing
@@ -326,9 +336,20 @@ def _build_dataclass(kind: Any, data: Any, where: str) -> Any:
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    """Resolve annotations once: doing so on every message would cost more than the rest of decoding."""
-    return typing.get_type_hints(kind)
+def _fields(kind: type) -> dict[str, tuple[Any, frozenset[Any]]]:
+    """Give each field's type, and the types of a value that is right as it stands.
+
+    Once a type: to resolve annotations on every message would cost more than the rest of decoding.
+    """
+    return {name: (hint, _PLAIN.intersection(_kinds(hint))) for name, hint in typing.get_type_hints(kind).items()}
+
+
+def _kinds(hint: Any) -> Sequence[Any]:
+    return typing.get_args(hint) if _is_union(hint) else [hint]
+
+
+def _is_union(kind: Any) -> bool:
+    return typing.get_origin(kind) in (types.UnionType, typing.Union)
 
 
 def _require(condition: bool, sentence: str) -> None:

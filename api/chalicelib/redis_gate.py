@@ -7,6 +7,7 @@ from typing import cast
 import redis
 
 from chalicelib.errors import UnavailableError
+from chalicelib.together import Together
 from shared_lua import keys
 from shared_lua.contract import Held, LiveLog, Settlement, Version, decode
 from shared_lua.scripts import Ask, Run, Scripts, Verdict
@@ -20,7 +21,7 @@ class RedisGate:
     def __init__(self, quick: redis.Redis, patient: redis.Redis) -> None:
         self._quick = quick
         self._patient = patient
-        self._scripts = Scripts(quick)
+        self._scripts = Scripts(Together(quick))
 
     def admit(self, ask: Ask, run: Run | None = None) -> Verdict:
         """Let a call go, or say why not; raise UnavailableError."""

@@ -26,7 +26,13 @@ ONLY_IN: dict[str, set[str]] = {
     "httptools": {"worker_agent.runtime_link"},
     "cryptography": {"chalicelib.seal"},
     "prometheus_client": {"worker_agent.metrics", "chalicelib.metrics"},
-    "redis": {"worker_agent.redis_side", "chalicelib.redis_gate", "chalicelib.wiring", "local.redis_server"},
+    "redis": {
+        "worker_agent.redis_side",
+        "chalicelib.redis_gate",
+        "chalicelib.together",
+        "chalicelib.wiring",
+        "local.redis_server",
+    },
     "aws_xray_sdk": {"worker_agent.tracing", "chalicelib.xray"},
     "chalice": {
         "app",

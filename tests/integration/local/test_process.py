@@ -1,5 +1,6 @@
-"""Ending a process that somebody else started."""
+"""Ending a process that somebody else started, and where one runs."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from local import process
+from tests.conftest import ROOT
 
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
 
@@ -33,3 +35,17 @@ def test_who_does_not_listen_is_told_of_and_killed_only_if_that_is_asked_for(dea
 
     assert not process.stop(deaf.pid, 0.05, kills=True)
     assert deaf.wait(10) == -9
+
+
+def test_a_process_on_one_core_has_its_children_there_too() -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    program = (
+        "import os, subprocess, sys\n"
+        "from local.process import stay_on_one_core\n"
+        f"stay_on_one_core({len(cores) + 1})\n"
+        "subprocess.run([sys.executable, '-c', 'import os; print(*os.sched_getaffinity(0))'])\n"
+    )
+
+    said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert [int(core) for core in said.stdout.split()] == [cores[1 % len(cores)]]

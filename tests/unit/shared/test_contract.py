@@ -235,3 +235,11 @@ def test_success_has_its_own_listener_and_every_other_end_shares_one(status: Sta
     one = invocation(on_success="arn:s", on_failure="arn:f")
 
     assert one.listener(status) == ("arn:s" if status is Status.SUCCEEDED else "arn:f")
+
+
+@pytest.mark.parametrize("wrong", ['"A=b"', "[]", "1", '{"A": 1}'])
+def test_an_environment_is_an_object_of_strings(wrong: str) -> None:
+    text = encode(invocation(version=version(environment={"A": "b"})))
+
+    with pytest.raises(ContractError, match=r"version\.environment"):
+        decode(Invocation, text.replace('{"A":"b"}', wrong))
