@@ -49,7 +49,7 @@ def test_a_worker_killed_under_load_loses_no_answer_and_doubles_no_bill(stack: S
     stack.deploy(FUNCTION, SOURCE, timeout_s=5)
     callers = Callers(stack)
     with ThreadPoolExecutor(CALLERS) as threads:
-        under_way = [threads.submit(lambda one=one: list(callers.calls(one))) for one in range(CALLERS)]
+        under_way = [threads.submit(list, callers.calls(one)) for one in range(CALLERS)]
         time.sleep(4)
         agent, killed_s = stack.child("worker_agent"), time.monotonic()
         os.kill(agent, signal.SIGKILL)
