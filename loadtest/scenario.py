@@ -83,8 +83,8 @@ NOOP = Function(zips.NOOP)
 
 #: For loads that measure the platform and not its limits: as many at once as there are callers, and no rate.
 OPEN = {
-    "HEARTH_CONCURRENCY": "64",
-    "HEARTH_SLOTS": "64",
+    "HEARTH_CONCURRENCY": "96",
+    "HEARTH_SLOTS": "96",
     "HEARTH_POOL_MEMORY_MB": "65536",
     "HEARTH_WAITING": "256",
     "HEARTH_TENANT_CONCURRENCY": "1000",

@@ -9,7 +9,7 @@ def scenario(scale: float) -> Scenario:
         name="stress",
         says="200 users at once against the default limits, heavy task: with a think time of 1 s, and with none.",
         functions={"heavy": HEAVY},
-        warm={"heavy": 8},
+        warm={"heavy": 64},
         loads=tuple(_load(think_s, 20 * scale) for think_s in (1, 0)),
     )
 
