@@ -18,6 +18,27 @@ from chalicelib.lambda_door.members import checked, from_text
 _TEXTUAL = frozenset({"uri", "querystring", "header", "headers"})
 
 
+class _Textual:
+    """A member that travels as text in path, query or headers. Found out once an operation: every call reads it."""
+
+    def __init__(self, member: str, shape: Any) -> None:
+        self.member, self.shape = member, shape
+        self._location = _location(shape)
+        self._wire = shape.serialization.get("name", member)
+        self._header = self._wire.lower()
+        self._is_list = shape.type_name == "list"
+
+    def text(self, call: Call, names: Mapping[str, str]) -> Any:
+        """Give its text in a call, None when it is not there; several when it is a list."""
+        if self._location == "uri":
+            return names.get(self._wire)
+        if self._location != "querystring":
+            return call.header(self._header)
+        if self._is_list and (every := [value for name, value in call.query if name == self._wire]):
+            return every
+        return call.parameter(self._wire)
+
+
 class Operation:
     """One operation: where it is called, how its request is read and how its answer is written."""
 
@@ -30,6 +51,9 @@ class Operation:
         self._status: int = model.http.get("responseCode", 200)
         self._input = model.input_shape
         self._output = model.output_shape
+        members = self._input.members.items()
+        self._textual = [_Textual(member, shape) for member, shape in members if _location(shape) in _TEXTUAL]
+        self._has_body = any(not _location(shape) for _, shape in members)
 
     def is_meant(self, call: Call) -> bool:
         """Tell whether a call to its path and method is for it."""
@@ -38,13 +62,13 @@ class Operation:
     def parse(self, call: Call, names: Mapping[str, str]) -> dict[str, Any]:
         """Give the members that a call names, each of the type the model says; raise what is wrong with the first."""
         found = {
-            member: from_text(shape, text, member)
-            for member, shape in self._input.members.items()
-            if (text := _textual(shape, member, call, names)) is not None
+            one.member: from_text(one.shape, text, one.member)
+            for one in self._textual
+            if (text := one.text(call, names)) is not None
         }
         if payload := self._input.serialization.get("payload"):
             found[payload] = call.body
-        elif any(not _location(shape) for shape in self._input.members.values()):
+        elif self._has_body:
             found |= self._body(call)
         members: dict[str, Any] = checked(self._input, found, "")
         return members
@@ -73,20 +97,6 @@ class Operation:
 def _location(shape: Any) -> str | None:
     location: str | None = shape.serialization.get("location")
     return location
-
-
-def _textual(shape: Any, member: str, call: Call, names: Mapping[str, str]) -> Any:
-    """Give a member's text from path, query or headers, None when it is not there or travels elsewhere."""
-    location = _location(shape)
-    if location not in _TEXTUAL:
-        return None
-    wire = shape.serialization.get("name", member)
-    if location == "uri":
-        return names.get(wire)
-    if location == "querystring":
-        every = [value for name, value in call.query if name == wire]
-        return every if shape.type_name == "list" and every else call.parameter(wire)
-    return call.header(wire.lower())
 
 
 def _plain(shape: Any, value: Any) -> Any:
