@@ -1,4 +1,4 @@
-"""The controller's side of Redis: tokens and answers; the only file that knows the client, never a key of its own."""
+"""The controller's side of Redis: tokens and answers; it knows the client, and never a key of its own."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
