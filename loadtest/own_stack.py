@@ -15,6 +15,7 @@ import boto3
 
 from loadtest.workload import zipped
 from local import ports
+from local.errors import StackError
 from local.stack import Options, Stack
 from local.state import StateDir, parse_env
 from shared_lua import keys
@@ -23,6 +24,8 @@ from worker_agent import redis_side
 
 #: Every load comes from one address, which the limit of an address would otherwise meet before a tenant's.
 SETTINGS = {"HEARTH_ADDRESS_RATE_PER_S": "100000", "HEARTH_ADDRESS_BURST": "100000", "NO_PROXY": "127.0.0.1"}
+#: Some seconds of noops leave as many thousand records; the stand-in takes a few hundred a second.
+RECORDED_S = 120.0
 #: DynamoDB takes no more rows at once.
 BATCH = 25
 NOOP = "noop"
@@ -60,9 +63,15 @@ class OwnStack:
             assert not left, f"the table did not take {left}"  # noqa: S101  (moto takes them all)
 
     def wait_recorded(self) -> None:
-        """Wait until the ledger has what ran: what one load leaves to be written is not to slow the next one down."""
+        """Wait until the ledger has what ran: what one load leaves to be written is not to slow the next one down.
+
+        Raises StackError when it never has: the worker is gone.
+        """
+        until_s = time.monotonic() + RECORDED_S
         with redis_side.connect(self.environ["HEARTH_REDIS_URL"]) as client:
-            while client.xlen(keys.records()):
+            while left := client.xlen(keys.records()):
+                if time.monotonic() > until_s:
+                    raise StackError(f"{left} records are not in the ledger after {RECORDED_S:.0f} s")
                 time.sleep(0.1)
 
     def _put(self, path: str, key: str, body: bytes, content_type: str) -> Any:

@@ -104,7 +104,10 @@ class Stems:
     def _order(self, runtime: str, wanting: First[Any]) -> None:
         with self._lock:
             self._waiting[runtime].append(wanting)
-        self._makers.submit(self._make_for_one, runtime)
+        try:
+            self._makers.submit(self._make_for_one, runtime)
+        except RuntimeError:  # no maker takes anything any more
+            raise EngineUnavailableError("the agent stops") from None
 
     def _make_for_one(self, runtime: str) -> None:
         """Make a Stem for one of those who wait, if anybody still does."""

@@ -1,8 +1,8 @@
 """Sends what several threads ask of Redis at the same time in one round trip; it knows no script by what it does.
 
 A thread that finds no round trip under way makes one. Who comes meanwhile waits, and one of them makes the next for all
-of them. Alone, a caller pays nothing for it; of two hundred at once each would give up and take back Python's lock for
-every step of its own round trip, which cost more than all the rest of a refusal.
+of them. Alone, a caller pays some 3 µs for it; of two hundred at once each would give up and take back Python's lock
+for every step of its own round trip, which cost more than all the rest of a refusal.
 """
 
 import threading
@@ -83,6 +83,8 @@ class Together:
             asked.answer(reply)
 
     def _send(self, batch: Sequence[_Asked]) -> list[Any]:
+        if len(batch) == 1:
+            return [asked.script(keys=asked.keys, args=asked.args) for asked in batch]
         with self._client.pipeline(transaction=False) as pipe:
             for asked in batch:
                 pipe.evalsha(asked.script.sha, len(asked.keys), *asked.keys, *asked.args)

@@ -1,6 +1,5 @@
 """What several threads ask of Redis at once: each has its own reply, and they share round trips."""
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -85,10 +84,3 @@ def test_while_redis_is_away_everybody_is_told_and_afterwards_it_works_again(
     assert list(threads.map(lambda n: echo(["k"], [n]), range(CALLERS))) == [
         [b"k", str(n).encode()] for n in range(CALLERS)
     ]
-
-
-def test_a_caller_alone_waits_for_nobody(echo: Callable[..., Any]) -> None:
-    before = threading.active_count()
-
-    assert [echo(["k"], [n])[1] for n in range(3)] == [b"0", b"1", b"2"]
-    assert threading.active_count() == before

@@ -123,6 +123,13 @@ def test_who_waits_when_the_agent_stops_hears_of_it() -> None:
     assert all(error is None or "stops" in str(error) for error in errors)
 
 
+def test_who_comes_after_the_agent_stopped_is_told_so_and_waits_for_nothing(stems: Stems) -> None:
+    stems.stop()
+
+    with pytest.raises(EngineUnavailableError, match="the agent stops"):
+        stems.take("a", Wanting("t"))
+
+
 def test_one_that_died_while_it_waited_is_not_given(stems: Stems, sandboxes: FakeSandboxes) -> None:
     stems.start()
     eventually(lambda: stems.count() == {"a": 2, "b": 1})
