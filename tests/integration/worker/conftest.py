@@ -9,6 +9,7 @@ import redis
 
 from shared_lua.contract import Version
 from tests.integration.worker.handling import World, world_on
+from tests.integration.worker.lanes import Lanes
 from worker_agent import engine
 from worker_agent.cgroup import find_layout
 from worker_agent.docker_sandbox import DockerSandbox, DockerSandboxes, DockerStem, Limits
@@ -57,3 +58,13 @@ def sandboxes(docker_engine: engine.Engine) -> Iterator[TidySandboxes]:
 def world(aws: Any, data: dict[str, str], redis_client: redis.Redis) -> World:
     """A Handler, and all that a test looks at around it."""
     return world_on(aws, data, redis_client)
+
+
+@pytest.fixture
+def lanes(world: World, aws: Any, redis_client: redis.Redis) -> Iterator[Lanes]:
+    there = Lanes(world, aws, redis_client)
+    yield there
+    for lane in there.started:
+        lane.stop()
+        lane.join(10)
+        lane.give_up()

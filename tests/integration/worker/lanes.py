@@ -1,0 +1,109 @@
+"""Workers with express lanes on one Redis, for the tests of all that goes by these."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from shared_lua import keys
+from shared_lua.contract import Invocation, Settlement, decode, encode
+from shared_lua.scripts import Ask, Run, Scripts, Word
+from tests.integration.worker.handling import World
+from worker_agent.durable_lane import Delivery, DurableLane
+from worker_agent.express import Express
+from worker_agent.presence import FOR_MS, new_worker
+from worker_agent.recorder import Recorder
+from worker_agent.redis_side import RedisSide
+from worker_agent.undertaker import Undertaker
+
+
+@dataclass
+class Lanes:
+    """Workers on one Redis, each with an express lane, and an admission that grants their places."""
+
+    world: World
+    aws: Any
+    client: redis.Redis
+    started: list[Express] = field(default_factory=list)
+    generations: dict[str, str] = field(default_factory=lambda: {"keys": "", "function": ""})
+
+    def side(self) -> RedisSide:
+        return RedisSide(self.client)
+
+    def undertaker(self) -> Undertaker:
+        lane = DurableLane(self.aws("sqs"), self.world.data["QueueUrl"], 30, poll_s=1)
+        return Undertaker(self.side(), self.world.handler._ledger, lane)
+
+    def worker(self, places: int = 2) -> Express:
+        """Start a worker's lane."""
+        name, side = new_worker(places), self.side()
+        lane = Express(
+            redis_side=side,
+            recorder=Recorder(self.world.handler._ledger, side),
+            undertaker=self.undertaker(),
+            worker=name,
+            places=places,
+            conclude=self.world.handler.conclude,
+            metrics=self.world.metrics,
+        )
+        side.announce(name, able=True, free=places, for_ms=FOR_MS * 10)
+        lane.start()
+        self.started.append(lane)
+        return lane
+
+    def named(self, free: int = 2, for_ms: int = FOR_MS * 10) -> str:
+        """Announce a worker that takes nothing."""
+        name = new_worker(free)
+        self.side().announce(name, able=True, free=free, for_ms=for_ms)
+        return name
+
+    def admit(self, one: Invocation, *, express: bool = True) -> Word:
+        """Do what the controller does for a caller who waits."""
+        scripts, version = Scripts(self.client), one.version
+        while True:
+            known = self.generations
+            ask = Ask(tenant=version.tenant, address=None, bucket=None, generation=known["keys"])
+            run = Run(
+                invocation_id=one.invocation_id,
+                function=version.function,
+                generation=known["function"],
+                seat_ms=60_000,
+                shared=100,
+                waiting=100,
+                version_id=version.version_id,
+                item=encode(one) if express else "",
+            )
+            verdict = scripts.admit(ask, run)
+            if verdict.word not in (Word.CREDENTIALS, Word.RECORD):
+                return verdict.word
+            known["keys"] = verdict.keys_generation
+            known["function"] = verdict.generation
+
+    def answer(self, one: Invocation) -> Settlement:
+        """Wait for an answer as a caller does."""
+        popped: Any = self.client.blpop([keys.answer(one.invocation_id)], timeout=20)
+        assert popped, "no answer came"
+        return decode(Settlement, popped[1].decode())
+
+    def free(self) -> int:
+        places: Any = self.client.zrange(keys.free_places(), 0, -1, withscores=True)
+        return int(sum(score for _, score in places))
+
+    def queued(self) -> list[Invocation]:
+        """Take what the durable lane has."""
+        sqs, url = self.aws("sqs"), self.world.data["QueueUrl"]
+        found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        for message in found:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return [decode(Invocation, message["Body"]) for message in found]
+
+    def has_row(self, one: Invocation, status: str) -> bool:
+        try:
+            return self.world.row(one)[0] == status
+        except KeyError:
+            return False
+
+
+def delivered() -> Delivery:
+    """Give the first Delivery of what came by no queue."""
+    return Delivery("", "", attempt=1, received_at_us=0)

@@ -1,0 +1,57 @@
+"""Which places the durable lane has, and which the express lane, and that neither starves the other."""
+
+import pytest
+
+from shared_lua.scripts import Word
+from tests.integration.worker.handling import asked
+from tests.integration.worker.lanes import Lanes
+from worker_agent.places import Grant, Places
+from worker_agent.presence import new_worker
+
+pytestmark = [pytest.mark.aws, pytest.mark.redis]
+
+
+def test_the_durable_lane_has_its_share_and_borrows_what_is_free(lanes: Lanes) -> None:
+    worker, side = lanes.named(free=3), lanes.side()
+    places = Places(2, lambda wanted: side.borrow(worker, wanted, 0), lambda n: side.give_back(worker, n))
+
+    grants = [places.take(10, patience_s=0.01) for _ in range(3)]
+
+    assert grants == [Grant(2), Grant(3, borrowed=True), Grant(0)]
+    assert lanes.admit(asked()) is Word.GO
+    places.release(Grant(1, borrowed=True))
+    assert lanes.admit(asked(invocation_id="i-2")) is Word.EXPRESS
+    places.release(Grant(2))
+    assert places.take(10, 0.01) == Grant(2)
+
+
+def test_the_durable_lane_leaves_places_for_callers(lanes: Lanes) -> None:
+    worker, side = lanes.named(free=8), lanes.side()
+
+    assert [side.borrow(worker, wanted, 1) for wanted in (5, 5, 5)] == [5, 2, 0]
+    assert [lanes.admit(asked(invocation_id=f"i-{n}")) for n in range(2)] == [Word.EXPRESS, Word.GO]
+
+
+def test_a_flood_of_callers_leaves_the_durable_lane_its_share(lanes: Lanes) -> None:
+    worker, side = lanes.named(free=3), lanes.side()
+    places = Places(1, lambda wanted: side.borrow(worker, wanted, 0), lambda n: side.give_back(worker, n))
+
+    words = [lanes.admit(asked(invocation_id=f"i-{n}")) for n in range(10)]
+
+    assert words == [Word.EXPRESS] * 3 + [Word.GO] * 7
+    assert places.take(10, 0.01) == Grant(1)
+
+
+def test_a_redis_that_forgot_a_worker_learns_of_its_places_anew_and_no_other(
+    lanes: Lanes,
+) -> None:
+    worker, side = new_worker(4), lanes.side()
+    assert side.announce(worker, able=True, free=4, for_ms=60_000)
+    lanes.admit(asked())
+
+    assert side.announce(worker, able=True, free=4, for_ms=60_000)
+    assert lanes.free() == 3
+    lanes.client.flushall()
+
+    assert not side.announce(worker, able=True, free=2, for_ms=60_000)
+    assert lanes.free() == 2
