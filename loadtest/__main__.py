@@ -103,7 +103,7 @@ def write(
     page, data = out / f"{name}.html", out / f"{name}.json"
     page.write_text(report.page(told, measured, rows))
     figures = {"about": told, "bars": [vars(row) for row in rows], "scenarios": list(measured)}
-    data.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n")
+    data.write_text(json.dumps(figures, ensure_ascii=False, separators=(",", ":")) + "\n")
     return [page, data]
 
 
