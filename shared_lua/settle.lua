@@ -2,7 +2,7 @@
 -- of the express lane its record is kept until it is in the ledger, and the worker's place is free again.
 --
 -- KEYS[1]   list on which the caller waits
--- KEYS[2]   marker that the answer was given
+-- KEYS[2]   marker that the answer was given: the record's id in the stream, empty when it has none
 -- KEYS[3]   seats of the function                  KEYS[4]  seats of the tenant
 -- KEYS[5]   seats of the fleet that the tenant has  KEYS[6]  seats of the fleet
 --           and for the express lane:
@@ -38,7 +38,7 @@ if is_express then
   redis.call('PEXPIRE', KEYS[9], 900000)
   entry = redis.call('XADD', KEYS[10], '*', 'invocation', ARGV[5], 'settlement', ARGV[2])
 end
-if ARGV[2] == '' or not redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[3]) then
+if ARGV[2] == '' or not redis.call('SET', KEYS[2], entry, 'NX', 'PX', ARGV[3]) then
   return {0, entry}
 end
 redis.call('RPUSH', KEYS[1], ARGV[2])

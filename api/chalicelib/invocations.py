@@ -15,7 +15,7 @@ from chalicelib.errors import NotFoundError, UnavailableError, UnservedAgainErro
 from chalicelib.event_invoke import DEFAULT_RETRIES, EventInvoke
 from chalicelib.functions import Functions
 from chalicelib.idempotency import LOOKS, First, Idempotency, Once
-from chalicelib.ledger import Ledger, Row
+from chalicelib.ledger import Ledger, Row, row_of
 from chalicelib.payload_store import PayloadStore
 from chalicelib.polling import poll
 from chalicelib.redis_gate import RedisGate
@@ -24,8 +24,6 @@ from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status, e
 
 #: An event that takes more than this in its message, where quotes are escaped, goes through S3 instead.
 MAX_QUEUED_BYTES = 128 * 1024
-#: The record of an Invocation that was answered over the express lane follows its answer within this.
-RECORD_COMES_S = 5.0
 #: Advice is drawn from this many of the latest runs.
 RUNS_LOOKED_AT = 100
 #: Between recording an Invocation and queueing it lie milliseconds; after this long whoever recorded it is dead.
@@ -169,10 +167,12 @@ class Invocations:
         return live.tail if live else None
 
     def _coming(self, invocation_id: str) -> Row | None:
-        """Give the row of an Invocation that was answered a moment ago, and whose record is on its way; else None."""
-        if not self.answers.was_answered(invocation_id):
-            return None
-        return poll(lambda: self.ledger.find(invocation_id), RECORD_COMES_S)
+        """Give the row of an Invocation that was answered a moment ago, and whose record is on its way; else None.
+
+        A worker that died may have left the record to another, which takes it up some seconds later.
+        """
+        coming = self.answers.record_coming(invocation_id)
+        return row_of(*coming) if coming else self.ledger.find(invocation_id)  # which has it by now
 
     def advice(self, tenant: str, function: str) -> Advice | None:
         """Give advice on a function's memory from its recent runs, None when they say too little."""

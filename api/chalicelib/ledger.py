@@ -173,6 +173,11 @@ class Ledger:
         self.find("-")
 
 
+def row_of(invocation: Invocation, settlement: Settlement) -> Row:
+    """Give the row that the ledger will have of an Invocation of the express lane that has ended."""
+    return _row(rows.settled(invocation, settlement))
+
+
 def _key(invocation_id: str) -> dict[str, dict[str, str]]:
     return {attribute: {"S": value} for attribute, value in keys.invocation_row(invocation_id).items()}
 

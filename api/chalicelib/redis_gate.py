@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import cast
+from typing import Any, cast
 
 import redis
 
 from chalicelib.errors import UnavailableError
 from chalicelib.together import Together
 from shared_lua import keys
-from shared_lua.contract import Held, LiveLog, Settlement, Version, decode
+from shared_lua.contract import Held, Invocation, LiveLog, Settlement, Version, decode
 from shared_lua.scripts import Ask, Run, Scripts, Verdict
 
 PART = "Redis"
@@ -94,13 +94,19 @@ class RedisGate:
         pairs = zip(invocation_ids, cast(list[bytes | None], texts), strict=True)
         return {id_: decode(LiveLog, text.decode()) for id_, text in pairs if text is not None}
 
-    def was_answered(self, invocation_id: str) -> bool:
-        """Tell whether an answer was given within the last moments; False when Redis cannot say."""
+    def record_coming(self, invocation_id: str) -> tuple[Invocation, Settlement] | None:
+        """Give the end of an Invocation whose record is on its way to the ledger; None too when Redis cannot say."""
         try:
             with _needing_redis():
-                return bool(self._quick.exists(keys.answered(invocation_id)))
+                entry = cast(bytes | None, self._quick.get(keys.answered(invocation_id)))
+                found = cast(list[Any], self._quick.xrange(keys.records(), entry, entry)) if entry else []
         except UnavailableError:
-            return False
+            return None
+        kept = found[0][1] if found else None
+        return kept and (
+            decode(Invocation, kept[b"invocation"].decode()),
+            decode(Settlement, kept[b"settlement"].decode()),
+        )
 
     def dead_workers(self) -> list[str]:
         """Give the workers whose word has expired and that nobody has buried; raise UnavailableError."""

@@ -1,0 +1,65 @@
+"""What was answered over the express lane is to be seen at once, wherever its record is on its way to the ledger."""
+
+import pytest
+import redis
+from chalicelib.wiring import Controller
+
+from shared_lua import keys
+from shared_lua.contract import Invocation, Settlement, decode
+from tests.integration.api.conftest import Deployed, settlement_of, success
+from worker_agent.ledger import Ledger
+from worker_agent.presence import new_worker
+from worker_agent.redis_side import RedisSide
+
+pytestmark = [pytest.mark.aws, pytest.mark.redis]
+
+
+def serve(side: RedisSide, worker: str) -> tuple[Invocation, Settlement]:
+    """Be a worker that answers the next Invocation on its lane, and dies before the ledger has the record."""
+    item = side.next_express(worker, 10)
+    assert item
+    invocation = decode(Invocation, item)
+    settlement = settlement_of(invocation.invocation_id, success("1"))
+    assert side.settle_express(worker, invocation, item, settlement)
+    return invocation, settlement
+
+
+def test_whoever_has_an_answer_sees_its_record_though_the_worker_died_before_the_ledger_had_it(
+    deployed: Deployed, hearth: Controller, redis_client: redis.Redis
+) -> None:
+    side, worker = RedisSide(redis_client), new_worker(1)
+    side.announce(worker, able=True, free=1, for_ms=60_000)
+    served = deployed.aside.submit(serve, side, worker)
+    answer = deployed.call()
+    invocation, settlement = served.result()
+    where = f"/invocations/{invocation.invocation_id}"
+    stranger = {"x-api-key": hearth.tenants.create("other").api_key}
+
+    coming = deployed.get(where)
+
+    assert (answer.status, answer.body) == (200, "1")
+    assert hearth.invocations.ledger.find(invocation.invocation_id) is None
+    assert (coming.status, coming.json["status"], coming.json["outcome"]["payload"]) == (200, "succeeded", 1)
+    assert deployed.gateway.send("GET", where, headers=stranger).status == 404
+
+    Ledger(
+        deployed.worker.dynamodb, deployed.worker.data["InvocationsTable"], deployed.worker.data["PartsTable"]
+    ).record([(invocation, settlement)])
+    redis_client.delete(keys.records())
+    assert deployed.get(where).json == coming.json
+
+
+def test_a_record_that_reaches_the_ledger_while_it_is_looked_for_is_found(
+    deployed: Deployed, hearth: Controller, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = deployed.call(query="?mode=async").json["invocation_id"]
+    find, looks = hearth.invocations.ledger.find, list[str]()
+
+    def too_early(invocation_id: str) -> object:
+        looks.append(invocation_id)
+        return find(invocation_id) if len(looks) > 1 else None
+
+    monkeypatch.setattr(hearth.invocations.ledger, "find", too_early)
+    redis_client.set(keys.answered(accepted), "1700000000000-0")
+
+    assert deployed.get(f"/invocations/{accepted}").status == 200
