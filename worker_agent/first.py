@@ -30,6 +30,10 @@ class First(Generic[T]):
         """What came first; None until then."""
         return self._came[0] if self._came else None
 
+    def wait_for(self, seconds: float) -> None:
+        """Wait until something came, but not longer than this."""
+        self._ready.wait(seconds)
+
     def wait(self) -> T:
         """Give what came first, as soon as it comes; raise it if that is what it is for."""
         self._ready.wait()

@@ -2,7 +2,8 @@
 
 The lock guards the list of Slots and nothing else: a Slot is claimed under it and filled outside it, so that one slow
 start holds up nobody. A sandbox is leased again only to the Version it became, which belongs to one tenant. Who finds
-none idle waits for a Stem to become one, or for one of the Version to be returned, whichever comes first.
+none idle waits for a Stem to become one, or for one of the Version to be returned, whichever comes first. Beyond the
+memory it waits for the latter alone, for as long as a start would take: what it made would be ended for the next one.
 
 Which idle sandbox goes when room is needed is a matter of value (greedy-dual): what it would cost to start again, times
 how often it was used, for each MiB it holds. The floor rises to the value of whatever went last, so that even a dear
@@ -22,6 +23,9 @@ from worker_agent.clock import elapsed_us
 from worker_agent.first import First
 from worker_agent.lifecycle import SlotEvent, SlotState, step
 from worker_agent.sandbox import Sandbox, Started, Stem
+
+#: What it costs to make a sandbox and to end it, s of a core: who waits so long in vain has lost no more than that.
+START_COST_S = 0.1
 
 #: Whose sandbox it is: tenant, function, version id.
 Key = tuple[str, str, str]
@@ -154,7 +158,7 @@ class Pool:
         with self._lock:
             slot, dismissed = self._claim(version)
         _destroy(dismissed, "its place was needed")
-        self.give_back(self._fill(slot, start, Wanting(version.tenant)))
+        self.give_back(self._fill(slot, start, Wanting(version.tenant), patience_s=0))
 
     def close(self) -> None:
         """Destroy every idle sandbox. Leased ones are their holders' to return first."""
@@ -178,14 +182,16 @@ class Pool:
                 slot, more = self._claim(version)
                 dismissed += more
                 self._waiting[_key(version)][wanting] = slot
+                patience_s = START_COST_S if self._is_crowded_by(version) else 0
         _destroy(dismissed, "its place was needed")
-        return lease or self._fill(slot, start, wanting)
+        return lease or self._fill(slot, start, wanting, patience_s)
 
-    def _fill(self, slot: Slot, start: Start, wanting: Wanting) -> Lease:
+    def _fill(self, slot: Slot, start: Start, wanting: Wanting, patience_s: float) -> Lease:
         """Have a claimed Slot's sandbox made and lease it, or lease what came before it was."""
         began, key = time.monotonic(), _key(slot.version)
         try:
-            made = start(wanting)
+            wanting.wait_for(patience_s)
+            made = wanting.came if isinstance(wanting.came, Slot) else start(wanting)
         except BaseException:
             with self._lock:
                 self._wait_no_more(key, wanting)
@@ -232,13 +238,22 @@ class Pool:
         What runs may go beyond the budget: it is for what waits.
         """
         dismissed = []
-        while (held := self._memory_of()).total() > self._memory_mb:
-            part = self._memory_mb / len(held)
-            victim = self._least_valuable(lambda tenant: held[tenant] > part)  # noqa: B023  (called at once)
-            if victim is None:
-                break
+        while victim := self._victim(self._memory_of()):
             dismissed.append(self._dismiss(victim))
         return dismissed
+
+    def _is_crowded_by(self, version: Version) -> bool:
+        """Tell whether a Version for which a Slot was claimed has other sandboxes, and no memory for one more."""
+        held = self._memory_of() + Counter({version.tenant: version.memory_mb})
+        has_others = sum(_key(slot.version) == _key(version) for slot in self._slots) > 1
+        return has_others and held.total() > self._memory_mb and not self._victim(held)
+
+    def _victim(self, held: Counter[str]) -> Slot | None:
+        """Give whose sandbox goes when tenants hold so much: None when that is within the memory, or nothing can go."""
+        if held.total() <= self._memory_mb:
+            return None
+        part = self._memory_mb / len(held)
+        return self._least_valuable(lambda tenant: held[tenant] > part)
 
     def _memory_of(self) -> Counter[str]:
         """Give what each tenant's sandboxes hold, MiB."""

@@ -1,6 +1,8 @@
 """Who finds no idle sandbox in the pool, with sandboxes that only remember."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -102,6 +104,57 @@ def test_who_is_given_a_slot_has_claimed_none_any_more() -> None:
     with pool.lease(other, making(other)) as lease:
         assert lease.cold
     waiting.join()
+
+
+def test_beyond_the_memory_who_finds_none_idle_waits_for_a_return_and_starts_none() -> None:
+    of = version()
+    pool = Pool(8, of.memory_mb)
+    with ThreadPoolExecutor(1) as aside:
+        with pool.lease(of, making(of)) as first:
+            second = aside.submit(leased, pool, of, fails)
+            eventually(lambda: pool.count()[SlotState.STARTING])
+        assert second.result(10) == (first.sandbox, False)
+
+    assert first.sandbox.alive()
+
+
+def test_beyond_the_memory_a_start_comes_after_the_wait_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker_agent.pool.START_COST_S", 0.3)
+    of = version()
+    pool = Pool(8, of.memory_mb)
+    with pool.lease(of, making(of)) as first:
+        began = time.monotonic()
+        sandbox, cold = leased(pool, of, making(of))
+
+    assert (sandbox is first.sandbox, cold) == (False, True)
+    assert time.monotonic() - began >= 0.3
+
+
+@pytest.mark.parametrize("held", ["less", "another's", "something idle"])
+def test_nobody_waits_for_a_return_where_memory_is_left_or_none_is_to_come(
+    monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    monkeypatch.setattr("worker_agent.pool.START_COST_S", 30)
+    of = version()
+    pool = Pool(8, of.memory_mb * (2 if held != "another's" else 1))
+    if held == "something idle":
+        leased(pool, version(function="idle"), making(version(function="idle")))
+    other = version(function="g") if held == "another's" else of
+
+    with pool.lease(other, making(other)), ThreadPoolExecutor(1) as aside:
+        _, cold = aside.submit(leased, pool, of, making(of)).result(10)
+
+    assert cold
+
+
+def leased(pool: Pool, of: Version, start: Start) -> tuple[Sandbox, bool]:
+    """Have a Lease and return it; give its sandbox and whether it was made for it."""
+    with pool.lease(of, start) as lease:
+        return lease.sandbox, lease.cold
+
+
+def fails(_: Wanting) -> Sandbox:
+    raise AssertionError("a sandbox was about to be returned")
 
 
 def test_who_is_offered_an_error_hears_of_it_and_what_comes_later_stays_the_givers() -> None:
