@@ -57,7 +57,7 @@ class DurableLane:
     def send(self, invocation: Invocation) -> None:
         """Put an Invocation into the lane."""
         with aws_call("SQS", "send to the queue"):
-            self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=encode(invocation))
+            self._send(invocation)
 
     def receive(self, most: int, *, waits: bool = True) -> list[Delivery]:
         """Give at most `most` Deliveries; when there is none, wait for one up to the poll time, if it `waits`."""
@@ -95,9 +95,7 @@ class DurableLane:
         """
         anew = dataclasses.replace(invocation, hand_over=invocation.hand_over + 1)
         with aws_call("SQS", "postpone a delivery"):
-            self._sqs.send_message(
-                QueueUrl=self._queue_url, MessageBody=encode(anew), DelaySeconds=min(after_s, MAX_DELAY_S)
-            )
+            self._send(anew, DelaySeconds=min(after_s, MAX_DELAY_S))
         self.acknowledge(delivery)
 
     def extend(self, deliveries: list[Delivery]) -> None:
@@ -108,6 +106,11 @@ class DurableLane:
         ]
         with aws_call("SQS", "keep deliveries"):
             self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
+
+    def _send(self, invocation: Invocation, **how: Any) -> None:
+        """Send in its tenant's group: so the queue lets no tenant's backlog hold up another's (SQS fair queues)."""
+        group = invocation.version.tenant
+        self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=encode(invocation), MessageGroupId=group, **how)
 
 
 @dataclass

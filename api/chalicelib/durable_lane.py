@@ -16,9 +16,11 @@ class DurableLane:
         self._queue_url = queue_url
 
     def send(self, invocation: Invocation) -> None:
-        """Hand an Invocation to whichever worker comes first."""
+        """Hand an Invocation to whichever worker comes first; the queue serves tenants in turn, by their groups."""
         with needing(PART):
-            self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=encode(invocation))
+            self._sqs.send_message(
+                QueueUrl=self._queue_url, MessageBody=encode(invocation), MessageGroupId=invocation.version.tenant
+            )
 
     def check(self) -> None:
         """Raise UnavailableError unless the queue answers."""

@@ -127,6 +127,16 @@ def test_an_async_call_is_accepted_and_can_be_looked_up(deployed: Deployed, quer
     assert deployed.get(answer.headers["location"]).json["status"] == "succeeded"
 
 
+def test_what_is_queued_is_in_its_tenants_group_by_which_sqs_is_fair(deployed: Deployed, data: dict[str, str]) -> None:
+    deployed.call(query="?mode=async")
+
+    answer = deployed.worker.sqs.receive_message(
+        QueueUrl=data["QueueUrl"], WaitTimeSeconds=5, AttributeNames=["MessageGroupId"]
+    )
+
+    assert [one["Attributes"]["MessageGroupId"] for one in answer["Messages"]] == ["acme"]
+
+
 def test_a_sync_call_that_outlives_the_wait_turns_into_a_202(deployed: Deployed, configure: Configure) -> None:
     configure(HEARTH_SYNC_WAIT_S="1")
 

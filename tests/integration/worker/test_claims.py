@@ -124,6 +124,24 @@ def test_a_crash_between_the_new_message_and_the_end_of_the_old_leaves_both(
     assert [int(there[name]) for name in names] == ([1, 1, 0] if delay_s == 0 else [0, 1, 1])
 
 
+def test_what_is_sent_and_what_is_postponed_is_in_its_tenants_group(world: World, aws: Any) -> None:
+    sqs, queue = aws("sqs"), world.data["QueueUrl"]
+    lane = DurableLane(sqs, queue, visibility_s=30, poll_s=1)
+    lane.send(asked())
+    [old] = lane.receive(1)
+    sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=old.receipt, VisibilityTimeout=0)
+
+    assert group_of_the_next(sqs, queue) == "t"
+    lane.postpone(old, asked(), 0)
+    assert group_of_the_next(sqs, queue) == "t"
+
+
+def group_of_the_next(sqs: Any, queue: str) -> str:
+    """Receive a message and give its group, by which SQS is fair to tenants."""
+    answer = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5, AttributeNames=["MessageGroupId"])
+    return str(answer["Messages"][0]["Attributes"]["MessageGroupId"])
+
+
 def test_a_record_in_place_is_never_overwritten(world: World, aws: Any, data: dict[str, str]) -> None:
     one = world.accept(asked())
     world.handler.handle(delivery(one))
