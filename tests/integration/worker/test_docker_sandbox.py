@@ -255,6 +255,7 @@ def test_while_it_rests_nothing_in_it_runs(sandboxes: TidySandboxes) -> None:
     run(sandbox)
 
     sandbox.rest()
+    time.sleep(0.05)  # a task stops when the kernel next lets it go
     before = sandbox._hold.cgroup.read().cpu_us
     time.sleep(0.5)  # time in which it would tick some hundred times
     after = sandbox._hold.cgroup.read().cpu_us

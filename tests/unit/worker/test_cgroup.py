@@ -104,7 +104,6 @@ def v2(tmp_path: Path) -> Path:
     )
     (tmp_path / "cgroup.freeze").write_text("0\n")
     (tmp_path / "cgroup.kill").write_text("")
-    (tmp_path / "cgroup.events").write_text("populated 1\nfrozen 1\n")
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "cpu.max").write_text("max 100000\n")
     return tmp_path
