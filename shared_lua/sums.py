@@ -1,6 +1,5 @@
 """What Invocations add up to, by function and day: spelt alike by who counts them and who shows them; never any I/O."""
 
-import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -28,7 +27,7 @@ class Sums:
 
     def fields(self) -> dict[str, int]:
         """Give the numbers by name."""
-        return dataclasses.asdict(self)
+        return dict(vars(self))
 
 
 def sums_of(settlement: Settlement) -> Sums:

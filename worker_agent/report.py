@@ -1,6 +1,5 @@
 """Writes the lines Lambda puts around a function's log: START, END, REPORT, and one JSON line with every figure."""
 
-import dataclasses
 import json
 
 from shared_lua.contract import MIB, Charge, Invocation, Usage
@@ -35,7 +34,7 @@ def figures_line(invocation: Invocation, usage: Usage, charge: Charge) -> str:
     figures = {
         "type": "hearth.report",
         "requestId": invocation.invocation_id,
-        "usage": dataclasses.asdict(usage),
-        "charge": {**dataclasses.asdict(charge), "total_pico_usd": charge.total_pico_usd},
+        "usage": vars(usage),
+        "charge": {**vars(charge), "total_pico_usd": charge.total_pico_usd},
     }
     return json.dumps(figures, separators=(",", ":"))
