@@ -16,8 +16,9 @@ from worker_agent.ledger import BATCH, Ledger
 from worker_agent.outage import Outage
 from worker_agent.redis_side import RedisSide
 
-#: Records gather for this long: one write of many costs little more than one of one.
-GATHER_S = 0.03
+#: Records gather for this long, or until there are as many as one write takes: a write costs the worker and the ledger
+#: milliseconds of CPU, which the next calls wait for. Who asks for a record meanwhile is shown it out of the stream.
+GATHER_S = 0.25
 #: What is older in the stream than this was left by a worker that died, or that could not write it.
 LEFT_AFTER_MS = 15_000
 #: Between two looks for such.
@@ -55,7 +56,8 @@ class Recorder:
         """Have a record written soon."""
         with self._changed:
             self._waiting.append(record)
-            self._changed.notify()
+            if len(self._waiting) in (1, BATCH):  # between the two there is nothing to do but to wait
+                self._changed.notify()
 
     def stop(self, patience_s: float) -> None:
         """Write what waits and end; what cannot be written in time is left to the stream."""
@@ -73,11 +75,10 @@ class Recorder:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._stopping, timeout=LOOK_EVERY_S)
-                if self._stopping and not self._waiting:
+                if self._waiting:
+                    self._changed.wait_for(lambda: len(self._waiting) >= BATCH or self._stopping, timeout=GATHER_S)
+                elif self._stopping:
                     return []
-                gathers = bool(self._waiting) and not self._stopping
-            if gathers:
-                time.sleep(GATHER_S)
             self._look_for_left()
             with self._changed:
                 batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]

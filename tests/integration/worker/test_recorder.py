@@ -6,7 +6,8 @@ from shared_lua import keys
 from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes, delivered
 from tests.waiting import eventually
-from worker_agent.recorder import Recorder
+from worker_agent.ledger import BATCH
+from worker_agent.recorder import Record, Recorder
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -64,3 +65,23 @@ def test_records_of_one_batch_are_summed_up_by_function_and_those_that_stand_are
     [sums] = lanes.world.sums().values()
     assert sums.invocations == 5
     assert sums.charge_pico_usd == sum(end.charge.total_pico_usd for _, end in ends if end.charge)
+
+
+def test_records_gather_until_there_are_as_many_as_one_write_takes_or_it_stops(
+    lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker_agent.recorder.GATHER_S", 600)
+    handler, recorder = lanes.world.handler, Recorder(lanes.world.handler._ledger, lanes.side())
+    ones = [asked(invocation_id=f"i-{n}") for n in range(BATCH + 1)]
+    ends = [Record(one, handler.conclude(one, delivered())) for one in ones]
+    recorder.start()
+
+    for end in ends[:-2]:
+        recorder.add(end)
+    assert not lanes.has_row(ones[0], "succeeded")
+    recorder.add(ends[-2])
+    eventually(lambda: all(lanes.has_row(one, "succeeded") for one in ones[:-1]), 60)
+    recorder.add(ends[-1])
+    recorder.stop(60)
+
+    assert lanes.has_row(ones[-1], "succeeded")
