@@ -8,6 +8,7 @@ import gc
 import http
 import json
 import logging
+import os
 import sys
 import time
 import uuid
@@ -23,8 +24,9 @@ from local.process import die_with_parent, stay_on_one_core
 from local.proxy_event import Answer, Request, Resource
 from local.serve import serve
 
-#: More than callers that may wait at once, as each holds its thread until it has its answer.
-THREADS = 256
+#: Beside those that wait for a function: for all other calls. With twice as many two hundred callers waited a tenth
+#: longer, as Python hands its lock on among all of them, in no order.
+SPARE_THREADS = 48
 #: How long a thread that wants to run lets another go on, s: at Python's own 5 ms, hundreds that wait keep waking.
 PATIENCE_S = 0.1
 #: Python's own 700 has it look for cycles after every second request, where there are none.
@@ -131,6 +133,12 @@ def _phrase(status: int) -> str:
     return http.HTTPStatus(status).phrase if status in http.HTTPStatus._value2member_map_ else "Unknown"
 
 
+def threads(environ: Mapping[str, str]) -> int:
+    """Give more threads than callers may wait at once: each holds its own until it has its answer."""
+    running, waiting = environ.get("HEARTH_CONCURRENCY", "64"), environ.get("HEARTH_WAITING", "16")
+    return int(running) + int(waiting) + SPARE_THREADS
+
+
 def application() -> Gateway:
     """Give the gateway around Hearth's own app."""
     from app import app  # noqa: PLC0415  (only here: whoever imports this module may have an app of its own)
@@ -147,4 +155,4 @@ if __name__ == "__main__":
     # Python runs one of our threads at a time anyhow. On one core each hands on to the next without waking another
     # core, which under two hundred callers cost more than all else (see "What was tried" in ARCHITECTURE.md).
     stay_on_one_core(at_port)
-    serve("local.gateway:application", at_port, THREADS)
+    serve("local.gateway:application", at_port, threads(os.environ))

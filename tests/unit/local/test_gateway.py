@@ -7,8 +7,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from chalicelib.config import NUMBERS
 
-from local.gateway import Gateway
+from local.gateway import SPARE_THREADS, Gateway, threads
+from worker_agent import config as worker_config
+
+WORKER_ENVIRONMENT = {
+    "AWS_REGION": "us-east-1",
+    "HEARTH_REDIS_URL": "redis://127.0.0.1:1/0",
+    **{f"HEARTH_{name}": "x" for name in ("BUCKET", "INVOCATIONS_TABLE", "PARTS_TABLE", "QUEUE_URL")},
+}
 
 
 class App:
@@ -72,3 +80,10 @@ def test_a_crash_of_the_app_is_a_502_and_tells_the_caller_nothing() -> None:
         raise RuntimeError("secret")
 
     assert post(crash) == ("502 Bad Gateway", {"message": "Internal server error"})
+
+
+def test_there_are_more_threads_than_the_worker_and_the_controller_let_wait() -> None:
+    by_default = worker_config.Settings.from_env(WORKER_ENVIRONMENT).concurrency + NUMBERS["HEARTH_WAITING"]
+
+    assert threads({}) == by_default + SPARE_THREADS
+    assert threads({"HEARTH_CONCURRENCY": "96", "HEARTH_WAITING": "256"}) == 352 + SPARE_THREADS
