@@ -17,8 +17,17 @@ _C = ctypes.CDLL(None)
 
 def stay_on_one_core(number: int) -> None:
     """Have this process, and those it starts, run on one of the cores it may use; which, is up to the number."""
+    os.sched_setaffinity(0, {_core(number)})
+
+
+def other_cores(number: int) -> set[int]:
+    """Give the cores that are left beside whoever stays on the one of this number; that one too when it is alone."""
+    return os.sched_getaffinity(0) - {_core(number)} or {_core(number)}
+
+
+def _core(number: int) -> int:
     cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[number % len(cores)]})
+    return cores[number % len(cores)]
 
 
 def die_with_parent(sign: signal.Signals = signal.SIGKILL) -> None:

@@ -1,6 +1,7 @@
 """Finds a Redis that answers, or says how to run one of the stack's own; the stack's own never writes to disk."""
 
 import os
+from collections.abc import Collection
 
 import redis
 
@@ -24,11 +25,12 @@ def running() -> str | None:
     return next((url for url in (named, DEFAULT_URL) if url and answers(url)), None)
 
 
-def own() -> tuple[str, list[str]]:
-    """Give the address and the command of a Redis of our own.
+def own(cores: Collection[int]) -> tuple[str, list[str]]:
+    """Give the address and the command of a Redis of our own, on these cores.
 
     Not on 6379, where another stack would find it, use it, and lose it when this one ends.
     """
     port = free_port()
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    options += ["--server_cpulist", ",".join(map(str, cores))]
     return f"redis://127.0.0.1:{port}/0", ["redis-server", *options]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local import containers, data, engine, images, ports, process, redis_server
-from local.process import python
+from local.process import other_cores, python
 from local.progress import say, step
 from local.state import ROOT, StateDir
 from local.supervisor import Child, Program, Supervisor
@@ -75,7 +75,8 @@ class Stack:
             if url:
                 result.append(f"the one at {url} is used")
             else:
-                url, command = redis_server.own()
+                # Left to itself the kernel runs it where it was woken: on the gateway's only core.
+                url, command = redis_server.own(other_cores(self._options.port))
                 child = self._child(
                     self._program("redis", command, loss="Rate limits and answers under way are forgotten.")
                 )

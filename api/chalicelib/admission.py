@@ -1,6 +1,7 @@
 """Lets Invocations in: may it go, and what does it get; one round trip to Redis as long as nothing has changed."""
 
 import dataclasses
+import functools
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -123,17 +124,19 @@ class Admission:
         draft = None
         if route and wanted.mode is Mode.SYNC and not _is_too_long(route, wanted):
             draft = Admitted(invocation_id, route.choose(self._chance()), route.arn)
-        run = Run(invocation_id=invocation_id, function=wanted.function, generation=known.generation if known else "")
+        generation = known.generation if known else ""
+        run = functools.partial(Run, invocation_id=invocation_id, function=wanted.function, generation=generation)
         visitor, verdict = self._entrance.admit(visitor, lambda asking: self._seated(run, asking, wanted, route, draft))
         return visitor, verdict, draft
 
-    def _seated(self, run: Run, visitor: Visitor, wanted: Wanted, route: Route | None, draft: Admitted | None) -> Run:
-        """Give the Run with the seat that it needs now, if it needs one."""
+    def _seated(
+        self, run: Callable[..., Run], visitor: Visitor, wanted: Wanted, route: Route | None, draft: Admitted | None
+    ) -> Run:
+        """Make the Run, with the seat that it needs now if it needs one."""
         if not wanted.takes_seat or route is None or draft is None:
-            return run
+            return run()
         seats = self._seats(visitor, route)
-        return dataclasses.replace(
-            run,
+        return run(
             seat_ms=(self._settings.sync_queue_s + draft.version.timeout_s) * 1000 + SEAT_GRACE_MS,
             reserved=seats.limit if seats.reserved else None,
             shared=seats.limit,

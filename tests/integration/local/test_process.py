@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import process
+from local import process, redis_server
 from tests.conftest import ROOT
+from tests.waiting import eventually
 
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
 
@@ -49,3 +50,15 @@ def test_a_process_on_one_core_has_its_children_there_too() -> None:
     said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert [int(core) for core in said.stdout.split()] == [cores[1 % len(cores)]]
+
+
+@pytest.mark.redis
+def test_a_redis_of_our_own_stays_off_the_gateways_core_as_far_as_there_are_others() -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    url, command = redis_server.own(process.other_cores(len(cores)))
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        try:
+            eventually(lambda: redis_server.answers(url))
+            assert os.sched_getaffinity(server.pid) == set(cores[1:] or cores)
+        finally:
+            server.kill()
