@@ -81,6 +81,15 @@ class Stack:
 
         return eventually(settled)
 
+    def billed(self, prefix: str, invocations: int) -> list[dict[str, Any]]:
+        """Wait until so many Invocations of functions whose names begin so are billed, and give their days' sums."""
+
+        def rows() -> list[dict[str, Any]] | None:
+            found = [one for one in self.call("GET", "/usage").json()["usage"] if one["function"].startswith(prefix)]
+            return found if sum(row["invocations"] for row in found) >= invocations else None
+
+        return eventually(rows)
+
     def metric(self, name: str) -> float:
         """Give one of the worker's figures, by its name and labels as they are served; 0 when it is not there."""
         url = json.loads((self.state / "stack.json").read_text())["metrics_url"]

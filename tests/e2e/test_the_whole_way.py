@@ -74,7 +74,7 @@ def test_what_ran_is_in_the_days_sums_to_the_last_picodollar_and_the_operator_se
     answers = [stack.invoke(name) for name in ("summed", "summed", "summed-too")]
 
     charges = [stack.record(answer.headers["x-hearth-invocation-id"])["charge"]["total_pico_usd"] for answer in answers]
-    rows = [one for one in stack.call("GET", "/usage").json()["usage"] if one["function"].startswith("summed")]
+    rows = stack.billed("summed", 3)
     sums = {
         name: [sum(row[field] for row in rows if row["function"] == name) for field in ("invocations", "errors")]
         for name in ("summed", "summed-too")

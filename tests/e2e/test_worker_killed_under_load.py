@@ -72,11 +72,8 @@ def test_a_worker_killed_under_load_loses_no_answer_and_doubles_no_bill(stack: S
         call.number for call in calls if call.answer.status == 200
     ]
     # Records that the dead worker had not written are in the sums once another has found them.
-    assert eventually(lambda: billed(stack)[0] == len(let_in)), billed(stack)
-    assert billed(stack)[1] == sum(one["charge"]["total_pico_usd"] for one in records.values())
-
-
-def billed(stack: Stack) -> tuple[int, int]:
-    """Give how many Invocations of the function were billed, and how much for."""
-    rows = [one for one in stack.call("GET", "/usage").json()["usage"] if one["function"] == FUNCTION]
-    return sum(row["invocations"] for row in rows), sum(row["charge_pico_usd"] for row in rows)
+    rows = stack.billed(FUNCTION, len(let_in))
+    assert sum(row["invocations"] for row in rows) == len(let_in)
+    assert sum(row["charge_pico_usd"] for row in rows) == sum(
+        one["charge"]["total_pico_usd"] for one in records.values()
+    )
