@@ -34,6 +34,9 @@ LEFT_AFTER_US = 30_000_000
 #: To record and to queue an Invocation takes some 5 ms of CPU in botocore, a refusal 0.2: where many calls share a
 #: process one goes to the queue at a time, unless AWS is slower than this, in seconds.
 TURN_S = 1.0
+#: How many calls that share a process may be on their way to the admission: Python's lock goes to any of two hundred
+#: threads, and each that is begun makes those before it wait longer. A call alone in its process finds its place free.
+ADMITTED_AT_ONCE = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +96,8 @@ class Invocations:
     tracing: Tracing
     settings: Settings
     now_us: Callable[[], int]
-    turn: Turn = field(default_factory=lambda: Turn(TURN_S))
+    crowd: Turn = field(default_factory=lambda: Turn(ADMITTED_AT_ONCE, TURN_S))  #: before the admission
+    turn: Turn = field(default_factory=lambda: Turn(1, TURN_S))  #: before the queue
 
     def check(self, visitor: Visitor, wish: Wish) -> None:
         """Raise what `invoke` would raise, and run nothing."""
@@ -112,6 +116,7 @@ class Invocations:
         express = minted.item if wish.mode is Mode.SYNC and _fits(event) else None
         with self.tracing.subsegment("admission"):
             admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, wish.mode, express))
+        self.crowd.give_up()
         if admitted.is_express:
             return self._reply_express(minted.last)
         invocation = self._mint(admitted, wish, event)
@@ -207,6 +212,7 @@ class Invocations:
         limits.check_idempotency_key(key)
         wanted = Wanted(wish.function, wish.qualifier, wish.mode, takes_seat=False)
         admitted = self.admission.admit(visitor, wanted)
+        self.crowd.give_up()
         invocation = self._mint(admitted, wish, event)
         once = Once(key=key, mode=wish.mode, qualifier=wish.qualifier, event=event, client_context=wish.client_context)
         for _ in range(LOOKS):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from shared_lua.contract import Mode
 from tests.apigateway import Answer, Gateway
 from tests.conftest import RedisServer
-from tests.integration.api.conftest import Configure, Deployed, upload, visitor
+from tests.integration.api.conftest import Configure, Deployed, settlement_of, success, upload, visitor
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -244,3 +244,19 @@ def test_no_header_moves_a_caller_to_another_address(
     statuses = [gateway.send("GET", "/functions", headers={"x-api-key": "guess", **headers}).status for _ in range(2)]
 
     assert statuses == [403, 429]
+
+
+def test_a_caller_who_waits_for_its_function_keeps_nobody_from_being_admitted(
+    monkeypatch: pytest.MonkeyPatch, configure: Configure, deployed: Deployed
+) -> None:
+    monkeypatch.setattr("chalicelib.invocations.ADMITTED_AT_ONCE", 1)
+    monkeypatch.setattr("chalicelib.invocations.TURN_S", 600)
+    configure()
+    waiting = deployed.aside.submit(deployed.call)
+    taken = deployed.worker.take()
+
+    answers = [deployed.call(query="?mode=async").status for _ in range(2)]
+    deployed.worker.settle(settlement_of(taken.invocation_id, success("1")))
+
+    assert answers == [202, 202]
+    assert waiting.result(20).body == "1"

@@ -1,41 +1,82 @@
-"""One at a time, within bounds."""
+"""A few at a time, in order, within bounds."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from chalicelib.turn import Turn
 
+from tests.waiting import eventually
 
-def test_one_at_a_time_has_the_turn() -> None:
-    turn, under_way, most = Turn(60), [0], [0]
+
+@pytest.mark.parametrize("places", [1, 3])
+def test_as_many_as_there_are_places_are_at_it(places: int) -> None:
+    turn, lock, under_way, most = Turn(places, 60), threading.Lock(), [0], [0]
 
     def work() -> None:
         with turn.taken():
-            under_way[0] += 1
-            most[0] = max(most[0], under_way[0])
-            threading.Event().wait(0.01)
-            under_way[0] -= 1
+            with lock:
+                under_way[0] += 1
+                most[0] = max(most[0], under_way[0])
+            threading.Event().wait(0.02)
+            with lock:
+                under_way[0] -= 1
 
-    with ThreadPoolExecutor(8) as threads:
-        for done in [threads.submit(work) for _ in range(8)]:
+    with ThreadPoolExecutor(12) as threads:
+        for done in [threads.submit(work) for _ in range(12)]:
             done.result(60)
 
-    assert most == [1]
+    assert most == [places]
+
+
+def test_the_turn_goes_round_in_the_order_of_asking() -> None:
+    turn, order = Turn(1, 60), list[int]()
+
+    def work(number: int) -> None:
+        with turn.taken():
+            order.append(number)
+
+    with ThreadPoolExecutor(5) as threads, turn.taken():
+        for number in range(5):
+            threads.submit(work, number)
+            eventually(partial(is_waited_for_by, turn, number + 1))
+
+    assert order == [0, 1, 2, 3, 4]
 
 
 def test_who_has_waited_long_enough_goes_on_beside_and_takes_nobodys_turn_away() -> None:
-    turn = Turn(0.01)
+    turn = Turn(1, 0.01)
     with turn.taken():
-        with turn.taken():
-            pass
-        assert turn._lock.locked()
-    assert not turn._lock.locked()
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(pass_through, turn).result(60)
+        assert (turn._free, len(turn._waiting)) == (0, 0)
+    assert turn._free == 1
+
+
+def test_who_gives_it_up_lets_the_next_in_and_gives_it_up_once() -> None:
+    turn = Turn(1, 60)
+    with turn.taken():
+        turn.give_up()
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(pass_through, turn).result(10)
+        turn.give_up()
+    assert turn._free == 1
+    turn.give_up()
+    assert turn._free == 1
 
 
 def test_an_error_ends_the_turn() -> None:
-    turn = Turn(60)
+    turn = Turn(1, 60)
     with pytest.raises(KeyError), turn.taken():
         raise KeyError
+    assert turn._free == 1
+
+
+def is_waited_for_by(turn: Turn, threads: int) -> bool:
+    return len(turn._waiting) == threads
+
+
+def pass_through(turn: Turn) -> None:
     with turn.taken():
-        assert turn._lock.locked()
+        pass
