@@ -18,7 +18,7 @@ from worker_agent.redis_side import RedisSide
 
 #: Records gather for this long, or until there are as many as one write takes: a write costs the worker and the ledger
 #: milliseconds of CPU, which the next calls wait for. Who asks for a record meanwhile is shown it out of the stream.
-GATHER_S = 0.25
+GATHER_S = 0.5
 #: What is older in the stream than this was left by a worker that died, or that could not write it.
 LEFT_AFTER_MS = 15_000
 #: Between two looks for such.
