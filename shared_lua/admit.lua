@@ -1,5 +1,6 @@
 -- Decides in one round trip whether a call may go: rate tokens, whether what the caller's side remembers is still so,
--- and for an Invocation that somebody waits for a concurrency seat, and the lane: a worker's free place, or the queue.
+-- and for an Invocation that somebody waits for a concurrency seat, and the lane: a worker's free place, a short wait for
+-- the next one, or the queue.
 --
 -- KEYS[1]    bucket of the caller's address      KEYS[2]  bucket of the tenant
 -- KEYS[3]    generation of the tenant's keys and limits
@@ -9,6 +10,7 @@
 -- KEYS[9]    workers, `<id>|<how many at once>` by when they expire, ms
 -- KEYS[10]   free places, by worker              KEYS[11] workers that have the version warm, by when they last ran it
 -- KEYS[12]   beginning of the keys of the workers' lanes
+-- KEYS[13]   Invocations that wait for a place
 -- ARGV[1,2]  rate per second and burst of the address; rate 0 = take nothing
 -- ARGV[3,4]  the same of the tenant
 -- ARGV[5]    generation of the keys as the caller's side remembers it; * = it does not matter
@@ -22,6 +24,7 @@
 -- answer     {word, wait_ms, remaining, limit, reset_ms, generation of the keys, generation of the function}
 --   word     go                                 it may, by the queue
 --            express                            it may, and lies on a worker's lane already
+--            waits                              it may, and waits for the next place that is given back
 --            address, tenant                     no rate token: nothing was taken
 --            function, concurrency, fleet        no seat: its tokens are gone, as an attempt counts
 --            credentials, record                 what is remembered is stale: look again, with the generation given
@@ -143,28 +146,42 @@ end
 -- A worker that has the version warm is the best place, else the one with the most room. A few are looked at: a fleet
 -- is not searched through while somebody waits.
 local LOOKED_AT = 4
+local function has_lane(worker)
+  return (tonumber(redis.call('ZSCORE', KEYS[9], worker)) or 0) > now_ms
+end
 local function free_places()
-  local free, scored = 0, redis.call('ZRANGE', KEYS[10], 0, -1, 'WITHSCORES')
-  for i = 2, #scored, 2 do
-    free = free + math.max(0, tonumber(scored[i]))
+  local free, lanes, scored = 0, 0, redis.call('ZRANGE', KEYS[10], 0, -1, 'WITHSCORES')
+  for i = 1, #scored, 2 do
+    if has_lane(scored[i]) then
+      lanes = lanes + 1
+      free = free + math.max(0, tonumber(scored[i + 1]))
+    end
   end
-  return free
+  return free, lanes
 end
 local function place_of(candidates)
   for _, worker in ipairs(redis.call('ZREVRANGE', candidates, 0, LOOKED_AT - 1)) do
     local free = tonumber(redis.call('ZSCORE', KEYS[10], worker)) or 0
-    local until_ms = tonumber(redis.call('ZSCORE', KEYS[9], worker)) or 0
-    if free > 0 and until_ms > now_ms then
+    if free > 0 and has_lane(worker) then
       return worker
     end
   end
   return nil
 end
-local is_fair = ARGV[12] ~= '' and held < FAIR * free_places()
-local worker = is_fair and (place_of(KEYS[11]) or place_of(KEYS[10]))
-if not worker then
+if ARGV[12] == '' then
   return answer('go', 0, nil, function_generation)
 end
-redis.call('ZINCRBY', KEYS[10], -1, worker)
-redis.call('RPUSH', KEYS[12] .. worker, ARGV[12])
-return answer('express', 0, nil, function_generation)
+-- Past those who wait goes only a tenant that has fewer than are free: a flood must not overtake itself.
+local free, lanes = free_places()
+local most = redis.call('EXISTS', KEYS[13]) == 1 and free or FAIR * free
+local worker = held < most and (place_of(KEYS[11]) or place_of(KEYS[10]))
+if worker then
+  redis.call('ZINCRBY', KEYS[10], -1, worker)
+  redis.call('RPUSH', KEYS[12] .. worker, ARGV[12])
+  return answer('express', 0, nil, function_generation)
+end
+if lanes == 0 then
+  return answer('go', 0, nil, function_generation)
+end
+redis.call('RPUSH', KEYS[13], ARGV[12])
+return answer('waits', 0, nil, function_generation)

@@ -99,6 +99,11 @@ def free_places() -> str:
     return "{hearth}:free"
 
 
+def waiting() -> str:
+    """Redis list of the Invocations that wait for a place on an express lane, as contract JSON, the oldest first."""
+    return "{hearth}:waiting"
+
+
 def lane(worker: str) -> str:
     """Redis list of the Invocations that were granted a place of this worker; with an empty name the prefix of all."""
     return f"{{hearth}}:lane:{worker}"

@@ -25,6 +25,7 @@ class Word(StrEnum):
 
     GO = "go"  #: by the durable lane
     EXPRESS = "express"  #: it lies on a worker's lane already
+    WAITS = "waits"  #: it waits for the next place of a worker's lane
     ADDRESS = "address"  #: refused: the caller's address has no rate token
     TENANT = "tenant"  #: refused: the tenant has no rate token
     FUNCTION = "function"  #: refused: every seat reserved for the function is taken
@@ -92,17 +93,23 @@ def source(name: str) -> str:
 
 
 class Scripts:
-    """The scripts, bound to one Redis client. Each method is one round trip and raises what the client raises."""
+    """The scripts, bound to one Redis client. Each method is one round trip and raises what the client raises.
 
-    def __init__(self, client: RedisClient) -> None:
+    `left` places of a worker's express lane stay free for callers who come, whoever waits for one or would borrow it.
+    """
+
+    def __init__(self, client: RedisClient, left: int = 0) -> None:
+        self._left = left
         self._admit = client.register_script(source("admit"))
-        self._settle = client.register_script(source("settle"))
+        hand_on = source("hand_on")
+        self._settle = client.register_script(hand_on + source("settle"))
         self._seat = client.register_script(source("seat"))
         self._renew = client.register_script(source("renew"))
-        self._announce = client.register_script(source("announce"))
+        self._announce = client.register_script(hand_on + source("announce"))
         self._bury = client.register_script(source("bury"))
         self._leave = client.register_script(source("leave"))
         self._borrow = client.register_script(source("borrow"))
+        self._give_back = client.register_script(hand_on + source("give_back"))
 
     def admit(self, ask: Ask, run: Run | None = None) -> Verdict:
         """Let a call go, or say why not: rate tokens first, then for an Invocation a seat."""
@@ -116,6 +123,7 @@ class Scripts:
         if run:
             where += [keys.function_generation(ask.tenant, run.function), *_seats(ask.tenant, run.function)]
             where += [keys.workers(), keys.free_places(), keys.warm(run.version_id), keys.lane("")]
+            where.append(keys.waiting())
             reserved = -1 if run.reserved is None else run.reserved
             asked += [run.generation, run.invocation_id, run.seat_ms, reserved, run.shared, run.waiting, run.item]
         word, wait_ms, remaining, limit, reset_ms, *generations = self._admit(keys=where, args=asked)
@@ -138,7 +146,8 @@ class Scripts:
         invocation_id, version = invocation.invocation_id, invocation.version
         where = [keys.answer(invocation_id), keys.answered(invocation_id), *_seats(version.tenant, version.function)]
         where += [keys.in_hand(worker), keys.free_places(), keys.warm(version.version_id), keys.records()]
-        _, entry = self._settle(keys=where, args=[invocation_id, settlement, keep_ms, worker, item])
+        where += [keys.waiting(), keys.lane(worker), keys.workers()]
+        _, entry = self._settle(keys=where, args=[invocation_id, settlement, keep_ms, worker, item, self._left])
         return str(entry.decode())
 
     def leave(self, worker: str, item: str) -> bool:
@@ -151,17 +160,22 @@ class Scripts:
 
         Gives the epoch of Redis's memory, `epoch` if it had none.
         """
-        where = [keys.living(), keys.workers(), keys.free_places(), keys.epoch()]
-        return str(self._announce(keys=where, args=[worker, for_ms, int(able), free, epoch]).decode())
+        where = [keys.living(), keys.workers(), keys.free_places(), keys.epoch(), keys.waiting(), keys.lane(worker)]
+        return str(self._announce(keys=where, args=[worker, for_ms, int(able), free, epoch, self._left]).decode())
 
     def bury(self, worker: str, *, alive: bool = False) -> int:
         """Take all that a dead worker had to the orphans; give how many, -1 when it lives and is not the caller."""
         where = [keys.living(), keys.workers(), keys.free_places(), keys.lane(worker), keys.in_hand(worker)]
         return int(self._bury(keys=[*where, keys.orphans()], args=[worker, int(alive)]))
 
-    def borrow(self, worker: str, wanted: int, left: int) -> int:
-        """Take free places of a worker's express lane for the durable lane, so that `left` stay free; give how many."""
-        return int(self._borrow(keys=[keys.free_places()], args=[worker, wanted, left]))
+    def borrow(self, worker: str, wanted: int) -> int:
+        """Take free places of a worker's express lane for the durable lane; give how many."""
+        return int(self._borrow(keys=[keys.free_places()], args=[worker, wanted, self._left]))
+
+    def give_back(self, worker: str, places: int) -> None:
+        """Give borrowed places back, or on to who waits for one."""
+        where = [keys.free_places(), keys.waiting(), keys.lane(worker), keys.workers()]
+        self._give_back(keys=where, args=[worker, places, self._left])
 
     def seat(self, invocation: Invocation, seat_ms: int) -> bool:
         """Take a seat for an Invocation that needs one to run; False when all are taken."""

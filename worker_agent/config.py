@@ -48,7 +48,7 @@ class Settings:
 
     @property
     def express_share(self) -> int:
-        """What the durable lane never borrows, whatever is queued; nothing where there is little."""
+        """What is only for callers who come, whatever is queued or waits for a place; nothing where there is little."""
         return self.express_places // 8
 
     @classmethod

@@ -33,13 +33,16 @@ SEAT_GRACE_MS = 30_000
 
 
 class RedisSide:
-    """One Redis. What it holds for the worker is passing: records and bills do not depend on it."""
+    """One Redis. What it holds for the worker is passing: records and bills do not depend on it.
 
-    def __init__(self, client: "redis.Redis", patient: "redis.Redis | None" = None) -> None:
+    `left` places of the worker's express lane are only for callers who come.
+    """
+
+    def __init__(self, client: "redis.Redis", patient: "redis.Redis | None" = None, left: int = 0) -> None:
         self._client = client
         self._patient = patient or client  #: may be silent for as long as an express lane is
         self._epoch = ""
-        self._scripts = Scripts(client)
+        self._scripts = Scripts(client, left)
 
     def settle(self, invocation: Invocation, settlement: Settlement) -> None:
         """Free the Invocation's seats and give whoever waits its answer, once; raise RedisUnavailableError."""
@@ -124,15 +127,15 @@ class RedisSide:
         with _our_errors():
             self._client.lrem(keys.orphans(), 1, item)
 
-    def borrow(self, worker: str, wanted: int, left: int) -> int:
-        """Take free places of a worker's express lane, so that `left` stay free; give how many."""
+    def borrow(self, worker: str, wanted: int) -> int:
+        """Take free places of a worker's express lane, but for the last ones; give how many."""
         with _our_errors():
-            return self._scripts.borrow(worker, wanted, left)
+            return self._scripts.borrow(worker, wanted)
 
     def give_back(self, worker: str, places: int) -> None:
         """Give borrowed places back; a worker that Redis has forgotten has nothing to get back."""
         with _our_errors():
-            self._client.zadd(keys.free_places(), {worker: places}, xx=True, incr=True)
+            self._scripts.give_back(worker, places)
 
     def left_records(self, older_ms: int, most: int) -> list[tuple[Invocation, Settlement, str]]:
         """Give records that have lain in the stream for longer, each with its place, without what cannot be read."""

@@ -46,7 +46,7 @@ def build(environ: Mapping[str, str]) -> Agent:
     sqs = aws("sqs")
     lane = DurableLane(sqs, settings.queue_url, settings.visibility_s, settings.poll_s)
     patient = redis_side.connect(settings.redis_url, silent_s=WAIT_S + 5)
-    redis = redis_side.RedisSide(redis_side.connect(settings.redis_url), patient)
+    redis = redis_side.RedisSide(redis_side.connect(settings.redis_url), patient, settings.express_share)
     store = Store(aws("s3"), settings.bucket)
     cache = CodeCache(store.code, settings.code_cache_mb * MIB)
     pool = Pool(settings.slots, settings.pool_memory_mb)
@@ -96,7 +96,7 @@ def build(environ: Mapping[str, str]) -> Agent:
         ),
         places=Places(
             settings.durable_share,
-            lambda wanted: redis.borrow(worker, wanted, settings.express_share),
+            lambda wanted: redis.borrow(worker, wanted),
             lambda places: redis.give_back(worker, places),
         ),
         express=express,

@@ -42,7 +42,8 @@ class Admitted:
     version: Version
     arn: str  #: as the caller named it
     seats: Seats | None = None  #: among which it needs one to run; None when it has one
-    is_express: bool = False  #: it lies on a worker's lane already
+    is_express: bool = False  #: it lies on a worker's lane already, or waits for a place there
+    waits: bool = False
     event_invoke: EventInvoke | None = None  #: what is done about it; None when somebody waits
 
 
@@ -96,7 +97,8 @@ class Admission:
             visitor, verdict, draft = self._ask(visitor.without_dues(), wanted, known, invocation_id)
         if draft is None:
             return self._admitted(visitor, wanted, known.route, known, invocation_id)
-        return dataclasses.replace(draft, is_express=verdict.word is Word.EXPRESS)
+        waits = verdict.word is Word.WAITS
+        return dataclasses.replace(draft, is_express=waits or verdict.word is Word.EXPRESS, waits=waits)
 
     def _admitted(
         self, visitor: Visitor, wanted: Wanted, route: Route | None, known: Known | None, invocation_id: str

@@ -37,6 +37,9 @@ TURN_S = 1.0
 #: How many calls that share a process may be on their way to the admission: Python's lock goes to any of two hundred
 #: threads, and each that is begun makes those before it wait longer. A call alone in its process finds its place free.
 ADMITTED_AT_ONCE = 16
+#: How long a call waits for a place on an express lane before it goes by the queue, which has places of its own and
+#: reaches a worker that starts only now.
+WAITS_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +78,13 @@ class _Minted:
     def __init__(self, mint: Callable[[Admitted], Invocation]) -> None:
         self._mint = mint
         self.last: Invocation
+        self.item: str  #: it, as it lies there
 
-    def item(self, draft: Admitted) -> str:
+    def encoded(self, draft: Admitted) -> str:
         """Give the Invocation of a draft as contract JSON."""
         self.last = self._mint(draft)
-        return encode(self.last)
+        self.item = encode(self.last)
+        return self.item
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,10 +118,12 @@ class Invocations:
         if wish.idempotency_key is not None:
             return self._invoke_once(visitor, wish, event, wish.idempotency_key)
         minted = _Minted(lambda admitted: self._mint(admitted, wish, event))
-        express = minted.item if wish.mode is Mode.SYNC and _fits(event) else None
+        express = minted.encoded if wish.mode is Mode.SYNC and _fits(event) else None
         with self.tracing.subsegment("admission"):
             admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, wish.mode, express))
         self.crowd.give_up()
+        if admitted.waits:
+            return self._reply_behind(minted, event)
         if admitted.is_express:
             return self._reply_express(minted.last)
         invocation = self._mint(admitted, wish, event)
@@ -235,15 +242,39 @@ class Invocations:
             self.idempotency.forget(once, invocation)
             raise
 
-    def _reply_express(self, invocation: Invocation) -> Reply:
+    def _reply_behind(self, minted: _Minted, event: str) -> Reply:
+        """Give the answer of what waits for a place on a lane; have it run by the queue when it gets none soon."""
+        invocation = minted.last
+        waits_s = min(WAITS_S, self.settings.sync_wait_s / 2)
+        outcome = self._wait(invocation.invocation_id, waits_s)
+        if outcome:
+            return self._replied(invocation, outcome)
+        if not self._withdrawn(minted.item):
+            return self._reply_express(invocation, waits_s)
+        with self.tracing.subsegment("queue"):
+            self._send(invocation, event, self.ledger.open)
+        return self._reply(invocation, waits_s)
+
+    def _withdrawn(self, item: str) -> bool:
+        """Take back what waits for a place; False when it has one, or when Redis cannot say."""
+        try:
+            return self.answers.withdraw(item)
+        except UnavailableError:
+            return False
+
+    def _reply_express(self, invocation: Invocation, waited_s: float = 0.0) -> Reply:
         """Give the answer of what lies on a worker's lane. Whose caller waits no more must have a record to look at."""
-        reply = self._reply(invocation)
+        reply = self._reply(invocation, waited_s)
         if reply.outcome is None:
             self.ledger.note_running(invocation)
         return reply
 
-    def _reply(self, invocation: Invocation) -> Reply:
-        outcome = self._wait(invocation.invocation_id) if invocation.mode is Mode.SYNC else None
+    def _reply(self, invocation: Invocation, waited_s: float = 0.0) -> Reply:
+        wait_s = self.settings.sync_wait_s - waited_s
+        outcome = self._wait(invocation.invocation_id, wait_s) if invocation.mode is Mode.SYNC else None
+        return self._replied(invocation, outcome)
+
+    def _replied(self, invocation: Invocation, outcome: Outcome | None) -> Reply:
         if outcome and outcome.status in (Status.EXPIRED, Status.ABANDONED):
             raise UnservedError(_sentence(outcome))
         return Reply(invocation.invocation_id, invocation.version.number, outcome)
@@ -308,11 +339,11 @@ class Invocations:
             self.answers.give_back(invocation.invocation_id, invocation.version.tenant, invocation.version.function)
             raise
 
-    def _wait(self, invocation_id: str) -> Outcome | None:
+    def _wait(self, invocation_id: str, wait_s: float) -> Outcome | None:
         """Give the outcome, None when it does not come in time or cannot be fetched: the ledger will have it."""
         try:
             with self.tracing.subsegment("wait"):
-                settlement = self.answers.wait_answer(invocation_id, self.settings.sync_wait_s)
+                settlement = self.answers.wait_answer(invocation_id, wait_s)
             return self._whole(settlement) if settlement else None
         except UnavailableError:
             return None

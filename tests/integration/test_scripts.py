@@ -208,7 +208,7 @@ def test_a_flood_leaves_places_of_the_express_lane_for_who_has_none(redis_client
 
     words = [loud.run(f"i-{n}", item="an Invocation").word for n in range(24)]
 
-    assert (words.count(Word.EXPRESS), words.count(Word.GO)) == (16, 8)
+    assert (words.count(Word.EXPRESS), words.count(Word.WAITS)) == (16, 8)
     assert quiet.run("k", item="an Invocation").word is Word.EXPRESS
 
 

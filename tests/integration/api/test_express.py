@@ -2,11 +2,13 @@
 
 import pytest
 import redis
+from chalicelib.errors import UnavailableError
 from chalicelib.wiring import Controller
 
 from shared_lua import keys
 from shared_lua.contract import Invocation, Settlement, decode
 from tests.integration.api.conftest import Deployed, settlement_of, success
+from tests.waiting import eventually
 from worker_agent.ledger import Ledger
 from worker_agent.presence import new_worker
 from worker_agent.redis_side import RedisSide
@@ -63,3 +65,45 @@ def test_a_record_that_reaches_the_ledger_while_it_is_looked_for_is_found(
     redis_client.set(keys.answered(accepted), "1700000000000-0")
 
     assert deployed.get(f"/invocations/{accepted}").status == 200
+
+
+def test_who_gets_no_place_of_an_express_lane_soon_goes_by_the_queue(
+    deployed: Deployed, redis_client: redis.Redis
+) -> None:
+    RedisSide(redis_client).announce(new_worker(1), able=True, free=0, for_ms=60_000)
+    served = deployed.serve(success("2"))
+
+    answer = deployed.call()
+
+    assert (answer.status, answer.body) == (200, "2")
+    assert served.result()
+    assert redis_client.exists(keys.waiting()) == 0
+
+
+def test_who_gets_a_place_while_it_waits_is_served_there(deployed: Deployed, redis_client: redis.Redis) -> None:
+    side, worker = RedisSide(redis_client), new_worker(1)
+    side.announce(worker, able=True, free=0, for_ms=60_000)
+    called = deployed.aside.submit(deployed.call)
+    eventually(lambda: redis_client.llen(keys.waiting()) == 1)
+
+    side.give_back(worker, 1)
+    serve(side, worker)
+
+    answer = called.result()
+    assert (answer.status, answer.body) == (200, "1")
+
+
+def test_who_cannot_be_taken_back_is_waited_for(
+    deployed: Deployed, hearth: Controller, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side, worker = RedisSide(redis_client), new_worker(1)
+    side.announce(worker, able=True, free=0, for_ms=60_000)
+
+    def fail(_: str) -> bool:
+        side.give_back(worker, 1)
+        raise UnavailableError("Redis")
+
+    monkeypatch.setattr(hearth.invocations.answers, "withdraw", fail)
+    served = deployed.aside.submit(serve, side, worker)
+
+    assert (deployed.call().body, served.result()[0].retries) == ("1", 0)

@@ -27,8 +27,8 @@ class Lanes:
     started: list[Express] = field(default_factory=list)
     generations: dict[str, str] = field(default_factory=lambda: {"keys": "", "function": ""})
 
-    def side(self) -> RedisSide:
-        return RedisSide(self.client)
+    def side(self, left: int = 0) -> RedisSide:
+        return RedisSide(self.client, left=left)
 
     def undertaker(self) -> Undertaker:
         lane = DurableLane(self.aws("sqs"), self.world.data["QueueUrl"], 30, poll_s=1)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared_lua import keys
 from shared_lua.scripts import Word
 from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes
@@ -13,32 +14,33 @@ pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 def test_the_durable_lane_has_its_share_and_borrows_what_is_free(lanes: Lanes) -> None:
     worker, side = lanes.named(free=3), lanes.side()
-    places = Places(2, lambda wanted: side.borrow(worker, wanted, 0), lambda n: side.give_back(worker, n))
+    places = Places(2, lambda wanted: side.borrow(worker, wanted), lambda n: side.give_back(worker, n))
 
     grants = [places.take(10, patience_s=0.01) for _ in range(3)]
 
     assert grants == [Grant(2), Grant(3, borrowed=True), Grant(0)]
-    assert lanes.admit(asked()) is Word.GO
-    places.release(Grant(1, borrowed=True))
+    assert lanes.admit(asked()) is Word.WAITS
+    places.release(Grant(2, borrowed=True))
+    assert lanes.client.llen(keys.lane(worker)) == 1
     assert lanes.admit(asked(invocation_id="i-2")) is Word.EXPRESS
     places.release(Grant(2))
     assert places.take(10, 0.01) == Grant(2)
 
 
 def test_the_durable_lane_leaves_places_for_callers(lanes: Lanes) -> None:
-    worker, side = lanes.named(free=8), lanes.side()
+    worker, side = lanes.named(free=8), lanes.side(left=1)
 
-    assert [side.borrow(worker, wanted, 1) for wanted in (5, 5, 5)] == [5, 2, 0]
-    assert [lanes.admit(asked(invocation_id=f"i-{n}")) for n in range(2)] == [Word.EXPRESS, Word.GO]
+    assert [side.borrow(worker, wanted) for wanted in (5, 5, 5)] == [5, 2, 0]
+    assert [lanes.admit(asked(invocation_id=f"i-{n}")) for n in range(2)] == [Word.EXPRESS, Word.WAITS]
 
 
 def test_a_flood_of_callers_leaves_the_durable_lane_its_share(lanes: Lanes) -> None:
     worker, side = lanes.named(free=3), lanes.side()
-    places = Places(1, lambda wanted: side.borrow(worker, wanted, 0), lambda n: side.give_back(worker, n))
+    places = Places(1, lambda wanted: side.borrow(worker, wanted), lambda n: side.give_back(worker, n))
 
     words = [lanes.admit(asked(invocation_id=f"i-{n}")) for n in range(10)]
 
-    assert words == [Word.EXPRESS] * 3 + [Word.GO] * 7
+    assert words == [Word.EXPRESS] * 3 + [Word.WAITS] * 7
     assert places.take(10, 0.01) == Grant(1)
 
 

@@ -1,0 +1,111 @@
+"""Who finds no free place of an express lane waits for one: who gets it, in which order, and what stays free."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from shared_lua import keys
+from shared_lua.contract import Invocation, encode
+from shared_lua.scripts import Word
+from tests.integration.worker.handling import asked
+from tests.integration.worker.lanes import Lanes, delivered
+from tests.waiting import eventually
+from worker_agent.presence import FOR_MS
+
+pytestmark = [pytest.mark.aws, pytest.mark.redis]
+
+
+def numbered(count: int) -> list[Invocation]:
+    return [asked(invocation_id=f"i-{n}") for n in range(count)]
+
+
+def of(tenant: str) -> Invocation:
+    one = asked(invocation_id=f"of-{tenant}")
+    return dataclasses.replace(one, version=dataclasses.replace(one.version, tenant=tenant))
+
+
+def waiting(lanes: Lanes) -> list[str]:
+    return listed(lanes, keys.waiting())
+
+
+def listed(lanes: Lanes, key: str) -> list[str]:
+    items: Any = lanes.client.lrange(key, 0, -1)
+    return [item.decode() for item in items]
+
+
+def test_all_who_wait_are_answered_and_every_place_is_free_in_the_end(lanes: Lanes) -> None:
+    lanes.named(free=1)
+    ones = numbered(12)
+    assert [lanes.admit(one) for one in ones] == [Word.EXPRESS] + [Word.WAITS] * 11
+    lanes.worker(places=2)
+
+    answers = [lanes.answer(one).invocation_id for one in ones[1:]]
+
+    assert answers == [one.invocation_id for one in ones[1:]]
+    eventually(lambda: lanes.free() == 2)
+    assert waiting(lanes) == []
+
+
+def test_a_place_that_is_given_back_goes_to_who_has_waited_longest(lanes: Lanes) -> None:
+    worker, side, ones = lanes.named(free=1), lanes.side(), numbered(3)
+    for one in ones:
+        lanes.admit(one)
+    item = side.next_express(worker, 10)
+    assert item == encode(ones[0])
+
+    settlement = lanes.world.handler.conclude(ones[0], delivered())
+    assert side.settle_express(worker, ones[0], item, settlement)
+
+    assert side.next_express(worker, 10) == encode(ones[1])
+    assert waiting(lanes) == [encode(ones[2])]
+    assert lanes.free() == 0
+
+
+def test_a_worker_that_comes_takes_up_who_waits(lanes: Lanes) -> None:
+    full = lanes.named(free=1)
+    ones = numbered(4)
+    for one in ones:
+        lanes.admit(one)
+
+    lanes.side(left=1).announce("new|3", able=True, free=3, for_ms=FOR_MS)
+
+    assert listed(lanes, keys.lane("new|3")) == [encode(one) for one in ones[1:3]]
+    assert waiting(lanes) == [encode(ones[3])]
+    assert lanes.client.llen(keys.lane(full)) == 1
+
+
+def test_the_last_places_go_to_a_tenant_that_has_few_past_those_of_a_flood_that_wait(lanes: Lanes) -> None:
+    worker, side = lanes.named(free=9), lanes.side(left=2)
+    side.borrow(worker, 9)
+    words = [lanes.admit(one) for one in numbered(20)]
+    assert words == [Word.EXPRESS] * 2 + [Word.WAITS] * 18
+
+    side.give_back(worker, 2)
+
+    assert lanes.free() == 2
+    assert lanes.admit(asked(invocation_id="late")) is Word.WAITS
+    assert lanes.admit(of("quiet")) is Word.EXPRESS
+    side.give_back(worker, 3)
+    assert (lanes.free(), len(waiting(lanes))) == (2, 17)
+
+
+def test_a_worker_that_cannot_start_functions_takes_up_nobody(lanes: Lanes) -> None:
+    lanes.named(free=0)
+    lanes.admit(asked())
+    side = lanes.side()
+
+    side.announce("stuck|3", able=False, free=3, for_ms=FOR_MS)
+    side.give_back("stuck|3", 1)
+
+    assert len(waiting(lanes)) == 1
+    side.announce("stuck|3", able=True, free=3, for_ms=FOR_MS)
+    assert waiting(lanes) == []
+
+
+def test_who_must_not_travel_so_waits_for_no_place(lanes: Lanes) -> None:
+    lanes.named(free=1)
+    lanes.admit(asked())
+
+    assert lanes.admit(asked(invocation_id="i-2"), express=False) is Word.GO
+    assert waiting(lanes) == []
