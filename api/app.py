@@ -82,7 +82,10 @@ def let_in(
 def identify(view: View, call: Call, names: dict[str, str]) -> Response:
     """Find out who it is and leave the admission to the view, which knows what is to be run."""
     hearth = wiring.controller()
-    with hearth.tracing.segment("hearth-api", call.header("x-amzn-trace-id")), hearth.invocations.crowd.taken():
+    with (
+        hearth.tracing.segment("hearth-api", call.header("x-amzn-trace-id")),
+        hearth.invocations.turns.admission.taken(),
+    ):
         return view(hearth, call, hearth.entrance.identify(call), **names)
 
 

@@ -1,6 +1,8 @@
 """Whose a key is and what its tenant may use, with a short memory; never whether the caller really has the key."""
 
+import contextlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -56,15 +58,22 @@ class Callers:
     """Callers by credential. Only who was found is remembered: a key just made must work at once.
 
     `monotonic_s` runs the memory out, `now_s` (seconds since the Unix epoch) ends rotated keys to the second.
+    `aside` is where a call waits for its turn to look up, and is while it does.
     """
 
     def __init__(
-        self, credentials: Credentials, tenants: Tenants, monotonic_s: Callable[[], float], now_s: Callable[[], float]
+        self,
+        credentials: Credentials,
+        tenants: Tenants,
+        monotonic_s: Callable[[], float],
+        now_s: Callable[[], float],
+        aside: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self._credentials = credentials
         self._tenants = tenants
         self._monotonic_s = monotonic_s
         self._now_s = now_s
+        self._aside = aside
         self._remembered: dict[tuple[str, str], _Memory] = {}
         self._generations: dict[str, int] = {}
         self._learnt = 0  #: how often a generation became another one, whosever
@@ -78,7 +87,14 @@ class Callers:
         return memory.caller if memory.generation == known and self._counts(memory.caller.credential) else None
 
     def look_up(self, credential_id: str, kind: str) -> Caller | None:
-        """Give the caller from the tables and remember it, None without one; raise UnavailableError."""
+        """Give the caller from the tables and remember it, None without one; raise UnavailableError.
+
+        Who was looked up while this call waited for its turn is not looked up again.
+        """
+        with self._aside():
+            return self.remembered(credential_id, kind) or self._look_up(credential_id, kind)
+
+    def _look_up(self, credential_id: str, kind: str) -> Caller | None:
         before = self._learnt
         credential = self._credentials.find(credential_id)
         if credential is None or credential.kind != kind or not self._counts(credential):

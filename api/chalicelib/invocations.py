@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from chalicelib import limits
 from chalicelib.admission import Admission, Admitted, Wanted
@@ -20,7 +20,7 @@ from chalicelib.payload_store import PayloadStore
 from chalicelib.polling import poll
 from chalicelib.redis_gate import RedisGate
 from chalicelib.tracing import Tracing
-from chalicelib.turn import Turn
+from chalicelib.turn import Turns
 from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status, encode
 
 #: An event that takes more than this in its message, where quotes are escaped, goes through S3 instead.
@@ -31,12 +31,6 @@ WORST_BYTES = 6
 RUNS_LOOKED_AT = 100
 #: Between recording an Invocation and queueing it lie milliseconds; after this long whoever recorded it is dead.
 LEFT_AFTER_US = 30_000_000
-#: To record and to queue an Invocation takes some 5 ms of CPU in botocore, a refusal 0.2: where many calls share a
-#: process one goes to the queue at a time, unless AWS is slower than this, in seconds.
-TURN_S = 1.0
-#: How many calls that share a process may be on their way to the admission: Python's lock goes to any of two hundred
-#: threads, and each that is begun makes those before it wait longer. A call alone in its process finds its place free.
-ADMITTED_AT_ONCE = 16
 #: How long a call waits for a place on an express lane before it goes by the queue, which has places of its own and
 #: reaches a worker that starts only now.
 WAITS_S = 2.0
@@ -101,8 +95,7 @@ class Invocations:
     tracing: Tracing
     settings: Settings
     now_us: Callable[[], int]
-    crowd: Turn = field(default_factory=lambda: Turn(ADMITTED_AT_ONCE, TURN_S))  #: before the admission
-    turn: Turn = field(default_factory=lambda: Turn(1, TURN_S))  #: before the queue
+    turns: Turns
 
     def check(self, visitor: Visitor, wish: Wish) -> None:
         """Raise what `invoke` would raise, and run nothing."""
@@ -121,7 +114,7 @@ class Invocations:
         express = minted.encoded if wish.mode is Mode.SYNC and _fits(event) else None
         with self.tracing.subsegment("admission"):
             admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, wish.mode, express))
-        self.crowd.give_up()
+        self.turns.admission.give_up()
         if admitted.waits:
             return self._reply_behind(minted, event)
         if admitted.is_express:
@@ -219,7 +212,7 @@ class Invocations:
         limits.check_idempotency_key(key)
         wanted = Wanted(wish.function, wish.qualifier, wish.mode, takes_seat=False)
         admitted = self.admission.admit(visitor, wanted)
-        self.crowd.give_up()
+        self.turns.admission.give_up()
         invocation = self._mint(admitted, wish, event)
         once = Once(key=key, mode=wish.mode, qualifier=wish.qualifier, event=event, client_context=wish.client_context)
         for _ in range(LOOKS):
@@ -324,7 +317,7 @@ class Invocations:
     def _send(self, invocation: Invocation, event: str, record: Callable[[Invocation], None]) -> None:
         """Payload, row, message, in this order: a worker that has the message finds everything it needs."""
         try:
-            with self.turn.taken():
+            with self.turns.queue.taken():
                 if invocation.payload is None:
                     self.payloads.put(invocation.invocation_id, event)
                 record(invocation)

@@ -1,6 +1,8 @@
 """What an Invocation of a function gets, remembered for as long as the function's generation stays; never stale."""
 
+import contextlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from chalicelib.errors import NotFoundError
@@ -25,7 +27,8 @@ class Known:
 class Targets:
     """Functions by tenant, name and qualifier. `look_up` reads one; it raises NotFoundError.
 
-    `configured` reads what is done about a function's Invocations that nobody waits for.
+    `configured` reads what is done about a function's Invocations that nobody waits for. `aside` is where a call waits
+    for its turn to read, and is while it reads.
     """
 
     def __init__(
@@ -33,10 +36,12 @@ class Targets:
         look_up: Callable[[str, str, str | None], Route],
         configured: Callable[[str, str, str | None], EventInvoke],
         monotonic_s: Callable[[], float],
+        aside: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self._look_up = look_up
         self._configured = configured
         self._monotonic_s = monotonic_s
+        self._aside = aside
         self._remembered: dict[tuple[str, str, str | None], Known] = {}
         self._event_invokes: dict[tuple[str, str, str | None], tuple[Known, EventInvoke]] = {}
 
@@ -55,8 +60,16 @@ class Targets:
     def learn(self, tenant: str, name: str, qualifier: str | None, generation: str) -> Known:
         """Read the route and remember it under the generation, which was asked for before; raise UnavailableError.
 
-        What changes after the generation was asked for has another one, so this memory will not count then.
+        What changes after the generation was asked for has another one, so this memory will not count then. What
+        another call has learnt under it while this one waited for its turn is not read again.
         """
+        with self._aside():
+            known = self.remembered(tenant, name, qualifier)
+            if known is None or not generation or known.generation != generation:
+                known = self._learn(tenant, name, qualifier, generation)
+        return known
+
+    def _learn(self, tenant: str, name: str, qualifier: str | None, generation: str) -> Known:
         known = Known(generation, self.read(tenant, name, qualifier), self._monotonic_s() + REMEMBER_S)
         if len(self._remembered) >= MAX_REMEMBERED:
             self._remembered.clear()

@@ -7,6 +7,19 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+#: How long a call waits for its turn, s: what it waits for takes milliseconds, unless AWS is slow.
+PATIENCE_S = 1.0
+#: How many calls may be on their way to the admission: Python's lock goes to any of two hundred threads, and each that
+#: is begun makes those before it wait longer. A call alone in its process finds its place free.
+ADMITTED_AT_ONCE = 16
+#: How many may look up in DynamoDB, at some 5 ms of CPU in botocore each: the first of a hundred strangers has its
+#: answer then before the last has asked, and of those who look for the same thing hardly one after the first.
+LOOKING_UP_AT_ONCE = 2
+#: How many may be on their way to the queue: to record and to queue an Invocation takes twice as much. A refusal takes
+#: 0.2 ms, and should not wait for many of either.
+QUEUED_AT_ONCE = 1
 
 
 class Turn:
@@ -57,3 +70,19 @@ class Turn:
                 self._waiting.popleft().release()
             else:
                 self._free += 1
+
+
+@dataclass(frozen=True)
+class Turns:
+    """What the calls that share a process wait for. In Lambda each has its own, and finds every place free."""
+
+    admission: Turn = field(default_factory=lambda: Turn(ADMITTED_AT_ONCE, PATIENCE_S))  #: before the admission
+    look_up: Turn = field(default_factory=lambda: Turn(LOOKING_UP_AT_ONCE, PATIENCE_S))  #: before a read of DynamoDB
+    queue: Turn = field(default_factory=lambda: Turn(QUEUED_AT_ONCE, PATIENCE_S))  #: before the durable lane
+
+    @contextmanager
+    def looking_up(self) -> Iterator[None]:
+        """Let others to the admission that need look up nothing, and wait for one's turn to look up."""
+        self.admission.give_up()
+        with self.look_up.taken():
+            yield

@@ -62,6 +62,7 @@ from chalicelib.tenant import TenantRows
 from chalicelib.tenant_keys import TenantKeys
 from chalicelib.tenants import Tenants
 from chalicelib.tracing import NoTracing, Tracing
+from chalicelib.turn import Turns
 from chalicelib.upload_store import UploadStore
 from chalicelib.uploads import Uploads
 from chalicelib.usage import UsageTable
@@ -179,7 +180,8 @@ def build(settings: Settings) -> Controller:
     payloads = PayloadStore(s3, settings.bucket)
     seal = Seal(settings.secret_seed)
     tenant_rows = TenantRows(parts)
-    callers = Callers(credentials, tenant_rows, time.monotonic, time.time)
+    turns = Turns()
+    callers = Callers(credentials, tenant_rows, time.monotonic, time.time, turns.looking_up)
     authenticator = Authenticator(callers, seal, settings.region, time.time)
     tenant_keys = TenantKeys(
         credentials=credentials,
@@ -193,7 +195,7 @@ def build(settings: Settings) -> Controller:
     entrance = Entrance(authenticator, callers, gate, outage, settings)
     admission = Admission(
         entrance=entrance,
-        targets=Targets(router.route, event_invokes.of, time.monotonic),
+        targets=Targets(router.route, event_invokes.of, time.monotonic, turns.looking_up),
         home=home,
         outage=outage,
         settings=settings,
@@ -231,6 +233,7 @@ def build(settings: Settings) -> Controller:
         tracing=tracing,
         settings=settings,
         now_us=_now_us,
+        turns=turns,
     )
     due = Due(schedules=schedules, invocations=invocations, home=home, now_us=_now_us, monotonic_s=time.monotonic)
     provisioned = Provisioned(

@@ -10,6 +10,7 @@ import redis
 from botocore.client import BaseClient
 from chalicelib.admission import Wanted
 from chalicelib.tenants import IssuedKeys
+from chalicelib.turn import Turn, Turns
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -249,8 +250,7 @@ def test_no_header_moves_a_caller_to_another_address(
 def test_a_caller_who_waits_for_its_function_keeps_nobody_from_being_admitted(
     monkeypatch: pytest.MonkeyPatch, configure: Configure, deployed: Deployed
 ) -> None:
-    monkeypatch.setattr("chalicelib.invocations.ADMITTED_AT_ONCE", 1)
-    monkeypatch.setattr("chalicelib.invocations.TURN_S", 600)
+    monkeypatch.setattr("chalicelib.wiring.Turns", lambda: Turns(admission=Turn(1, 600)))
     configure()
     waiting = deployed.aside.submit(deployed.call)
     taken = deployed.worker.take()

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from chalicelib.turn import Turn
+from chalicelib.turn import Turn, Turns
 
 from tests.waiting import eventually
 
@@ -71,6 +71,18 @@ def test_an_error_ends_the_turn() -> None:
     with pytest.raises(KeyError), turn.taken():
         raise KeyError
     assert turn._free == 1
+
+
+def test_who_looks_up_lets_the_next_one_to_the_admission() -> None:
+    turns = Turns(admission=Turn(1, 60), look_up=Turn(1, 60))
+
+    with turns.admission.taken(), turns.looking_up(), ThreadPoolExecutor(1) as threads:
+        threads.submit(pass_through, turns.admission).result(20)
+        second = threads.submit(pass_through, turns.look_up)
+        eventually(lambda: is_waited_for_by(turns.look_up, 1))
+        assert not second.done()
+        turns.look_up.give_up()
+        second.result(20)
 
 
 def is_waited_for_by(turn: Turn, threads: int) -> bool:

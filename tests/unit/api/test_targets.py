@@ -1,0 +1,71 @@
+"""What is remembered of a function, and how often it is read."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from chalicelib.errors import NotFoundError
+from chalicelib.routing import Route
+from chalicelib.targets import REMEMBER_S, Targets
+from chalicelib.turn import Turn, Turns
+
+from tests.waiting import eventually
+
+
+class Reads:
+    """A table in which no function is, with a clock of its own."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self.now_s = 1000.0
+
+    def look_up(self, *_: object) -> Route:
+        self.reads += 1
+        raise NotFoundError("f")
+
+    def targets(self, turns: Turns | None = None) -> Targets:
+        aside = (turns or Turns()).looking_up
+        return Targets(self.look_up, lambda *_: pytest.fail("not asked for"), lambda: self.now_s, aside)
+
+
+def test_of_many_who_ask_for_the_same_function_at_once_one_reads() -> None:
+    table, turns = Reads(), Turns(look_up=Turn(1, 60))
+    targets = table.targets(turns)
+
+    with ThreadPoolExecutor(8) as threads, turns.looking_up():
+        asked = [threads.submit(targets.learn, "t", "f", None, "7") for _ in range(8)]
+        eventually(lambda: len(turns.look_up._waiting) == 8)
+        turns.look_up.give_up()
+        known = [one.result(20) for one in asked]
+
+    assert table.reads == 1
+    assert all(one is known[0] for one in known)
+
+
+def test_another_generation_is_read_anew() -> None:
+    table = Reads()
+    targets = table.targets()
+
+    generations = [targets.learn("t", "f", None, generation).generation for generation in ("7", "8", "8")]
+
+    assert (generations, table.reads) == (["7", "8", "8"], 2)
+
+
+def test_what_is_too_old_is_read_anew() -> None:
+    table = Reads()
+    targets = table.targets()
+    targets.learn("t", "f", None, "7")
+
+    table.now_s += REMEMBER_S
+    targets.learn("t", "f", None, "7")
+
+    assert table.reads == 2
+
+
+def test_what_no_generation_vouches_for_is_read_each_time() -> None:
+    table = Reads()
+    targets = table.targets()
+
+    for _ in range(2):
+        targets.learn("t", "f", None, "")
+
+    assert table.reads == 2
