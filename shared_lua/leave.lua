@@ -1,4 +1,5 @@
 -- Lets go of an Invocation that a worker has in hand and cannot run: it goes to the durable lane, its place is free again.
+-- Who waits for a place gets that one with the worker's next word, in which it may say that it cannot start functions.
 --
 -- KEYS[1]   what the worker has in hand
 -- KEYS[2]   orphans: Invocations on their way from a worker's hands to the durable lane

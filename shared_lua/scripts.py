@@ -108,6 +108,7 @@ class Scripts:
         self._announce = client.register_script(hand_on + source("announce"))
         self._bury = client.register_script(source("bury"))
         self._leave = client.register_script(source("leave"))
+        self._withdraw = client.register_script(source("withdraw"))
         self._borrow = client.register_script(source("borrow"))
         self._give_back = client.register_script(hand_on + source("give_back"))
 
@@ -122,8 +123,7 @@ class Scripts:
         asked = [*_limits(address), *_limits(bucket), ask.generation]
         if run:
             where += [keys.function_generation(ask.tenant, run.function), *_seats(ask.tenant, run.function)]
-            where += [keys.workers(), keys.free_places(), keys.warm(run.version_id), keys.lane("")]
-            where.append(keys.waiting())
+            where += [keys.workers(), keys.free_places(), keys.warm(run.version_id), keys.lane(""), keys.waiting()]
             reserved = -1 if run.reserved is None else run.reserved
             asked += [run.generation, run.invocation_id, run.seat_ms, reserved, run.shared, run.waiting, run.item]
         word, wait_ms, remaining, limit, reset_ms, *generations = self._admit(keys=where, args=asked)
@@ -154,6 +154,11 @@ class Scripts:
         """Let go of what a worker has in hand, for the durable lane; False when it was not in hand any more."""
         where = [keys.in_hand(worker), keys.orphans(), keys.free_places()]
         return bool(self._leave(keys=where, args=[worker, item]))
+
+    def withdraw(self, invocation_id: str, item: str) -> bool:
+        """Take back what waits for a place; False when a worker has it, or had it."""
+        where = [keys.waiting(), keys.fleet_seats(), keys.answered(invocation_id)]
+        return bool(self._withdraw(keys=where, args=[invocation_id, item]))
 
     def announce(self, worker: str, for_ms: int, *, able: bool, free: int, epoch: str) -> str:
         """Say that a worker lives; `free` counts only where Redis knows nothing of it, -1 for no express lane now.

@@ -42,8 +42,7 @@ class Admitted:
     version: Version
     arn: str  #: as the caller named it
     seats: Seats | None = None  #: among which it needs one to run; None when it has one
-    is_express: bool = False  #: it lies on a worker's lane already, or waits for a place there
-    waits: bool = False
+    word: Word = Word.GO  #: how: EXPRESS, WAITS, or GO when its lane is still to be given it
     event_invoke: EventInvoke | None = None  #: what is done about it; None when somebody waits
 
 
@@ -97,8 +96,7 @@ class Admission:
             visitor, verdict, draft = self._ask(visitor.without_dues(), wanted, known, invocation_id)
         if draft is None:
             return self._admitted(visitor, wanted, known.route, known, invocation_id)
-        waits = verdict.word is Word.WAITS
-        return dataclasses.replace(draft, is_express=waits or verdict.word is Word.EXPRESS, waits=waits)
+        return dataclasses.replace(draft, word=verdict.word)
 
     def _admitted(
         self, visitor: Visitor, wanted: Wanted, route: Route | None, known: Known | None, invocation_id: str

@@ -22,6 +22,7 @@ from chalicelib.redis_gate import RedisGate
 from chalicelib.tracing import Tracing
 from chalicelib.turn import Turns
 from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status, encode
+from shared_lua.scripts import Word
 
 #: An event that takes more than this in its message, where quotes are escaped, goes through S3 instead.
 MAX_QUEUED_BYTES = 128 * 1024
@@ -115,9 +116,9 @@ class Invocations:
         with self.tracing.subsegment("admission"):
             admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, wish.mode, express))
         self.turns.admission.give_up()
-        if admitted.waits:
+        if admitted.word is Word.WAITS:
             return self._reply_behind(minted, event)
-        if admitted.is_express:
+        if admitted.word is Word.EXPRESS:
             return self._reply_express(minted.last)
         invocation = self._mint(admitted, wish, event)
         with self.tracing.subsegment("queue"):
@@ -242,18 +243,22 @@ class Invocations:
         outcome = self._wait(invocation.invocation_id, waits_s)
         if outcome:
             return self._replied(invocation, outcome)
-        if not self._withdrawn(minted.item):
+        if not self._withdrawn(invocation.invocation_id, minted.item):
             return self._reply_express(invocation, waits_s)
         with self.tracing.subsegment("queue"):
-            self._send(invocation, event, self.ledger.open)
+            # A worker may have it, or have ended it, all the same: when Redis did not say, or had forgotten.
+            self._send(invocation, event, self.ledger.open_once)
         return self._reply(invocation, waits_s)
 
-    def _withdrawn(self, item: str) -> bool:
-        """Take back what waits for a place; False when it has one, or when Redis cannot say."""
+    def _withdrawn(self, invocation_id: str, item: str) -> bool:
+        """Take back what waits for a place; False when a worker has it, or had it.
+
+        When Redis cannot say it may be forgotten there, and run by nobody: at worst it runs twice, and ends once.
+        """
         try:
-            return self.answers.withdraw(item)
+            return self.answers.withdraw(invocation_id, item)
         except UnavailableError:
-            return False
+            return True
 
     def _reply_express(self, invocation: Invocation, waited_s: float = 0.0) -> Reply:
         """Give the answer of what lies on a worker's lane. Whose caller waits no more must have a record to look at."""
@@ -314,7 +319,7 @@ class Invocations:
             chain=wish.chain,
         )
 
-    def _send(self, invocation: Invocation, event: str, record: Callable[[Invocation], None]) -> None:
+    def _send(self, invocation: Invocation, event: str, record: Callable[[Invocation], object]) -> None:
         """Payload, row, message, in this order: a worker that has the message finds everything it needs."""
         try:
             with self.turns.queue.taken():

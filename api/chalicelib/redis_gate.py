@@ -77,13 +77,13 @@ class RedisGate:
         [_, text] = cast(list[bytes], popped)
         return decode(Settlement, text.decode())
 
-    def withdraw(self, item: str) -> bool:
-        """Take an Invocation back that waits for a place, as contract JSON; False when it has one.
+    def withdraw(self, invocation_id: str, item: str) -> bool:
+        """Take an Invocation back that waits for a place, as contract JSON; False when a worker has it, or had it.
 
         Raises UnavailableError.
         """
         with _needing_redis():
-            return bool(self._quick.lrem(keys.waiting(), 1, item))
+            return self._scripts.withdraw(invocation_id, item)
 
     def worker_words(self) -> list[str]:
         """Give what the workers that are there say of themselves, each a JSON object; raise UnavailableError."""

@@ -7,7 +7,7 @@ from chalicelib.wiring import Controller
 
 from shared_lua import keys
 from shared_lua.contract import Invocation, Settlement, decode
-from tests.integration.api.conftest import Deployed, settlement_of, success
+from tests.integration.api.conftest import Configure, Deployed, settlement_of, success
 from tests.waiting import eventually
 from worker_agent.ledger import Ledger
 from worker_agent.presence import new_worker
@@ -93,17 +93,41 @@ def test_who_gets_a_place_while_it_waits_is_served_there(deployed: Deployed, red
     assert (answer.status, answer.body) == (200, "1")
 
 
-def test_who_cannot_be_taken_back_is_waited_for(
-    deployed: Deployed, hearth: Controller, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+def test_who_waits_while_redis_loses_its_memory_goes_by_the_queue(
+    deployed: Deployed, redis_client: redis.Redis
 ) -> None:
-    side, worker = RedisSide(redis_client), new_worker(1)
+    RedisSide(redis_client).announce(new_worker(1), able=True, free=0, for_ms=60_000)
+
+    def forget_and_serve() -> Invocation:
+        eventually(lambda: redis_client.llen(keys.waiting()) == 1)
+        redis_client.flushall()
+        return deployed.worker.serve_one(success("2"))
+
+    served = deployed.aside.submit(forget_and_serve)
+
+    assert deployed.call().body == "2"
+    assert served.result().mode == "sync"
+
+
+def test_who_cannot_be_taken_back_goes_by_the_queue_too_and_ends_once(
+    configure: Configure, deployed: Deployed, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hearth = configure(HEARTH_SYNC_WAIT_S="2")
+    side, worker, data = RedisSide(redis_client), new_worker(1), deployed.worker.data
     side.announce(worker, able=True, free=0, for_ms=60_000)
 
-    def fail(_: str) -> bool:
+    def fail(invocation_id: str, _: str) -> bool:
         side.give_back(worker, 1)
+        ledger = Ledger(deployed.worker.dynamodb, data["InvocationsTable"], data["PartsTable"])
+        ledger.record([serve(side, worker)])
+        redis_client.delete(keys.answer(invocation_id))
         raise UnavailableError("Redis")
 
     monkeypatch.setattr(hearth.invocations.answers, "withdraw", fail)
-    served = deployed.aside.submit(serve, side, worker)
 
-    assert (deployed.call().body, served.result()[0].retries) == ("1", 0)
+    answer = deployed.call()
+
+    assert answer.status == 202
+    row = deployed.get(f"/invocations/{answer.json['invocation_id']}").json
+    assert (row["status"], row["outcome"]["payload"]) == ("succeeded", 1)
+    assert deployed.worker.take().invocation_id == answer.json["invocation_id"]

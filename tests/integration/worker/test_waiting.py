@@ -7,7 +7,7 @@ import pytest
 
 from shared_lua import keys
 from shared_lua.contract import Invocation, encode
-from shared_lua.scripts import Word
+from shared_lua.scripts import Scripts, Word
 from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes, delivered
 from tests.waiting import eventually
@@ -101,6 +101,35 @@ def test_a_worker_that_cannot_start_functions_takes_up_nobody(lanes: Lanes) -> N
     assert len(waiting(lanes)) == 1
     side.announce("stuck|3", able=True, free=3, for_ms=FOR_MS)
     assert waiting(lanes) == []
+
+
+def test_only_what_no_worker_has_nor_had_is_taken_back(lanes: Lanes) -> None:
+    worker, side, ones = lanes.named(free=0), lanes.side(), numbered(3)
+    for one in ones:
+        lanes.admit(one)
+    side.give_back(worker, 2)
+
+    def taken_back() -> list[bool]:
+        return [Scripts(lanes.client).withdraw(one.invocation_id, encode(one)) for one in ones[:2]]
+
+    assert taken_back() == [False, False]  # both on its lane
+    item = side.next_express(worker, 10)
+    assert taken_back() == [False, False]  # one in its hand
+    assert side.settle_express(worker, ones[0], item or "", lanes.world.handler.conclude(ones[0], delivered()))
+    assert taken_back() == [False, False]  # and ended
+    assert waiting(lanes) == []
+    assert Scripts(lanes.client).withdraw("i-9", "forgotten")
+
+
+def test_what_is_taken_back_is_handed_to_nobody(lanes: Lanes) -> None:
+    worker, [first, second] = lanes.named(free=0), numbered(2)
+    for one in (first, second):
+        lanes.admit(one)
+
+    assert Scripts(lanes.client).withdraw(first.invocation_id, encode(first))
+    lanes.side().give_back(worker, 2)
+
+    assert listed(lanes, keys.lane(worker)) == [encode(second)]
 
 
 def test_who_must_not_travel_so_waits_for_no_place(lanes: Lanes) -> None:

@@ -1,7 +1,8 @@
 """The short memory of callers."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from chalicelib import callers as module
@@ -95,6 +96,21 @@ def test_who_was_found_is_remembered_for_thirty_seconds_without_a_read(
 
     clock.now_s += 0.002
     assert known(callers) is None
+
+
+def test_who_was_looked_up_while_another_call_waited_for_its_turn_is_not_read_again(
+    tables: Tables, clock: Clock
+) -> None:
+    @contextmanager
+    def after_another() -> Iterator[None]:
+        if not tables.reads:
+            those._look_up("k", Kind.API_KEY)
+        yield
+
+    those = Callers(tables, TenantsOf(tables), clock, clock, after_another)
+
+    assert found(those) == known(those)
+    assert tables.reads == 1
 
 
 def test_who_was_not_found_is_looked_up_again(callers: Callers, tables: Tables) -> None:
