@@ -86,8 +86,10 @@ function content(zip, entry) {
 function inflated(packed, entry) {
   if (entry.method === STORED) return packed;
   if (entry.method !== DEFLATED) throw new Error(`entry ${entry.name} is packed by method ${entry.method}`);
-  // A limit of 0 is none at all to zlib.
-  return zlib.inflateRawSync(packed, { maxOutputLength: Math.max(1, entry.bytes) });
+  // All in one piece, or the pieces and then the whole wait for a collection that a small sandbox has no room for; with
+  // a byte to spare, or zlib makes a second piece as the first is full. A limit of 0 is none at all to zlib.
+  const piece = Math.max(zlib.constants.Z_MIN_CHUNK, entry.bytes + 1);
+  return zlib.inflateRawSync(packed, { chunkSize: piece, maxOutputLength: Math.max(1, entry.bytes) });
 }
 
 module.exports = { unzip };
