@@ -9,16 +9,16 @@ from urllib.parse import unquote
 from chalice.app import CloudWatchEvent, Rate, Response, S3Event, SQSEvent
 from chalicelib import event_sources, wiring
 from chalicelib.calls import Call, from_event
-from chalicelib.entrance import Entrance, Visitor
 from chalicelib.errors import HearthError, TooManyRequestsError, UnavailableError
-from chalicelib.lambda_door import answers as lambda_answers
-from chalicelib.lambda_door import offered as lambda_door
-from chalicelib.lambda_door.model import Operation
-from chalicelib.people_door import answers as people_answers
-from chalicelib.people_door import offered as people_door
+from chalicelib.function_urls import answers as url_answers
+from chalicelib.function_urls import offered as url_door
+from chalicelib.lambda_api import answers as lambda_answers
+from chalicelib.lambda_api import offered as lambda_door
+from chalicelib.lambda_api.model import Operation
+from chalicelib.rest_api import answers as people_answers
+from chalicelib.rest_api import offered as people_door
+from chalicelib.tenants.authentication import Entrance, Visitor
 from chalicelib.threadsafe import ThreadSafeChalice
-from chalicelib.url_door import answers as url_answers
-from chalicelib.url_door import offered as url_door
 from chalicelib.wiring import Controller
 
 from shared_lua import keys

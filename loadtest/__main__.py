@@ -18,7 +18,7 @@ from loadtest.workload import Row, machine, table
 from local.errors import StackError, StopRequested
 from local.signals import StopSignal
 from local.state import ROOT
-from worker_agent import engine
+from worker_agent.sandboxes import engine
 
 OUT = ROOT / ".hearth" / "bench"
 STATE = ROOT / ".hearth" / "loadtest"

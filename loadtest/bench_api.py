@@ -25,7 +25,8 @@ from loadtest.workload import Row, machine, table
 from local.errors import StackError, StopRequested
 from local.signals import StopSignal
 from shared_lua.scripts import ANY_GENERATION, Ask, Bucket, Run, Scripts, Verdict, Word
-from worker_agent import engine, redis_side
+from worker_agent.sandboxes import engine
+from worker_agent.stores import redis_adapter
 
 ROUNDS, SECONDS = 5, 5.0
 LEAST_ROUNDS = 3
@@ -115,7 +116,7 @@ def _measure(bench: Bench, out: Path | None) -> int:
 
 
 def _versions(stack: OwnStack) -> str:
-    redis = redis_side.connect(stack.environ["HEARTH_REDIS_URL"]).info("server")["redis_version"]
+    redis = redis_adapter.connect(stack.environ["HEARTH_REDIS_URL"]).info("server")["redis_version"]
     packages = ", ".join(f"{name} {metadata.version(name)}" for name in ("chalice", "granian", "moto"))
     return f"Redis {redis}, {packages}, {k6.version()}"
 
@@ -170,7 +171,7 @@ def _p95(rounds: Sequence[Answers]) -> float:
 
 def _script(bench: Bench) -> list[Row]:
     """What Redis itself says that `admit.lua` takes of its time, for each way through it."""
-    client = redis_side.connect(bench.stack.environ["HEARTH_REDIS_URL"])
+    client = redis_adapter.connect(bench.stack.environ["HEARTH_REDIS_URL"])
     scripts = Scripts(client)
     ways = {
         "no rate token": (Word.TENANT, _asker(scripts, burst=1, seats=UNLIMITED)),

@@ -25,14 +25,15 @@ from loadtest.workload import (
     version,
     zipped,
 )
-from worker_agent import engine, wiring
-from worker_agent.billing import Prices
-from worker_agent.cgroup import find_layout
-from worker_agent.docker_sandbox import DockerSandboxes
-from worker_agent.execute import Executor
-from worker_agent.images import image_name
-from worker_agent.pool import Pool
-from worker_agent.stems import Stems
+from worker_agent import wiring
+from worker_agent.pool.slots import Pool
+from worker_agent.pool.stems import Stems
+from worker_agent.runs.billing import Prices
+from worker_agent.runs.execute import Executor
+from worker_agent.sandboxes import engine
+from worker_agent.sandboxes.cgroup import find_layout
+from worker_agent.sandboxes.docker import DockerSandboxes
+from worker_agent.sandboxes.images import image_name
 
 WARM_CALLS = 1000
 ROUNDS = 7

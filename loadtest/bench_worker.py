@@ -34,17 +34,18 @@ from loadtest.workload import (
     zipped,
 )
 from shared_lua.contract import MIB, Settlement
-from worker_agent import engine, wiring
-from worker_agent.billing import Prices
-from worker_agent.docker_sandbox import DockerSandbox, DockerSandboxes
+from worker_agent import wiring
 from worker_agent.errors import PlatformError
-from worker_agent.execute import Executor
-from worker_agent.handle import MAX_ATTEMPTS
-from worker_agent.ownership import AGENT_LABEL, Owner
-from worker_agent.pool import Pool
-from worker_agent.runtime_api import How
-from worker_agent.sandbox import Sandbox
-from worker_agent.stems import Stems
+from worker_agent.lanes.handle import MAX_ATTEMPTS
+from worker_agent.pool.slots import Pool
+from worker_agent.pool.stems import Stems
+from worker_agent.runs.billing import Prices
+from worker_agent.runs.execute import Executor
+from worker_agent.sandboxes import engine
+from worker_agent.sandboxes.docker import DockerSandbox, DockerSandboxes
+from worker_agent.sandboxes.ownership import AGENT_LABEL, Owner
+from worker_agent.sandboxes.runtime_api import How
+from worker_agent.sandboxes.sandbox import Sandbox
 
 ROUNDS = 7
 CALLS_A_ROUND = 200

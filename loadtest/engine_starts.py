@@ -4,8 +4,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from worker_agent import engine
-from worker_agent.images import image_name
+from worker_agent.sandboxes import engine
+from worker_agent.sandboxes.images import image_name
 
 STACK = "loadtest-starts"
 THREADS = 4

@@ -20,7 +20,7 @@ from local.stack import Options, Stack
 from local.state import StateDir, parse_env
 from shared_lua import keys
 from shared_lua.contract import Version, decode, encode
-from worker_agent import redis_side
+from worker_agent.stores import redis_adapter
 
 #: Every load comes from one address, which the limit of an address would otherwise meet before a tenant's.
 SETTINGS = {"HEARTH_ADDRESS_RATE_PER_S": "100000", "HEARTH_ADDRESS_BURST": "100000", "NO_PROXY": "127.0.0.1"}
@@ -68,7 +68,7 @@ class OwnStack:
         Raises StackError when it never has: the worker is gone.
         """
         until_s = time.monotonic() + RECORDED_S
-        with redis_side.connect(self.environ["HEARTH_REDIS_URL"]) as client:
+        with redis_adapter.connect(self.environ["HEARTH_REDIS_URL"]) as client:
             while left := client.xlen(keys.records()):
                 if time.monotonic() > until_s:
                     raise StackError(f"{left} records are not in the ledger after {RECORDED_S:.0f} s")

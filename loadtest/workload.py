@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared_lua.contract import Invocation, Mode, Version
-from worker_agent.docker_sandbox import DockerSandboxes
+from worker_agent.sandboxes.docker import DockerSandboxes
 
 #: It times itself, so that what is left of a call is the worker's and the runtime client's.
 NOOP = """

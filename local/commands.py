@@ -16,7 +16,7 @@ from local.progress import say, step
 from local.signals import StopSignal
 from local.stack import Options, Stack
 from local.state import StateDir
-from worker_agent.images import image_name, offered
+from worker_agent.sandboxes.images import image_name, offered
 
 DOWN_TIMEOUT_S = 90.0
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import docker
 from docker.errors import APIError, NotFound
 
-from worker_agent.ownership import STACK_LABEL
+from worker_agent.sandboxes.ownership import STACK_LABEL
 
 DEFAULT_ENGINE = "unix:///var/run/docker.sock"
 _SCHEME = "unix://"

@@ -16,7 +16,7 @@ from docker.errors import BuildError, DockerException, ImageNotFound
 from local import process
 from local.containers import client
 from local.errors import StackError
-from worker_agent import images
+from worker_agent.sandboxes import images
 
 BASE = "debian"
 #: What a Dockerfile of ours begins with: Debian's release, in its slim form.

@@ -16,7 +16,7 @@ from local.process import other_cores, python
 from local.progress import say, step
 from local.state import ROOT, StateDir
 from local.supervisor import Child, Program, Supervisor
-from worker_agent.images import image_name, offered
+from worker_agent.sandboxes.images import image_name, offered
 
 REGION = "us-east-1"
 TENANT = "local"

@@ -19,7 +19,7 @@ from local import images
 from local.containers import address, client
 from local.errors import StackError
 from local.progress import say
-from worker_agent.images import image_name, offered
+from worker_agent.sandboxes.images import image_name, offered
 
 #: The tag of a second build, which is gone afterwards.
 AGAIN = "hearth/verify:again"

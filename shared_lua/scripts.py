@@ -89,7 +89,7 @@ class Verdict:
 
 def source(name: str) -> str:
     """Give the text of `<name>.lua`, from wherever this package was installed."""
-    return resources.files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")
+    return resources.files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
 
 
 class Scripts:

@@ -6,8 +6,8 @@ from typing import Any
 
 from shared_lua.contract import Invocation, Mode, PeakScope, Version
 from tests.zips import zipped
-from worker_agent.runtime_api import End, How
-from worker_agent.sandbox import Ran
+from worker_agent.sandboxes.runtime_api import End, How
+from worker_agent.sandboxes.sandbox import Ran
 
 
 def zip_of(**files: str) -> bytes:

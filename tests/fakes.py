@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from shared_lua.contract import Invocation, LiveLog, Version
 from tests.builders import ran
 from worker_agent.errors import EngineUnavailableError
-from worker_agent.places import Places
-from worker_agent.pool import Slot, Wanting
-from worker_agent.sandbox import Ran, Sandbox, Started
+from worker_agent.lanes.capacity import Places
+from worker_agent.pool.slots import Slot, Wanting
+from worker_agent.sandboxes.sandbox import Ran, Sandbox, Started
 
 
 def _started(waited_us: int = 0) -> Started:

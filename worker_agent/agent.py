@@ -10,20 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 from shared_lua.contract import ContractError
 from worker_agent import log
-from worker_agent.durable_lane import BATCH, Delivery, DurableLane, Keeper, Postponement
-from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import ClaimHeldError, EngineUnavailableError, PlatformError
-from worker_agent.express import Express
-from worker_agent.handle import DrainedError, Handler
-from worker_agent.live_logs import LiveLogs
+from worker_agent.lanes.capacity import Grant, Places
+from worker_agent.lanes.engine_watch import EngineWatch
+from worker_agent.lanes.express import Express
+from worker_agent.lanes.handle import DrainedError, Handler
+from worker_agent.lanes.heartbeat import Presence
+from worker_agent.lanes.live_logs import LiveLogs
+from worker_agent.lanes.provisioning import Provisioning
 from worker_agent.metrics import Metrics
 from worker_agent.outage import Outage
-from worker_agent.places import Grant, Places
-from worker_agent.pool import Pool
-from worker_agent.presence import Presence
-from worker_agent.provisioning import Provisioning
-from worker_agent.sandbox import Sandboxes
-from worker_agent.stems import Stems
+from worker_agent.pool.slots import Pool
+from worker_agent.pool.stems import Stems
+from worker_agent.sandboxes.sandbox import Sandboxes
+from worker_agent.stores.durable_lane import BATCH, Delivery, DurableLane, Keeper, Postponement
 
 #: Between two looks at a part that is down.
 OUTAGE_PAUSE_S = 1.0

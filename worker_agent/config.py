@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared_lua.contract import MIB
-from worker_agent.billing import Prices
+from worker_agent.runs.billing import Prices
 
 
 class ConfigError(Exception):

@@ -8,33 +8,35 @@ import boto3
 from botocore.config import Config
 
 from shared_lua.contract import MIB
-from worker_agent import engine, redis_side, tracing
+from worker_agent import tracing
 from worker_agent.agent import Agent
-from worker_agent.cgroup import find_layout
-from worker_agent.code_cache import CodeCache
 from worker_agent.config import Settings
-from worker_agent.docker_sandbox import DockerSandboxes, Limits
-from worker_agent.durable_lane import DurableLane, Keeper
-from worker_agent.ends import Ends
-from worker_agent.engine_watch import EngineWatch
-from worker_agent.execute import Executor
-from worker_agent.express import WAIT_S, Express
-from worker_agent.handle import Handler
-from worker_agent.images import offered
-from worker_agent.ledger import Ledger
-from worker_agent.lifecycle import SlotState
-from worker_agent.live_logs import LiveLogs
+from worker_agent.lanes.capacity import Places
+from worker_agent.lanes.engine_watch import EngineWatch
+from worker_agent.lanes.express import WAIT_S, Express
+from worker_agent.lanes.handle import Handler
+from worker_agent.lanes.heartbeat import Presence, new_worker
+from worker_agent.lanes.live_logs import LiveLogs
+from worker_agent.lanes.provisioning import Provisioning
+from worker_agent.lanes.reaper import Undertaker
 from worker_agent.metrics import Metrics, Sources
-from worker_agent.ownership import Owner
-from worker_agent.places import Places
-from worker_agent.pool import Pool
-from worker_agent.presence import Presence, new_worker
-from worker_agent.provisioning import Provisioning
-from worker_agent.recorder import Recorder
-from worker_agent.running import Running
-from worker_agent.stems import Stems
-from worker_agent.store import Store
-from worker_agent.undertaker import Undertaker
+from worker_agent.pool.code_cache import CodeCache
+from worker_agent.pool.lifecycle import SlotState
+from worker_agent.pool.slots import Pool
+from worker_agent.pool.stems import Stems
+from worker_agent.runs.execute import Executor
+from worker_agent.runs.running import Running
+from worker_agent.sandboxes import engine
+from worker_agent.sandboxes.cgroup import find_layout
+from worker_agent.sandboxes.docker import DockerSandboxes, Limits
+from worker_agent.sandboxes.images import offered
+from worker_agent.sandboxes.ownership import Owner
+from worker_agent.stores import redis_adapter
+from worker_agent.stores.completion_events import Ends
+from worker_agent.stores.durable_lane import DurableLane, Keeper
+from worker_agent.stores.ledger import Ledger
+from worker_agent.stores.ledger_writer import Recorder
+from worker_agent.stores.s3 import Store
 
 
 def build(environ: Mapping[str, str]) -> Agent:
@@ -45,8 +47,8 @@ def build(environ: Mapping[str, str]) -> Agent:
     aws = _aws_clients(settings)
     sqs = aws("sqs")
     lane = DurableLane(sqs, settings.queue_url, settings.visibility_s, settings.poll_s)
-    patient = redis_side.connect(settings.redis_url, silent_s=WAIT_S + 5)
-    redis = redis_side.RedisSide(redis_side.connect(settings.redis_url), patient, settings.express_share)
+    patient = redis_adapter.connect(settings.redis_url, silent_s=WAIT_S + 5)
+    redis = redis_adapter.RedisSide(redis_adapter.connect(settings.redis_url), patient, settings.express_share)
     store = Store(aws("s3"), settings.bucket)
     cache = CodeCache(store.code, settings.code_cache_mb * MIB)
     pool = Pool(settings.slots, settings.pool_memory_mb)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loadtest.errors import LoadTestError
 from local.state import ROOT
-from worker_agent.images import RUNTIMES
+from worker_agent.sandboxes.images import RUNTIMES
 
 CACHE = ROOT / ".hearth" / "peers"
 WHEEL = "aws-sam-cli==1.170.0"

@@ -11,7 +11,7 @@ from docker.errors import ImageNotFound
 from local import containers, process
 from local.errors import StackError
 from tests.cgroup2.base import ROOT, make_disk
-from worker_agent.images import image_name, offered
+from worker_agent.sandboxes.images import image_name, offered
 
 SAVE_TIMEOUT_S = 300
 

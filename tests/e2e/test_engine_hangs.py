@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.conftest import Stack, running_stack
 from tests.hanging_engine import HangingEngine, hanging_engine
 from tests.waiting import eventually
-from worker_agent.engine import PING_TIMEOUT_S
+from worker_agent.sandboxes.engine import PING_TIMEOUT_S
 
 pytestmark = pytest.mark.e2e
 

@@ -17,8 +17,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.e2e.conftest import Stack
 from tests.waiting import eventually
-from worker_agent import engine
-from worker_agent.ownership import AGENT_LABEL, is_alive
+from worker_agent.sandboxes import engine
+from worker_agent.sandboxes.ownership import AGENT_LABEL, is_alive
 
 pytestmark = pytest.mark.e2e
 

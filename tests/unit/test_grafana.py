@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from chalicelib.metrics import Metrics as ApiMetrics
+from chalicelib.operations.metrics import Metrics as ApiMetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared_lua.contract import Charge, Outcome, PeakScope, Settlement, Status, Usage

@@ -20,16 +20,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "security_tests": {"local"},
 }
 
+#: Folders of programs that run elsewhere: inside sandboxes, or under attack.
+NO_MODULES = {"runtimes", "attacks"}
+
 #: outside library → the only modules that may import it: its adapter, and the wiring that makes its client.
 ONLY_IN: dict[str, set[str]] = {
-    "docker": {"worker_agent.engine", "local.containers", "local.images", "local.verify_images"},
-    "httptools": {"worker_agent.runtime_link"},
-    "cryptography": {"chalicelib.seal"},
-    "prometheus_client": {"worker_agent.metrics", "chalicelib.metrics"},
+    "docker": {"worker_agent.sandboxes.engine", "local.containers", "local.images", "local.verify_images"},
+    "httptools": {"worker_agent.sandboxes.runtime_link"},
+    "cryptography": {"chalicelib.tenants.encryption"},
+    "prometheus_client": {"worker_agent.metrics", "chalicelib.operations.metrics"},
     "redis": {
-        "worker_agent.redis_side",
-        "chalicelib.redis_gate",
-        "chalicelib.together",
+        "worker_agent.stores.redis_adapter",
+        "chalicelib.storage.redis_adapter",
+        "chalicelib.storage.coalescer",
         "chalicelib.wiring",
         "local.redis_server",
     },
@@ -37,27 +40,27 @@ ONLY_IN: dict[str, set[str]] = {
     "chalice": {
         "app",
         "chalicelib.threadsafe",
-        "chalicelib.lambda_door.answers",
-        "chalicelib.lambda_door.model",
-        "chalicelib.lambda_door.offered",
-        "chalicelib.people_door.aliases",
-        "chalicelib.people_door.concurrency",
-        "chalicelib.people_door.answers",
-        "chalicelib.people_door.functions",
-        "chalicelib.people_door.health",
-        "chalicelib.people_door.invocations",
-        "chalicelib.people_door.keys",
-        "chalicelib.people_door.offered",
-        "chalicelib.people_door.redrive",
-        "chalicelib.people_door.tenants",
-        "chalicelib.people_door.versions",
-        "chalicelib.people_door.operations",
-        "chalicelib.people_door.usage",
-        "chalicelib.people_door.schedules",
-        "chalicelib.people_door.uploads",
-        "chalicelib.url_door.answers",
-        "chalicelib.url_door.offered",
-        "chalicelib.url_door.view",
+        "chalicelib.lambda_api.answers",
+        "chalicelib.lambda_api.model",
+        "chalicelib.lambda_api.offered",
+        "chalicelib.rest_api.aliases",
+        "chalicelib.rest_api.concurrency",
+        "chalicelib.rest_api.answers",
+        "chalicelib.rest_api.functions",
+        "chalicelib.rest_api.health",
+        "chalicelib.rest_api.invocations",
+        "chalicelib.rest_api.keys",
+        "chalicelib.rest_api.offered",
+        "chalicelib.rest_api.redrive",
+        "chalicelib.rest_api.tenants",
+        "chalicelib.rest_api.versions",
+        "chalicelib.rest_api.operations",
+        "chalicelib.rest_api.usage",
+        "chalicelib.rest_api.schedules",
+        "chalicelib.rest_api.uploads",
+        "chalicelib.function_urls.answers",
+        "chalicelib.function_urls.offered",
+        "chalicelib.function_urls.view",
     },
     "moto": {"local.aws_standin", "local.transactions"},
     "granian": {"local.serve"},
@@ -72,55 +75,53 @@ ONLY_IN: dict[str, set[str]] = {
     },
 }
 
-#: Modules by height, lowest first: one may import those before it, and its own line's not at all.
-WORKER_LAYERS: list[set[str]] = [
-    {
-        "errors",
-        "clock",
-        "first",
-        "log",
-        "log_buffer",
-        "images",
-        "lifecycle",
-        "netns",
-        "environment",
-        "ownership",
-        "runtime_link",
-    },
-    {"aws_errors", "runtime_api", "code_cache", "outage"},
-    {"beat"},
-    {"billing", "cgroup", "engine", "store", "redis_side", "ledger", "tracing", "durable_lane", "metrics", "ends"},
-    {"sandbox", "config", "presence", "hold"},
-    {"outcomes", "report", "tries", "pool", "docker_sandbox", "stems", "engine_watch", "running"},
-    {"recorder", "undertaker", "places", "provisioning"},
-    {"express", "execute", "live_logs"},
-    {"handle"},
-    {"agent"},
-    {"wiring"},
-    {"__main__"},
-]
+#: Each half from the bottom to the top: a row may import the rows above it in this list, and itself. Modules that lie
+#: in a package are named by the package.
+LAYERS: dict[str, list[set[str]]] = {
+    "chalicelib": [
+        {"errors", "event_sources", "threadsafe", "tracing"},
+        {"calls", "limits", "naming", "xray"},
+        {"config"},
+        {"storage"},
+        {"code"},
+        {"functions"},
+        {"tenants"},
+        {"admission"},
+        {"invocations"},
+        {"schedules"},
+        {"operations"},
+        {"wiring"},
+        {"lambda_api", "rest_api", "function_urls"},
+    ],
+    "worker_agent": [
+        {"errors", "log", "clock"},
+        {"metrics", "outage", "tracing"},
+        {"periodic"},
+        {"sandboxes"},
+        {"pool"},
+        {"runs"},
+        {"stores"},
+        {"lanes"},
+        {"config"},
+        {"agent"},
+        {"wiring"},
+        {"__main__"},
+    ],
+    "shared_lua": [{"contract", "keys"}, {"daily_usage", "rows", "scripts"}],
+}
 
 
 def modules() -> dict[str, Path]:
     """Every module of the product by its import name."""
     found = {"app": ROOT / "api" / "app.py"}
-    for package, folder in (
-        ("shared_lua", ROOT / "shared_lua"),
-        ("chalicelib", ROOT / "api" / "chalicelib"),
-        ("chalicelib.lambda_door", ROOT / "api" / "chalicelib" / "lambda_door"),
-        ("chalicelib.url_door", ROOT / "api" / "chalicelib" / "url_door"),
-        ("chalicelib.people_door", ROOT / "api" / "chalicelib" / "people_door"),
-        ("worker_agent", ROOT / "worker_agent"),
-        ("infra", ROOT / "infra"),
-        ("local", ROOT / "local"),
-        ("loadtest", ROOT / "loadtest"),
-        ("loadtest.peers", ROOT / "loadtest" / "peers"),
-        ("loadtest.scenarios", ROOT / "loadtest" / "scenarios"),
-        ("security_tests", ROOT / "security_tests"),
-        ("security_tests.checks", ROOT / "security_tests" / "checks"),
+    for folder in (
+        ROOT / "api" / "chalicelib",
+        *(ROOT / name for name in MAY_IMPORT if name not in ("app", "chalicelib")),
     ):
-        for path in folder.glob("*.py"):
-            found[package if path.stem == "__init__" else f"{package}.{path.stem}"] = path
+        for path in folder.rglob("*.py"):
+            parts = path.relative_to(folder.parent).with_suffix("").parts
+            if not set(parts) & NO_MODULES:
+                found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 
@@ -154,15 +155,23 @@ def test_a_library_is_imported_by_its_adapter_only(library: str) -> None:
     assert users == ONLY_IN[library]
 
 
-def test_the_workers_modules_import_downwards_only() -> None:
-    height = {f"worker_agent.{name}": level for level, names in enumerate(WORKER_LAYERS) for name in names}
-    assert height.keys() == {m for m in MODULES if m.startswith("worker_agent.")}
+def row_of(module: str) -> str:
+    """The part of the table that a module stands in: its package, or itself where it lies at the root."""
+    _, _, rest = module.partition(".")
+    return rest.partition(".")[0]
+
+
+@pytest.mark.parametrize("half", LAYERS)
+def test_a_package_imports_only_what_lies_below_it(half: str) -> None:
+    height = {name: level for level, names in enumerate(LAYERS[half]) for name in names}
+    mine = {m: path for m, path in MODULES.items() if m.startswith(f"{half}.")}
+    assert height.keys() == {row_of(module) for module in mine}
 
     upwards = [
         f"{module} imports {name}"
-        for module, level in height.items()
-        for name in imports(MODULES[module])
-        if name in height and height[name] >= level
+        for module, path in mine.items()
+        for name in imports(path)
+        if name in mine and row_of(name) != row_of(module) and height[row_of(name)] >= height[row_of(module)]
     ]
 
     assert upwards == []

@@ -2,7 +2,7 @@
 
 from chalicelib import limits
 
-from worker_agent import images
+from worker_agent.sandboxes import images
 
 
 def test_the_api_offers_the_runtimes_the_worker_has_and_no_others() -> None:

@@ -14,8 +14,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from chalicelib import wiring
 from chalicelib.calls import Call
-from chalicelib.entrance import Visitor
-from chalicelib.tenants import IssuedKeys
+from chalicelib.tenants.administration import IssuedKeys
+from chalicelib.tenants.authentication import Visitor
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Invocation, Outcome, Settlement, Status, decode, encode

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from chalicelib.url_door import offered as url_door
+from chalicelib.function_urls import offered as url_door
 
 from tests.apigateway import Answer, Gateway
 from tests.integration.api.test_bad_input import creation

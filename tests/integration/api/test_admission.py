@@ -8,9 +8,9 @@ from unittest.mock import patch
 import pytest
 import redis
 from botocore.client import BaseClient
-from chalicelib.admission import Wanted
-from chalicelib.tenants import IssuedKeys
-from chalicelib.turn import Turn, Turns
+from chalicelib.admission.admit import Wanted
+from chalicelib.storage.throttle import Turn, Turns
+from chalicelib.tenants.administration import IssuedKeys
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

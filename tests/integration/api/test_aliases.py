@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from chalicelib.admission import Wanted
-from chalicelib.aliases import Alias, Aliases
+from chalicelib.admission.admit import Wanted
+from chalicelib.functions.aliases import Alias, Aliases
 from chalicelib.wiring import Controller
 
 from shared_lua import keys

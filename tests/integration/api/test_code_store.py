@@ -10,10 +10,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from chalicelib.code_refs import ABANDONED_S, CodeRefs
-from chalicelib.code_store import CodeStore
+from chalicelib.code.references import ABANDONED_S, CodeRefs
+from chalicelib.code.store import CodeStore
 from chalicelib.errors import HearthError, InvalidParameterError, UnavailableError, UnservedError
-from chalicelib.parts import Parts
+from chalicelib.storage.items import Parts
 
 pytestmark = pytest.mark.aws
 

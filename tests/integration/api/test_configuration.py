@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from chalicelib.reservations import Reservations
+from chalicelib.functions.reservations import Reservations
 from chalicelib.wiring import Controller
 
 from tests.integration.api.conftest import Configure

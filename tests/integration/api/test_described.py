@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import schemathesis
 from app import app
-from chalicelib.credentials import Kind
-from chalicelib.tenant import ADMIN
+from chalicelib.tenants.credentials import Kind
+from chalicelib.tenants.tenant import ADMIN
 from hypothesis import strategies as st
 from schemathesis import engine
 from schemathesis.config import SchemathesisConfig
@@ -28,9 +28,9 @@ from shared_lua.contract import Charge, Invocation, PeakScope, Usage
 from tests.apigateway import Gateway as Direct
 from tests.integration.api.conftest import Configure, Worker, settlement_of, success, upload
 from tests.zips import zipped
-from worker_agent.ledger import Ledger
-from worker_agent.presence import Presence, new_worker
-from worker_agent.redis_side import RedisSide
+from worker_agent.lanes.heartbeat import Presence, new_worker
+from worker_agent.stores.ledger import Ledger
+from worker_agent.stores.redis_adapter import RedisSide
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import app as controller_app
 import pytest
-from chalicelib.due import Due
-from chalicelib.durable_lane import DurableLane
 from chalicelib.errors import UnavailableError
-from chalicelib.schedules import Wanted
+from chalicelib.invocations.durable_lane import DurableLane
+from chalicelib.schedules.due import Due
+from chalicelib.schedules.store import Wanted
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Mode

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from app import ends
-from chalicelib.ends import MAX_CHAIN, MAX_RECORD_BYTES
 from chalicelib.errors import HearthError
+from chalicelib.invocations.completion_events import MAX_CHAIN, MAX_RECORD_BYTES
 from chalicelib.naming import account
 
 from shared_lua.contract import Invocation, Outcome, Settlement, Status, encode

@@ -9,9 +9,9 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, Settlement, decode
 from tests.integration.api.conftest import Configure, Deployed, settlement_of, success
 from tests.waiting import eventually
-from worker_agent.ledger import Ledger
-from worker_agent.presence import new_worker
-from worker_agent.redis_side import RedisSide
+from worker_agent.lanes.heartbeat import new_worker
+from worker_agent.stores.ledger import Ledger
+from worker_agent.stores.redis_adapter import RedisSide
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

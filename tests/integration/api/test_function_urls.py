@@ -9,7 +9,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from chalicelib.tenants import IssuedKeys
+from chalicelib.tenants.administration import IssuedKeys
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Outcome, Status

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from chalicelib.function import mint_version
+from chalicelib.functions.function import mint_version
 from chalicelib.wiring import Controller
 
 from tests.integration.api.model_calls import creation

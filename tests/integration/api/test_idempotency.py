@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from chalicelib.idempotency import KEEP_S, LOST_AFTER_US, Idempotency, Once
-from chalicelib.tenant import TenantLimits
+from chalicelib.invocations.idempotency import KEEP_S, LOST_AFTER_US, Idempotency, Once
+from chalicelib.tenants.tenant import TenantLimits
 from chalicelib.wiring import Controller
 
 from shared_lua import keys

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from chalicelib import limits
-from chalicelib.tenants import IssuedKeys
+from chalicelib.tenants.administration import IssuedKeys
 from chalicelib.wiring import Controller
 
 from tests.apigateway import Answer, Gateway

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from chalicelib.tenants import IssuedKeys
+from chalicelib.tenants.administration import IssuedKeys
 
 from shared_lua.contract import Mode, Outcome, Status
 from tests.apigateway import Gateway

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from chalicelib.admission import Wanted
-from chalicelib.registry import _item
+from chalicelib.admission.admit import Wanted
+from chalicelib.functions.registry import _item
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Mode

@@ -14,7 +14,7 @@ import pytest
 from botocore.serialize import create_serializer
 from botocore.validate import ParamValidator
 from chalicelib import limits
-from chalicelib.lambda_door.offered import OFFERED, RUNNING
+from chalicelib.lambda_api.offered import OFFERED, RUNNING
 
 from tests.apigateway import Answer, Gateway
 from tests.integration.api.model_calls import ARN, CALLS, LAYER_ARN, WORLD, Step, Valid

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from chalicelib.lambda_door.model import operations
-from chalicelib.lambda_door.offered import OFFERED, RUNNING
+from chalicelib.lambda_api.model import operations
+from chalicelib.lambda_api.offered import OFFERED, RUNNING
 
 from tests.apigateway import Gateway
 

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import redis
 from chalicelib import wiring
-from chalicelib.metrics import Metrics
+from chalicelib.operations.metrics import Metrics
 from chalicelib.wiring import Controller
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared_lua import keys
 from tests.apigateway import Answer, Gateway
 from tests.integration.api.conftest import Configure
-from worker_agent.presence import Presence, new_worker
-from worker_agent.redis_side import RedisSide
+from worker_agent.lanes.heartbeat import Presence, new_worker
+from worker_agent.stores.redis_adapter import RedisSide
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

@@ -10,7 +10,7 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, Status, decode, encode
 from tests.builders import invocation
 from tests.integration.api.conftest import settlement_of, success
-from worker_agent.ledger import Ledger
+from worker_agent.stores.ledger import Ledger
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

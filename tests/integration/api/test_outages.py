@@ -9,7 +9,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.config import Settings
 from chalicelib.errors import UnavailableError
-from chalicelib.invocations import Wish
+from chalicelib.invocations.invoke import Wish
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Invocation, Mode, Settlement, Status

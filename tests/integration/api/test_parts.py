@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from chalicelib.parts import Part, Parts
+from chalicelib.storage.items import Part, Parts
 
 pytestmark = pytest.mark.aws
 

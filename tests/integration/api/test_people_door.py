@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from chalicelib.tenants import IssuedKeys
+from chalicelib.tenants.administration import IssuedKeys
 from chalicelib.wiring import Controller
 
 from shared_lua import keys

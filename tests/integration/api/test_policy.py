@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from chalicelib.errors import PolicyTooLongError
-from chalicelib.policy import MAX_POLICY_BYTES
-from chalicelib.tenants import IssuedKeys
+from chalicelib.functions.policy import MAX_POLICY_BYTES
+from chalicelib.tenants.administration import IssuedKeys
 from chalicelib.wiring import Controller
 
 from tests.integration.api.test_lambda_door import create

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from chalicelib.durable_lane import DurableLane
 from chalicelib.errors import UnavailableError
-from chalicelib.redrive import HALF_DONE_US, Redrive, Redriven, Selection
+from chalicelib.invocations.durable_lane import DurableLane
+from chalicelib.invocations.redrive import HALF_DONE_US, Redrive, Redriven, Selection
 from chalicelib.wiring import Controller
 
 from shared_lua import keys

@@ -10,7 +10,7 @@ from typing import Any
 
 import app
 import pytest
-from chalicelib.tenants import IssuedKeys
+from chalicelib.tenants.administration import IssuedKeys
 
 from local.events import created
 from shared_lua.contract import MIB

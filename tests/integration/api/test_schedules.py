@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from chalicelib.errors import HearthError
-from chalicelib.schedules import MAX_INPUT_BYTES, MAX_SCHEDULES, Wanted
+from chalicelib.schedules.store import MAX_INPUT_BYTES, MAX_SCHEDULES, Wanted
 from chalicelib.wiring import Controller
 
 from tests.apigateway import Answer, Gateway

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from app import app
-from chalicelib import keyring
-from chalicelib.lambda_door import offered as lambda_door
+from chalicelib.function_urls import offered as url_door
+from chalicelib.lambda_api import offered as lambda_door
 from chalicelib.naming import account
-from chalicelib.tenants import IssuedKeys
-from chalicelib.url_door import offered as url_door
+from chalicelib.tenants import keyring
+from chalicelib.tenants.administration import IssuedKeys
 from chalicelib.wiring import Controller
 
 from tests.apigateway import Answer, Gateway

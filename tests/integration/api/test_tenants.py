@@ -5,11 +5,12 @@ import time
 from typing import Any
 
 import pytest
-from chalicelib import limits, tenants
-from chalicelib.credentials import Kind
+from chalicelib import limits
 from chalicelib.errors import ConflictError
-from chalicelib.tenant import TenantRows
-from chalicelib.tenants import IssuedKeys
+from chalicelib.tenants import administration
+from chalicelib.tenants.administration import IssuedKeys
+from chalicelib.tenants.credentials import Kind
+from chalicelib.tenants.tenant import TenantRows
 from chalicelib.wiring import Controller
 
 from tests.apigateway import Answer, Gateway
@@ -167,7 +168,7 @@ def test_a_deleted_tenants_keys_count_no_more_and_its_functions_are_gone(
 def test_many_functions_take_many_calls_and_the_answer_says_so(
     gateway: Gateway, admin: Key, key: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tenants, "MOST_DELETED", 2)
+    monkeypatch.setattr(administration, "MOST_DELETED", 2)
     monkeypatch.setattr(limits, "MAX_PAGE", 2)
     for name in ("a", "b", "c"):
         upload(gateway, key, name)
@@ -181,7 +182,7 @@ def test_many_functions_take_many_calls_and_the_answer_says_so(
 def test_a_deleted_tenants_layers_and_their_zips_go_with_it(
     gateway: Gateway, admin: Key, boto: Any, hearth: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tenants, "MOST_DELETED", 2)
+    monkeypatch.setattr(administration, "MOST_DELETED", 2)
     for n in range(3):
         boto.publish_layer_version(LayerName="shared", Content={"ZipFile": zipped({"python/a.py": f"# {n}"})})
     boto.publish_layer_version(LayerName="other", Content={"ZipFile": zipped({"python/a.py": "# 0"})})

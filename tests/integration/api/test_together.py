@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import redis
-from chalicelib.together import MOST, Together
+from chalicelib.storage.coalescer import MOST, Together
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 

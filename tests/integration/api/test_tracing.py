@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from chalicelib.invocations import Wish
+from chalicelib.invocations.invoke import Wish
 from chalicelib.tracing import NoTracing, Tracing
 from chalicelib.wiring import Controller
 

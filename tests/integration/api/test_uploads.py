@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from chalicelib.limits import MAX_ZIP_BYTES
-from chalicelib.schedules import Wanted
+from chalicelib.schedules.store import Wanted
 from chalicelib.wiring import Controller
 
 from tests.integration.api.conftest import upload

@@ -5,10 +5,10 @@ import time
 from typing import Any
 
 import pytest
-from chalicelib import uploads as module
 from chalicelib import wiring
 from chalicelib.errors import UnavailableError
-from chalicelib.uploads import WAIT_S, Uploads
+from chalicelib.functions import uploads as module
+from chalicelib.functions.uploads import WAIT_S, Uploads
 from chalicelib.wiring import Controller
 
 from tests.integration.api.conftest import Configure, upload

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from chalicelib import limits, usage
+from chalicelib import limits
+from chalicelib.invocations import usage
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Charge, Outcome, PeakScope, Settlement, Status, Usage
 from tests.apigateway import Answer, Gateway
 from tests.builders import version
-from worker_agent.ledger import Ledger
+from worker_agent.stores.ledger import Ledger
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from chalicelib.aliases import Aliases
-from chalicelib.function import Function
-from chalicelib.functions import Functions
-from chalicelib.parts import Parts
+from chalicelib.functions.aliases import Aliases
+from chalicelib.functions.function import Function
+from chalicelib.functions.lifecycle import Functions
+from chalicelib.storage.items import Parts
 from chalicelib.wiring import Controller
 
 from tests.integration.api.test_lambda_door import create

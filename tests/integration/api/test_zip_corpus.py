@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import pytest
-from chalicelib import zip_gate
+from chalicelib.code import zip_gate
 from chalicelib.errors import InvalidParameterError
-from chalicelib.s3_file import open_object
+from chalicelib.storage.s3_file import open_object
 
 from tests.zip_corpus import FINE, HOSTILE
 

@@ -17,8 +17,9 @@ from security_tests.finding import Status
 from security_tests.security_breakout import attacker_zip
 from tests.builders import invocation, version
 from tests.integration.security.weakened import attack, neighbour
-from worker_agent import engine, wiring
-from worker_agent.runtime_api import How
+from worker_agent import wiring
+from worker_agent.sandboxes import engine
+from worker_agent.sandboxes.runtime_api import How
 
 pytestmark = pytest.mark.docker
 

@@ -11,8 +11,8 @@ from docker.utils.socket import frames_iter
 
 from security_tests.security_breakout import ATTACKER
 from shared_lua.contract import MIB
-from worker_agent.engine import CALL_TIMEOUT_S, ContainerSpec, Engine
-from worker_agent.images import image_name
+from worker_agent.sandboxes.engine import CALL_TIMEOUT_S, ContainerSpec, Engine
+from worker_agent.sandboxes.images import image_name
 
 Change = Callable[[dict[str, Any]], None]
 #: What is done to a started container by its host's process id, for as long as the attacker runs.

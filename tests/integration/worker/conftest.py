@@ -10,10 +10,10 @@ import redis
 from shared_lua.contract import Version
 from tests.integration.worker.handling import World, world_on
 from tests.integration.worker.lanes import Lanes
-from worker_agent import engine
-from worker_agent.cgroup import find_layout
-from worker_agent.docker_sandbox import DockerSandbox, DockerSandboxes, DockerStem, Limits
-from worker_agent.ownership import Owner
+from worker_agent.sandboxes import engine
+from worker_agent.sandboxes.cgroup import find_layout
+from worker_agent.sandboxes.docker import DockerSandbox, DockerSandboxes, DockerStem, Limits
+from worker_agent.sandboxes.ownership import Owner
 
 
 class TidySandboxes(DockerSandboxes):

@@ -7,9 +7,9 @@ from typing import Any
 
 from tests.builders import invocation, version, zip_of
 from tests.integration.worker.conftest import TidySandboxes
-from worker_agent.docker_sandbox import DockerSandbox
-from worker_agent.runtime_api import How
-from worker_agent.sandbox import Ran
+from worker_agent.sandboxes.docker import DockerSandbox
+from worker_agent.sandboxes.runtime_api import How
+from worker_agent.sandboxes.sandbox import Ran
 
 HELLO = "def handler(event, context):\n    print('hello')\n    return event\n"
 

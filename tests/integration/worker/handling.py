@@ -9,24 +9,24 @@ import redis
 
 from shared_lua import keys
 from shared_lua.contract import Invocation, Settlement, Status, decode, encode
-from shared_lua.sums import Sums
+from shared_lua.daily_usage import Sums
 from tests.builders import invocation, ran, version, zip_of
 from tests.fakes import FakeSandboxes
-from worker_agent.billing import Prices
-from worker_agent.durable_lane import Delivery
-from worker_agent.ends import Ends
-from worker_agent.engine_watch import EngineWatch
-from worker_agent.execute import Executor
-from worker_agent.handle import Handler
-from worker_agent.ledger import Ledger
+from worker_agent.lanes.engine_watch import EngineWatch
+from worker_agent.lanes.handle import Handler
+from worker_agent.lanes.heartbeat import Presence, new_worker
 from worker_agent.metrics import Metrics
-from worker_agent.pool import Pool
-from worker_agent.presence import Presence, new_worker
-from worker_agent.redis_side import RedisSide
-from worker_agent.runtime_api import How
-from worker_agent.sandbox import Ran
-from worker_agent.stems import Stems
-from worker_agent.store import Store
+from worker_agent.pool.slots import Pool
+from worker_agent.pool.stems import Stems
+from worker_agent.runs.billing import Prices
+from worker_agent.runs.execute import Executor
+from worker_agent.sandboxes.runtime_api import How
+from worker_agent.sandboxes.sandbox import Ran
+from worker_agent.stores.completion_events import Ends
+from worker_agent.stores.durable_lane import Delivery
+from worker_agent.stores.ledger import Ledger
+from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.s3 import Store
 from worker_agent.tracing import NoTracer
 
 CODE = zip_of(main="def handler(e, c): pass")

@@ -9,12 +9,12 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, Settlement, decode, encode
 from shared_lua.scripts import Ask, Run, Scripts, Word
 from tests.integration.worker.handling import World
-from worker_agent.durable_lane import Delivery, DurableLane
-from worker_agent.express import Express
-from worker_agent.presence import FOR_MS, new_worker
-from worker_agent.recorder import Recorder
-from worker_agent.redis_side import RedisSide
-from worker_agent.undertaker import Undertaker
+from worker_agent.lanes.express import Express
+from worker_agent.lanes.heartbeat import FOR_MS, new_worker
+from worker_agent.lanes.reaper import Undertaker
+from worker_agent.stores.durable_lane import Delivery, DurableLane
+from worker_agent.stores.ledger_writer import Recorder
+from worker_agent.stores.redis_adapter import RedisSide
 
 
 @dataclass

@@ -9,9 +9,9 @@ import pytest
 from tests.builders import invocation, version
 from tests.integration.worker.conftest import TidySandboxes
 from tests.zips import Files, zipped
-from worker_agent.docker_sandbox import DockerSandbox
-from worker_agent.runtime_api import How
-from worker_agent.sandbox import Ran, StartFailed
+from worker_agent.sandboxes.docker import DockerSandbox
+from worker_agent.sandboxes.runtime_api import How
+from worker_agent.sandboxes.sandbox import Ran, StartFailed
 
 
 def start(

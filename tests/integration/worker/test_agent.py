@@ -16,17 +16,17 @@ from tests.conftest import create_data
 from tests.fakes import FakeSandboxes, NoExpress, fake_start, own_places
 from tests.waiting import eventually
 from worker_agent.agent import Agent
-from worker_agent.durable_lane import Delivery, DurableLane, Keeper, Postponement
-from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import AwsUnavailableError
-from worker_agent.live_logs import LiveLogs
+from worker_agent.lanes.engine_watch import EngineWatch
+from worker_agent.lanes.heartbeat import Presence, new_worker
+from worker_agent.lanes.live_logs import LiveLogs
+from worker_agent.lanes.provisioning import Provisioning
 from worker_agent.metrics import Metrics
-from worker_agent.pool import Pool
-from worker_agent.presence import Presence, new_worker
-from worker_agent.provisioning import Provisioning
-from worker_agent.redis_side import RedisSide
-from worker_agent.running import Running
-from worker_agent.stems import Stems
+from worker_agent.pool.slots import Pool
+from worker_agent.pool.stems import Stems
+from worker_agent.runs.running import Running
+from worker_agent.stores.durable_lane import Delivery, DurableLane, Keeper, Postponement
+from worker_agent.stores.redis_adapter import RedisSide
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

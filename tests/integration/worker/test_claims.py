@@ -8,9 +8,9 @@ import pytest
 from shared_lua.contract import Invocation, Status, encode
 from tests.builders import ran
 from tests.integration.worker.handling import World, asked, delivery, overtake
-from worker_agent.durable_lane import MAX_DELAY_S, Delivery, DurableLane
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError
-from worker_agent.ledger import Ledger
+from worker_agent.stores.durable_lane import MAX_DELAY_S, Delivery, DurableLane
+from worker_agent.stores.ledger import Ledger
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

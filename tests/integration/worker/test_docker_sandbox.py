@@ -15,13 +15,13 @@ from tests.builders import invocation, version, zip_of
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.driving import HELLO, answer, first_process, run, start
 from tests.waiting import eventually
-from worker_agent.billing import Prices
-from worker_agent.engine import Engine
-from worker_agent.execute import Executor
-from worker_agent.ownership import AGENT_LABEL, agent_epoch, is_alive
-from worker_agent.pool import Pool
-from worker_agent.runtime_api import How
-from worker_agent.stems import Stems
+from worker_agent.pool.slots import Pool
+from worker_agent.pool.stems import Stems
+from worker_agent.runs.billing import Prices
+from worker_agent.runs.execute import Executor
+from worker_agent.sandboxes.engine import Engine
+from worker_agent.sandboxes.ownership import AGENT_LABEL, agent_epoch, is_alive
+from worker_agent.sandboxes.runtime_api import How
 
 pytestmark = pytest.mark.docker
 

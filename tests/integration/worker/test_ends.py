@@ -6,8 +6,8 @@ import pytest
 
 from shared_lua.contract import Invocation, Mode, Status, decode
 from tests.integration.worker.handling import World, asked, delivery, fails
-from worker_agent.ends import Ends
 from worker_agent.errors import AwsUnavailableError
+from worker_agent.stores.completion_events import Ends
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

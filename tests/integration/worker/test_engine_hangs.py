@@ -10,9 +10,9 @@ from tests.builders import version, zip_of
 from tests.hanging_engine import HangingEngine, hanging_engine
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.driving import HELLO, run, start
-from worker_agent import engine
 from worker_agent.errors import EngineUnavailableError
-from worker_agent.runtime_api import How
+from worker_agent.sandboxes import engine
+from worker_agent.sandboxes.runtime_api import How
 
 pytestmark = pytest.mark.docker
 

@@ -16,11 +16,11 @@ from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes
 from tests.waiting import eventually
 from worker_agent.errors import EngineUnavailableError
-from worker_agent.pool import Pool
-from worker_agent.presence import Presence, new_worker
-from worker_agent.provisioning import Provisioning
-from worker_agent.redis_side import WARM_MS
-from worker_agent.runtime_api import How
+from worker_agent.lanes.heartbeat import Presence, new_worker
+from worker_agent.lanes.provisioning import Provisioning
+from worker_agent.pool.slots import Pool
+from worker_agent.sandboxes.runtime_api import How
+from worker_agent.stores.redis_adapter import WARM_MS
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

@@ -10,8 +10,8 @@ from tests.builders import ran, version, zip_of
 from tests.conftest import RedisServer
 from tests.integration.worker.handling import CODE, World, asked, delivery, fails
 from worker_agent.errors import AwsUnavailableError
-from worker_agent.handle import MAX_ATTEMPTS, MAX_LEDGER_ANSWER_BYTES, DrainedError
-from worker_agent.store import Store
+from worker_agent.lanes.handle import MAX_ATTEMPTS, MAX_LEDGER_ANSWER_BYTES, DrainedError
+from worker_agent.stores.s3 import Store
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

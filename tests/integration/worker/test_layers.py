@@ -15,17 +15,17 @@ from tests.integration.worker import languages
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.languages import answer, error, run, start_error
 from tests.zips import Files, zipped
-from worker_agent.billing import Prices
-from worker_agent.docker_sandbox import DockerSandbox, DockerStem, Limits
-from worker_agent.engine import Engine
-from worker_agent.execute import Executor
-from worker_agent.first import First
-from worker_agent.images import offered
-from worker_agent.ownership import AGENT_LABEL, Owner
-from worker_agent.pool import Pool
-from worker_agent.runtime_api import How
-from worker_agent.sandbox import Ran, StartFailed
-from worker_agent.stems import Stems
+from worker_agent.pool.first import First
+from worker_agent.pool.slots import Pool
+from worker_agent.pool.stems import Stems
+from worker_agent.runs.billing import Prices
+from worker_agent.runs.execute import Executor
+from worker_agent.sandboxes.docker import DockerSandbox, DockerStem, Limits
+from worker_agent.sandboxes.engine import Engine
+from worker_agent.sandboxes.images import offered
+from worker_agent.sandboxes.ownership import AGENT_LABEL, Owner
+from worker_agent.sandboxes.runtime_api import How
+from worker_agent.sandboxes.sandbox import Ran, StartFailed
 
 pytestmark = pytest.mark.docker
 

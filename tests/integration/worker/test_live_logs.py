@@ -15,14 +15,14 @@ from tests.conftest import RedisServer
 from tests.fakes import FakeSandbox
 from tests.integration.worker.conftest import TidySandboxes
 from tests.waiting import eventually
-from worker_agent.billing import Prices
 from worker_agent.errors import RedisUnavailableError
-from worker_agent.execute import Executor
-from worker_agent.live_logs import LiveLogs
-from worker_agent.pool import Pool
-from worker_agent.redis_side import RedisSide
-from worker_agent.running import Running
-from worker_agent.stems import Stems
+from worker_agent.lanes.live_logs import LiveLogs
+from worker_agent.pool.slots import Pool
+from worker_agent.pool.stems import Stems
+from worker_agent.runs.billing import Prices
+from worker_agent.runs.execute import Executor
+from worker_agent.runs.running import Running
+from worker_agent.stores.redis_adapter import RedisSide
 
 pytestmark = [pytest.mark.redis]
 

@@ -15,26 +15,26 @@ from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import create_data
 from tests.fakes import FakeSandboxes, NoExpress, own_places
 from tests.waiting import eventually
-from worker_agent import durable_lane
 from worker_agent.agent import Agent
-from worker_agent.billing import Prices
-from worker_agent.durable_lane import Delivery, DurableLane, Keeper
-from worker_agent.ends import Ends
-from worker_agent.engine_watch import EngineWatch
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError
-from worker_agent.execute import Executor
-from worker_agent.handle import Handler
-from worker_agent.ledger import Ledger
-from worker_agent.live_logs import LiveLogs
+from worker_agent.lanes.engine_watch import EngineWatch
+from worker_agent.lanes.handle import Handler
+from worker_agent.lanes.heartbeat import Presence, new_worker
+from worker_agent.lanes.live_logs import LiveLogs
+from worker_agent.lanes.provisioning import Provisioning
 from worker_agent.metrics import Metrics
-from worker_agent.pool import Pool
-from worker_agent.presence import Presence, new_worker
-from worker_agent.provisioning import Provisioning
-from worker_agent.redis_side import RedisSide
-from worker_agent.running import Running
-from worker_agent.sandbox import Ran
-from worker_agent.stems import Stems
-from worker_agent.store import Store
+from worker_agent.pool.slots import Pool
+from worker_agent.pool.stems import Stems
+from worker_agent.runs.billing import Prices
+from worker_agent.runs.execute import Executor
+from worker_agent.runs.running import Running
+from worker_agent.sandboxes.sandbox import Ran
+from worker_agent.stores import durable_lane
+from worker_agent.stores.completion_events import Ends
+from worker_agent.stores.durable_lane import Delivery, DurableLane, Keeper
+from worker_agent.stores.ledger import Ledger
+from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.s3 import Store
 from worker_agent.tracing import NoTracer
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]

@@ -8,7 +8,7 @@ import pytest
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.languages import answer, error, run, start, start_error
 from tests.zips import Files
-from worker_agent.runtime_api import How
+from worker_agent.sandboxes.runtime_api import How
 
 pytestmark = pytest.mark.docker
 

@@ -18,8 +18,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.conftest import ROOT, RedisServer, free_port
-from worker_agent import engine
 from worker_agent.errors import EngineUnavailableError, ImageMissingError
+from worker_agent.sandboxes import engine
 
 REAL_ENGINE = (os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock").removeprefix("unix://")
 

@@ -6,8 +6,8 @@ from shared_lua import keys
 from shared_lua.scripts import Word
 from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes
-from worker_agent.places import Grant, Places
-from worker_agent.presence import new_worker
+from worker_agent.lanes.capacity import Grant, Places
+from worker_agent.lanes.heartbeat import new_worker
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

@@ -9,11 +9,11 @@ from shared_lua.contract import Mode, Seats, Settlement, Status
 from tests.builders import invocation, version
 from tests.conftest import RedisServer
 from tests.integration.worker.handling import CODE, World, asked, delivery
-from worker_agent.durable_lane import Postponement
-from worker_agent.handle import FIRST_PAUSE_S, SYNC_PAUSE_S
-from worker_agent.ledger import Ledger
-from worker_agent.presence import FOR_MS
-from worker_agent.redis_side import RedisSide
+from worker_agent.lanes.handle import FIRST_PAUSE_S, SYNC_PAUSE_S
+from worker_agent.lanes.heartbeat import FOR_MS
+from worker_agent.stores.durable_lane import Postponement
+from worker_agent.stores.ledger import Ledger
+from worker_agent.stores.redis_adapter import RedisSide
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

@@ -11,13 +11,13 @@ from shared_lua.contract import Held, Provision, decode, encode
 from tests.builders import invocation, version, zip_of
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.driving import HELLO
-from worker_agent.billing import Prices
-from worker_agent.execute import Executor
-from worker_agent.pool import Pool
-from worker_agent.presence import Presence, new_worker
-from worker_agent.provisioning import Provisioning
-from worker_agent.redis_side import RedisSide
-from worker_agent.stems import Stems
+from worker_agent.lanes.heartbeat import Presence, new_worker
+from worker_agent.lanes.provisioning import Provisioning
+from worker_agent.pool.slots import Pool
+from worker_agent.pool.stems import Stems
+from worker_agent.runs.billing import Prices
+from worker_agent.runs.execute import Executor
+from worker_agent.stores.redis_adapter import RedisSide
 
 CODE = zip_of(main=HELLO)
 

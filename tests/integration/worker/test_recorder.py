@@ -6,8 +6,8 @@ from shared_lua import keys
 from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes, delivered
 from tests.waiting import eventually
-from worker_agent.ledger import BATCH
-from worker_agent.recorder import Record, Recorder
+from worker_agent.stores.ledger import BATCH
+from worker_agent.stores.ledger_writer import Record, Recorder
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.aws, pytest.mark.redis]
 def test_a_record_that_its_worker_could_not_write_is_written_by_another_once(
     lanes: Lanes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker_agent.recorder.LEFT_AFTER_MS", 0)
-    monkeypatch.setattr("worker_agent.recorder.LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr("worker_agent.stores.ledger_writer.LEFT_AFTER_MS", 0)
+    monkeypatch.setattr("worker_agent.stores.ledger_writer.LOOK_EVERY_S", 0.1)
     gone, side, one = lanes.named(), lanes.side(), asked(invocation_id="i-1")
     lanes.admit(one)
     item = side.next_express(gone, 1)
@@ -37,8 +37,8 @@ def test_a_record_that_its_worker_could_not_write_is_written_by_another_once(
 def test_a_record_that_cannot_be_read_keeps_none_of_the_others_from_being_written(
     lanes: Lanes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker_agent.recorder.LEFT_AFTER_MS", 0)
-    monkeypatch.setattr("worker_agent.recorder.LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr("worker_agent.stores.ledger_writer.LEFT_AFTER_MS", 0)
+    monkeypatch.setattr("worker_agent.stores.ledger_writer.LOOK_EVERY_S", 0.1)
     lanes.client.xadd(keys.records(), {"invocation": '{"schema": 99}', "settlement": "{}"})
     gone, side, one = lanes.named(), lanes.side(), asked(invocation_id="i-1")
     lanes.admit(one)
@@ -70,7 +70,7 @@ def test_records_of_one_batch_are_summed_up_by_function_and_those_that_stand_are
 def test_records_gather_until_there_are_as_many_as_one_write_takes_or_it_stops(
     lanes: Lanes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker_agent.recorder.GATHER_S", 600)
+    monkeypatch.setattr("worker_agent.stores.ledger_writer.GATHER_S", 600)
     handler, recorder = lanes.world.handler, Recorder(lanes.world.handler._ledger, lanes.side())
     ones = [asked(invocation_id=f"i-{n}") for n in range(BATCH + 1)]
     ends = [Record(one, handler.conclude(one, delivered())) for one in ones]

@@ -10,12 +10,12 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, Mode, Seats, Settlement, Status
 from tests.builders import ran
 from tests.integration.worker.handling import World, asked, behaves, delivery, fails
-from worker_agent.durable_lane import DurableLane, Postponement
 from worker_agent.errors import AwsUnavailableError
-from worker_agent.handle import MAX_ATTEMPTS, DrainedError
-from worker_agent.ledger import Ledger
-from worker_agent.redis_side import RedisSide
-from worker_agent.runtime_api import How
+from worker_agent.lanes.handle import MAX_ATTEMPTS, DrainedError
+from worker_agent.sandboxes.runtime_api import How
+from worker_agent.stores.durable_lane import DurableLane, Postponement
+from worker_agent.stores.ledger import Ledger
+from worker_agent.stores.redis_adapter import RedisSide
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -192,7 +192,7 @@ def test_who_dies_between_the_next_message_and_letting_go_leaves_two_messages_an
 def test_a_write_whose_answer_was_lost_counts_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     one = world.accept(retried(retries=1))
     fails(world)
-    monkeypatch.setattr("worker_agent.handle.SETTLE_PAUSES_S", (0.0,))
+    monkeypatch.setattr("worker_agent.lanes.handle.SETTLE_PAUSES_S", (0.0,))
     for name in ("put_back", "settle"):
         monkeypatch.setattr(Ledger, name, answered_late(getattr(Ledger, name)))
 

@@ -11,8 +11,8 @@ from tests.conftest import ROOT
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.languages import answer, error, run, start, start_error
 from tests.zips import Files, zipped
-from worker_agent.images import offered
-from worker_agent.sandbox import StartFailed
+from worker_agent.sandboxes.images import offered
+from worker_agent.sandboxes.sandbox import StartFailed
 
 pytestmark = pytest.mark.docker
 

@@ -15,13 +15,13 @@ from tests.builders import version
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.driving import HELLO, first_process, run, start
 from tests.waiting import eventually
-from worker_agent.cgroup import V2
-from worker_agent.docker_sandbox import Limits
-from worker_agent.engine import Engine
 from worker_agent.errors import SandboxGoneError
-from worker_agent.ownership import AGENT_LABEL, Owner
-from worker_agent.runtime_api import How
-from worker_agent.sandbox import StartFailed
+from worker_agent.sandboxes.cgroup import V2
+from worker_agent.sandboxes.docker import Limits
+from worker_agent.sandboxes.engine import Engine
+from worker_agent.sandboxes.ownership import AGENT_LABEL, Owner
+from worker_agent.sandboxes.runtime_api import How
+from worker_agent.sandboxes.sandbox import StartFailed
 
 pytestmark = pytest.mark.docker
 

@@ -10,7 +10,7 @@ from tests.builders import version, zip_of
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.driving import HELLO, answer, run, start
 from worker_agent.errors import SandboxGoneError
-from worker_agent.runtime_api import How
+from worker_agent.sandboxes.runtime_api import How
 
 pytestmark = pytest.mark.docker
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared_lua.contract import Invocation, Outcome, Settlement, Status
-from shared_lua.sums import KEEP_DAYS, Sums, day_of, sums_of
+from shared_lua.daily_usage import KEEP_DAYS, Sums, day_of, sums_of
 from tests.integration.worker.handling import World, asked, delivery, overtake
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]

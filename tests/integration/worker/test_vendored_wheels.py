@@ -13,7 +13,7 @@ import pytest
 from local.images import PLATFORM
 from tests.builders import invocation, version
 from tests.integration.worker.conftest import TidySandboxes
-from worker_agent.runtime_api import How
+from worker_agent.sandboxes.runtime_api import How
 
 pytestmark = pytest.mark.docker
 

@@ -11,7 +11,7 @@ from shared_lua.scripts import Scripts, Word
 from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes, delivered
 from tests.waiting import eventually
-from worker_agent.presence import FOR_MS
+from worker_agent.lanes.heartbeat import FOR_MS
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

@@ -7,12 +7,12 @@ from urllib.parse import parse_qsl, urlsplit
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from chalicelib import keyring
-from chalicelib.auth import Authenticator
-from chalicelib.callers import Caller
 from chalicelib.calls import Call
-from chalicelib.credentials import Credential, Kind
-from chalicelib.seal import Seal
+from chalicelib.tenants import keyring
+from chalicelib.tenants.callers import Caller
+from chalicelib.tenants.credentials import Credential, Kind
+from chalicelib.tenants.encryption import Seal
+from chalicelib.tenants.proof import Authenticator
 
 from tests.unit.api.builders import call
 

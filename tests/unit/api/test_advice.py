@@ -1,10 +1,10 @@
 """What recent runs say about a function's memory."""
 
 import pytest
-from chalicelib.advice import MIN_RUNS, Advice, Run, advise, stretched_us
+from chalicelib.invocations.advice import MIN_RUNS, Advice, Run, advise, stretched_us
 
 from shared_lua.contract import MIB, PeakScope, Usage
-from worker_agent.billing import Prices, charge
+from worker_agent.runs.billing import Prices, charge
 
 PRICES = Prices(gb_s_pico_usd=16_666_700, request_pico_usd=200_000, step_us=1)
 

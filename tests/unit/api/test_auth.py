@@ -3,8 +3,6 @@
 import dataclasses
 
 import pytest
-from chalicelib import keyring
-from chalicelib.credentials import Credential, Kind
 from chalicelib.errors import (
     IncompleteSignatureError,
     MissingCredentialsError,
@@ -13,7 +11,9 @@ from chalicelib.errors import (
     UnknownAccessKeyError,
     WrongApiKeyError,
 )
-from chalicelib.seal import Seal
+from chalicelib.tenants import keyring
+from chalicelib.tenants.credentials import Credential, Kind
+from chalicelib.tenants.encryption import Seal
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from chalicelib import callers as module
-from chalicelib.callers import REMEMBER_S, Caller, Callers
-from chalicelib.credentials import Credential, Kind
-from chalicelib.tenant import ADMIN, Tenant, TenantLimits
+from chalicelib.tenants import callers as module
+from chalicelib.tenants.callers import REMEMBER_S, Caller, Callers
+from chalicelib.tenants.credentials import Credential, Kind
+from chalicelib.tenants.tenant import ADMIN, Tenant, TenantLimits
 
 KEY = Credential(credential_id="k", kind=Kind.API_KEY, tenant="acme")
 

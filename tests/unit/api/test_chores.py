@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from chalicelib.chores import Chores
+from chalicelib.operations.chores import Chores
 
 
 def test_every_job_is_done_in_order_whatever_the_others_do(caplog: pytest.LogCaptureFixture) -> None:

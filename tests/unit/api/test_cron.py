@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from chalicelib.cron import MAX_EXPRESSION_CHARS, Cron, parse
 from chalicelib.errors import InvalidParameterError
+from chalicelib.schedules.cron import MAX_EXPRESSION_CHARS, Cron, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from chalicelib.function import Code, Configuration, mint_version
+from chalicelib.functions.function import Code, Configuration, mint_version
 from chalicelib.naming import Home
 
 HOME = Home("us-east-1")

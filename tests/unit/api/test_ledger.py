@@ -1,7 +1,7 @@
 """How the controller reads a row of the ledger."""
 
 import pytest
-from chalicelib.ledger import _row
+from chalicelib.invocations.ledger import _row
 
 from shared_lua.contract import fence
 

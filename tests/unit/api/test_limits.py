@@ -3,7 +3,7 @@
 import pytest
 from chalicelib import limits
 from chalicelib.errors import InvalidParameterError, InvalidRequestContentError, TooLargeError
-from chalicelib.function import Configuration
+from chalicelib.functions.function import Configuration
 
 
 @pytest.mark.parametrize("memory_mb", [64, 10_240])

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import prometheus_client
 import pytest
-from chalicelib.metrics import BUCKETS_S, CONTENT_TYPE, Metrics
+from chalicelib.operations.metrics import BUCKETS_S, CONTENT_TYPE, Metrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import ROOT

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from app import app
-from chalicelib.lambda_door import offered as lambda_door
-from chalicelib.people_door import described, offered, openapi
-from chalicelib.url_door import offered as url_door
+from chalicelib.function_urls import offered as url_door
+from chalicelib.lambda_api import offered as lambda_door
+from chalicelib.rest_api import described, offered, openapi
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.conftest import ROOT
@@ -99,7 +99,7 @@ def test_a_route_of_which_nothing_is_said_cannot_be_put_into_the_document() -> N
 
 
 def test_the_app_starts_without_what_only_the_description_needs() -> None:
-    program = "import sys, app; print([m for m in sys.modules if m.startswith('chalicelib.people_door.')])"
+    program = "import sys, app; print([m for m in sys.modules if m.startswith('chalicelib.rest_api.')])"
 
     loaded = subprocess.run(
         [sys.executable, "-c", program],
@@ -109,5 +109,5 @@ def test_the_app_starts_without_what_only_the_description_needs() -> None:
         check=True,
     ).stdout.decode()
 
-    assert "people_door.offered" in loaded
-    assert not any(f"people_door.{name}'" in loaded for name in ("openapi", "described", "description", "shapes"))
+    assert "rest_api.offered" in loaded
+    assert not any(f"rest_api.{name}'" in loaded for name in ("openapi", "described", "description", "shapes"))

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chalicelib import zip_gate
+from chalicelib.code import zip_gate
 from chalicelib.errors import InvalidParameterError
-from chalicelib.s3_file import RANGE_BYTES, open_object
+from chalicelib.storage.s3_file import RANGE_BYTES, open_object
 
 from shared_lua.contract import MIB
 from tests.zip_bytes import Raw, raw_zip

@@ -1,7 +1,7 @@
 """How secrets are encrypted for storage."""
 
 import pytest
-from chalicelib.seal import BrokenSealError, Seal, derived
+from chalicelib.tenants.encryption import BrokenSealError, Seal, derived
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given

@@ -7,11 +7,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from chalicelib.calls import Call, from_event
-from chalicelib.errors import (
-    IncompleteSignatureError,
-    InvalidSignatureError,
-    UnauthenticatedError,
-)
+from chalicelib.errors import IncompleteSignatureError, InvalidSignatureError, UnauthenticatedError
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

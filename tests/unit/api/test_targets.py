@@ -3,10 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from chalicelib.admission.targets import REMEMBER_S, Targets
 from chalicelib.errors import NotFoundError
-from chalicelib.routing import Route
-from chalicelib.targets import REMEMBER_S, Targets
-from chalicelib.turn import Turn, Turns
+from chalicelib.functions.routing import Route
+from chalicelib.storage.throttle import Turn, Turns
 
 from tests.waiting import eventually
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from chalicelib.turn import Turn, Turns
+from chalicelib.storage.throttle import Turn, Turns
 
 from tests.waiting import eventually
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from chalicelib import zip_gate, zip_names, zip_records
+from chalicelib.code import zip_gate, zip_names, zip_records
 from chalicelib.errors import InvalidParameterError
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -14,7 +14,7 @@ from loadtest.__main__ import parse
 from loadtest.scenario import Callers, Kind, Load, Target, at_once, constant, plan
 from loadtest.scenarios import ALL, USUAL
 from tests.conftest import ROOT
-from worker_agent.redis_side import KEEP_MS
+from worker_agent.stores.redis_adapter import KEEP_MS
 
 KEYS: dict[str | None, str] = {None: "first", "oak": "of-oak"}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from shared_lua.contract import Charge, Outcome, PeakScope, Settlement, Status, Usage
-from shared_lua.sums import Sums, day_of, sums_of
+from shared_lua.daily_usage import Sums, day_of, sums_of
 
 DAY_US = 86_400_000_000
 

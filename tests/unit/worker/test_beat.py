@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from worker_agent.beat import Beat
 from worker_agent.errors import RedisUnavailableError
 from worker_agent.outage import Outage
+from worker_agent.periodic import Beat
 
 
 def test_a_part_that_is_down_ends_no_beat_and_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:

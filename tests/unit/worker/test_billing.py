@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker_agent.billing import MIB_US_PER_GB_S, Prices, charge
+from worker_agent.runs.billing import MIB_US_PER_GB_S, Prices, charge
 
 LAMBDA = Prices(gb_s_pico_usd=16_666_700, request_pico_usd=200_000, step_us=1000)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from shared_lua.contract import PeakScope
-from worker_agent.cgroup import V1, V2, Mount, V1Cgroup, V2Cgroup, find_layout, quota_us
 from worker_agent.errors import UnknownLayoutError
+from worker_agent.sandboxes.cgroup import V1, V2, Mount, V1Cgroup, V2Cgroup, find_layout, quota_us
 
 V1_MOUNTS = """\
 24 30 0:22 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct

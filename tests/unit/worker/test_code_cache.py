@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.waiting import eventually
-from worker_agent.code_cache import CodeCache
 from worker_agent.errors import AwsUnavailableError
+from worker_agent.pool.code_cache import CodeCache
 
 
 class Fetches:

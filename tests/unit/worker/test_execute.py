@@ -8,13 +8,13 @@ import pytest
 from shared_lua.contract import Settlement, Status, Version, encode
 from tests.builders import invocation, ran, version, zip_of
 from tests.fakes import FakeSandbox, FakeSandboxes, FakeStem
-from worker_agent.billing import Prices
 from worker_agent.errors import SandboxGoneError
-from worker_agent.execute import Executor
-from worker_agent.pool import Pool
-from worker_agent.runtime_api import How
-from worker_agent.sandbox import Started, StartFailed
-from worker_agent.stems import Stems
+from worker_agent.pool.slots import Pool
+from worker_agent.pool.stems import Stems
+from worker_agent.runs.billing import Prices
+from worker_agent.runs.execute import Executor
+from worker_agent.sandboxes.runtime_api import How
+from worker_agent.sandboxes.sandbox import Started, StartFailed
 
 CODE = zip_of(main="def handler(e, c): pass")
 SLOW_S = 0.05

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from shared_lua.contract import Outcome, Settlement, Status
 from tests.builders import invocation, version
-from worker_agent import ledger as module
 from worker_agent.errors import AwsUnavailableError
-from worker_agent.ledger import BATCH, MEETINGS, Ledger
+from worker_agent.stores import ledger as module
+from worker_agent.stores.ledger import BATCH, MEETINGS, Ledger
 
 
 class CanceledError(ClientError):  # type: ignore[misc]

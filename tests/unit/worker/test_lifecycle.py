@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from worker_agent.lifecycle import STEPS, IllegalStepError, SlotEvent, SlotState, step
+from worker_agent.pool.lifecycle import STEPS, IllegalStepError, SlotEvent, SlotState, step
 
 
 def test_a_slot_goes_from_empty_through_warm_to_empty() -> None:

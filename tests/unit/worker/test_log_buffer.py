@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker_agent.log_buffer import LIVE_BYTES, TAIL_BYTES, LogBuffer, tail
+from worker_agent.sandboxes.log_buffer import LIVE_BYTES, TAIL_BYTES, LogBuffer, tail
 
 
 def test_a_log_is_taken_once() -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from shared_lua.contract import Status
 from tests.builders import invocation, ran, version
-from worker_agent import outcomes
-from worker_agent.runtime_api import End, How
-from worker_agent.sandbox import Ran
+from worker_agent.runs import outcomes
+from worker_agent.sandboxes.runtime_api import End, How
+from worker_agent.sandboxes.sandbox import Ran
 
 
 def told(of: Ran) -> dict[str, str]:

@@ -9,9 +9,9 @@ import pytest
 from shared_lua.contract import Version
 from tests.builders import version
 from tests.fakes import FakeSandbox, fake_start
-from worker_agent.lifecycle import SlotState
-from worker_agent.pool import Lease, Pool, PoolFullError, Start, Wanting
-from worker_agent.sandbox import Started
+from worker_agent.pool.lifecycle import SlotState
+from worker_agent.pool.slots import Lease, Pool, PoolFullError, Start, Wanting
+from worker_agent.sandboxes.sandbox import Started
 
 
 def making(of: Version, start_us: int = 1000) -> Start:

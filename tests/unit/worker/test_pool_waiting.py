@@ -12,9 +12,9 @@ from tests.builders import version
 from tests.fakes import FakeSandbox, fake_start
 from tests.waiting import eventually
 from worker_agent.errors import EngineUnavailableError
-from worker_agent.lifecycle import SlotState
-from worker_agent.pool import Lease, Pool, Slot, Start, Wanting
-from worker_agent.sandbox import Sandbox
+from worker_agent.pool.lifecycle import SlotState
+from worker_agent.pool.slots import Lease, Pool, Slot, Start, Wanting
+from worker_agent.sandboxes.sandbox import Sandbox
 
 
 def making(of: Version) -> Start:
@@ -119,7 +119,7 @@ def test_beyond_the_memory_who_finds_none_idle_waits_for_a_return_and_starts_non
 
 
 def test_beyond_the_memory_a_start_comes_after_the_wait_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker_agent.pool.START_COST_S", 0.3)
+    monkeypatch.setattr("worker_agent.pool.slots.START_COST_S", 0.3)
     of = version()
     pool = Pool(8, of.memory_mb)
     with pool.lease(of, making(of)) as first:
@@ -134,7 +134,7 @@ def test_beyond_the_memory_a_start_comes_after_the_wait_in_vain(monkeypatch: pyt
 def test_nobody_waits_for_a_return_where_memory_is_left_or_none_is_to_come(
     monkeypatch: pytest.MonkeyPatch, held: str
 ) -> None:
-    monkeypatch.setattr("worker_agent.pool.START_COST_S", 30)
+    monkeypatch.setattr("worker_agent.pool.slots.START_COST_S", 30)
     of = version()
     pool = Pool(8, of.memory_mb * (2 if held != "another's" else 1))
     if held == "something idle":

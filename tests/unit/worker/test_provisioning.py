@@ -10,10 +10,10 @@ from shared_lua.contract import Held, Provision, Version
 from tests.builders import ran, version
 from tests.fakes import FakeSandbox, fake_start
 from worker_agent.errors import EngineUnavailableError, RedisUnavailableError
-from worker_agent.pool import Pool, Wanting
-from worker_agent.provisioning import RETRY_S, Provisioning
-from worker_agent.runtime_api import How
-from worker_agent.sandbox import Started, StartFailed
+from worker_agent.lanes.provisioning import RETRY_S, Provisioning
+from worker_agent.pool.slots import Pool, Wanting
+from worker_agent.sandboxes.runtime_api import How
+from worker_agent.sandboxes.sandbox import Started, StartFailed
 
 OF, OTHER = version(number="1"), version(version_id="other", function="other", number="1")
 

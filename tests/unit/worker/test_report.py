@@ -4,8 +4,8 @@ import json
 
 from shared_lua.contract import PeakScope, Usage
 from tests.builders import invocation, version
-from worker_agent.billing import Prices, charge
-from worker_agent.report import framed
+from worker_agent.runs.billing import Prices, charge
+from worker_agent.runs.report import framed
 
 PRICES = Prices(gb_s_pico_usd=16_666_700, request_pico_usd=200_000, step_us=1000)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from worker_agent.log_buffer import LogBuffer
-from worker_agent.runtime_api import MAX_CONNECTIONS, End, Event, How, RuntimeApi
-from worker_agent.runtime_link import MAX_ANSWER_BYTES
+from worker_agent.sandboxes.log_buffer import LogBuffer
+from worker_agent.sandboxes.runtime_api import MAX_CONNECTIONS, End, Event, How, RuntimeApi
+from worker_agent.sandboxes.runtime_link import MAX_ANSWER_BYTES
 
 NEXT = "/2018-06-01/runtime/invocation/next"
 EVENT = Event("i-1", b'{"n": 1}', 1_000, "arn:f", trace_header="Root=1-2-3", client_context='{"a":1}')

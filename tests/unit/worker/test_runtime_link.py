@@ -6,7 +6,7 @@ import socket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker_agent.runtime_link import MAX_ANSWER_BYTES, MAX_HEAD_BYTES, GarbageError, Link
+from worker_agent.sandboxes.runtime_link import MAX_ANSWER_BYTES, MAX_HEAD_BYTES, GarbageError, Link
 
 #: Pieces that lead a parser astray more often than random bytes do.
 PIECES = st.sampled_from(

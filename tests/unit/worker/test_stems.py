@@ -9,9 +9,9 @@ import pytest
 from tests.fakes import FakeSandboxes, FakeStem
 from tests.waiting import eventually
 from worker_agent.errors import EngineUnavailableError
-from worker_agent.pool import Slot, Wanting
-from worker_agent.sandbox import Stem
-from worker_agent.stems import MAKERS, Stems
+from worker_agent.pool.slots import Slot, Wanting
+from worker_agent.pool.stems import MAKERS, Stems
+from worker_agent.sandboxes.sandbox import Stem
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_one_that_died_while_it_waited_is_not_given(stems: Stems, sandboxes: Fak
 def test_without_an_engine_the_taker_hears_of_it_and_the_keeper_tries_again(
     stems: Stems, sandboxes: FakeSandboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker_agent.stems.PAUSE_S", 0.01)
+    monkeypatch.setattr("worker_agent.pool.stems.PAUSE_S", 0.01)
     sandboxes.down.set()
     stems.start()
 

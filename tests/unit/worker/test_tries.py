@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared_lua.contract import Charge, Mode, Outcome, PeakScope, Settlement, Status, Usage
 from tests.builders import invocation
-from worker_agent import tries
+from worker_agent.runs import tries
 
 FAILED = Outcome(status=Status.FAILED, payload="{}", error_type="ValueError")
 

@@ -1,0 +1,1 @@
+"""Whether an Invocation may run, and what exactly is to run."""

@@ -1,0 +1,1 @@
+"""Zips: whether one may come in, where it is kept, and how many versions name it."""

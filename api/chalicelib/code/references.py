@@ -1,0 +1,138 @@
+"""Counts how many versions name a zip, so that it can go when none does; never touches the zip itself.
+
+A zip's row goes one way: held (a put is under way) → named → unnamed → collecting → gone. What a version names has a
+row that is not collecting, and what has such a row has its object, or a put under way that brings it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib.storage.aws_errors import is_refused_condition, needing
+from chalicelib.storage.items import PART, Act, Part, Parts
+from shared_lua import keys
+
+#: After this long a collector that marked a zip is dead: it is longer than any Lambda runs. Until then nobody takes
+#: over from it, since its late delete could hit a zip that was stored anew.
+ABANDONED_S = 1800
+
+
+@dataclass(frozen=True)
+class Unnamed:
+    """A zip that was without a name at a time, and may have one by now."""
+
+    sha256: str
+    part: str  #: where the table says so
+
+
+@dataclass(frozen=True)
+class CodeRefs:
+    """The counts. Each method that talks to the table raises UnavailableError when it does not answer."""
+
+    parts: Parts
+
+    def naming(self, sha256: str, versions: int = 1) -> Act:
+        """Give the act of versions that take this zip. It is refused when the zip is not there, or about to go:
+        put it again, then.
+        """
+        return self._update(
+            sha256, "ADD refs :more", "attribute_exists(refs) AND attribute_not_exists(collecting)", {":more": versions}
+        )
+
+    def unnaming(self, sha256: str, now_s: int, versions: int = 1) -> list[Act]:
+        """Give the acts of versions that leave this zip; all that leave it in one transaction must be counted here."""
+        count = {":less": -versions, ":versions": versions, ":now_s": now_s}
+        leave = self._update(sha256, "SET zero_at_s = :now_s ADD refs :less", "refs >= :versions", count)
+        return [leave, self._suspecting(sha256, now_s)]
+
+    def moving(self, left: Mapping[str, int], taken: Mapping[str, int], now_s: int) -> list[Act]:
+        """Give the acts of versions that leave some zips and take others, each with how many versions do.
+
+        A transaction may touch a zip's row only once: what is left and taken alike is not touched at all.
+        """
+        moves = {sha256: taken.get(sha256, 0) - left.get(sha256, 0) for sha256 in {*left, *taken}}
+        acts: list[Act] = []
+        for sha256, more in sorted(moves.items()):
+            if more > 0:
+                acts.append(self.naming(sha256, more))
+            elif more < 0:
+                acts += self.unnaming(sha256, now_s, -more)
+        return acts
+
+    def hold(self, sha256: str, now_s: int) -> bool:
+        """Let a zip live for the grace from now, so that it can be put and named; False while it is being removed."""
+        hold = self._update(
+            sha256,
+            "SET zero_at_s = :now_s, refs = if_not_exists(refs, :none)",
+            "attribute_not_exists(collecting)",
+            {":now_s": now_s, ":none": 0},
+        )
+        return self.parts.transact([hold, self._suspecting(sha256, now_s)])
+
+    def unnamed(self, before_s: int, most: int) -> Iterator[Unnamed]:
+        """Give the zips, oldest first, that were left or held before then, and may be named all the same."""
+        found, _ = self.parts.page(keys.unnamed_codes(), most=most)
+        for part in found:
+            since_s, _, sha256 = part.part.partition("/")
+            if int(since_s) < before_s:
+                yield Unnamed(sha256, part.part)
+
+    def mark(self, sha256: str, now_s: int, before_s: int) -> bool:
+        """Begin to collect a zip, so that nobody names or puts it; False when it is named, younger, or marked."""
+        act = self._update(
+            sha256,
+            "SET collecting = :now_s",
+            "refs = :none AND zero_at_s < :before_s AND (attribute_not_exists(collecting) OR collecting < :abandoned)",
+            {":now_s": now_s, ":none": 0, ":before_s": before_s, ":abandoned": now_s - ABANDONED_S},
+        )
+        return self._done(self.parts.dynamodb.update_item, act["Update"])
+
+    def gone(self, sha256: str, now_s: int) -> None:
+        """Forget a zip that was marked at this time, its object being gone."""
+        mine = {"ConditionExpression": "collecting = :now_s", "ExpressionAttributeValues": _numbers({":now_s": now_s})}
+        self._done(self.parts.dynamodb.delete_item, {**self._where(sha256), **mine})
+
+    def is_collecting(self, sha256: str) -> bool:
+        """Tell whether somebody has marked the zip and not ended."""
+        with needing(PART):
+            answer = self.parts.dynamodb.get_item(**self._where(sha256), ConsistentRead=True)
+        return "collecting" in answer.get("Item", {})
+
+    def clear(self, unnamed: Unnamed) -> None:
+        """Forget the suspicion; a younger one of the same zip stays."""
+        self.parts.remove(keys.unnamed_codes(), unnamed.part)
+
+    def _suspecting(self, sha256: str, now_s: int) -> Act:
+        return self.parts.putting(
+            Part(owner=keys.unnamed_codes(), part=keys.unnamed_code(now_s, sha256), body={}),
+        )
+
+    def _update(self, sha256: str, update: str, condition: str, numbers: dict[str, int]) -> Act:
+        return {
+            "Update": {
+                **self._where(sha256),
+                "UpdateExpression": update,
+                "ConditionExpression": condition,
+                "ExpressionAttributeValues": _numbers(numbers),
+            }
+        }
+
+    def _where(self, sha256: str) -> dict[str, Any]:
+        row = keys.part_row(keys.code_parts(sha256), keys.code_count())
+        return {"TableName": self.parts.table, "Key": {name: {"S": value} for name, value in row.items()}}
+
+    def _done(self, call: Any, arguments: dict[str, Any]) -> bool:
+        with needing(PART):
+            try:
+                call(**arguments)
+            except ClientError as error:
+                if not is_refused_condition(error):
+                    raise
+                return False
+        return True
+
+
+def _numbers(values: dict[str, int]) -> dict[str, dict[str, str]]:
+    return {name: {"N": str(value)} for name, value in values.items()}

@@ -1,0 +1,81 @@
+"""Knows every file and folder that a zip makes, so that no two are one to some file system; holds none of the names."""
+
+import hashlib
+import os
+import unicodedata
+
+from chalicelib.code.zip_records import Entry, refused
+from chalicelib.limits import MAX_ZIP_DEPTH, MAX_ZIP_ENTRIES, MAX_ZIP_NAME_BYTES, MAX_ZIP_PART_BYTES
+
+FILE, FOLDER, IMPLIED = range(3)
+KINDS = 4
+
+
+class Names:
+    """Files and folders by a keyed hash of their names without case: 20,000 long names would be 20 MB."""
+
+    def __init__(self) -> None:
+        self._key = os.urandom(16)
+        self._known: dict[int, int] = {}  #: hash of a name without case → hash of the name and what it is
+        self._folders = 0
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, entry: Entry) -> str:
+        """Give the path that the entry unpacks to; raise InvalidParameterError when it cannot have its own."""
+        parts = [part for part in entry.name.split("/") if part not in ("", ".")]
+        if not parts:
+            if not entry.is_folder:
+                raise refused(entry.name, "has no name")
+            return ""
+        _check_lengths(entry, parts)
+        self._add(entry, "/".join(parts), FOLDER if entry.is_folder else FILE)
+        self._add_folders(entry, parts)
+        return "/".join(parts)
+
+    def _add_folders(self, entry: Entry, parts: list[str]) -> None:
+        """From the innermost out, up to one that is known: the ones around that are known too."""
+        for depth in range(len(parts) - 1, 0, -1):
+            if not self._add(entry, "/".join(parts[:depth]), IMPLIED):
+                return
+
+    def _add(self, entry: Entry, path: str, kind: int) -> bool:
+        """Tell whether the path is new."""
+        loose, exact = self._hash(unicodedata.normalize("NFC", path.casefold())), self._hash(path) * KINDS
+        known = self._known.get(loose)
+        if known is None:
+            self._count(entry, kind)
+        else:
+            _check_same(entry, known, exact, kind)
+        if known is None or kind == FOLDER:
+            self._known[loose] = exact + kind
+        return known is None
+
+    def _count(self, entry: Entry, kind: int) -> None:
+        self._folders += kind != FILE
+        if self._folders > MAX_ZIP_ENTRIES:
+            raise refused(entry.name, f"brings the folders beyond {MAX_ZIP_ENTRIES}")
+
+    def _hash(self, path: str) -> int:
+        digest = hashlib.blake2b(path.encode("utf-8"), digest_size=8, key=self._key).digest()
+        return int.from_bytes(digest, "little")
+
+
+def _check_same(entry: Entry, known: int, exact: int, kind: int) -> None:
+    if known - known % KINDS != exact:
+        raise refused(
+            entry.name,
+            "differs from another name, or lies in a folder that does, only in case or in how accents are written",
+        )
+    if FILE in (kind, known % KINDS) and kind != known % KINDS:
+        raise refused(entry.name, "is a file and a folder at once, or lies in what is a file")
+    if kind == known % KINDS != IMPLIED:
+        raise refused(entry.name, "is in the zip twice")
+
+
+def _check_lengths(entry: Entry, parts: list[str]) -> None:
+    if len(entry.raw_name) > MAX_ZIP_NAME_BYTES or any(len(part.encode()) > MAX_ZIP_PART_BYTES for part in parts):
+        raise refused(entry.name, f"has more than {MAX_ZIP_PART_BYTES} bytes, or {MAX_ZIP_NAME_BYTES} with its folders")
+    if len(parts) - (not entry.is_folder) > MAX_ZIP_DEPTH:
+        raise refused(entry.name, f"lies in more than {MAX_ZIP_DEPTH} folders")

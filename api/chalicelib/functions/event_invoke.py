@@ -1,0 +1,109 @@
+"""What is done about Invocations that nobody waits for: how often and how long they are tried, who is told."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError
+from chalicelib.functions.destinations import Destinations
+from chalicelib.functions.lifecycle import Functions
+from chalicelib.storage.items import Part, Parts
+from shared_lua import keys
+from shared_lua.contract import LATEST
+
+PREFIX = keys.EVENT_INVOKE
+#: Lambda's own, of what nobody has configured.
+DEFAULT_RETRIES = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventInvoke:
+    """One configuration; None leaves a thing to its default. Numbers are within what botocore's model allows."""
+
+    retries: int | None = None
+    max_age_s: int | None = None
+    on_success: str | None = None  #: ARN of who is told
+    on_failure: str | None = None
+    modified_at_us: int = 0
+    revision: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class EventInvokes:
+    """Configurations by function and qualifier. Whether there is such a function is for the caller to know."""
+
+    parts: Parts
+    functions: Functions
+    destinations: Destinations
+    now_us: Callable[[], int]
+
+    def of(self, tenant: str, name: str, qualifier: str | None) -> EventInvoke:
+        """Give what counts for an Invocation, with one read; all defaults where nothing is configured."""
+        return self._find(tenant, name, qualifier) or EventInvoke()
+
+    def get(self, tenant: str, name: str, qualifier: str | None) -> EventInvoke:
+        """Give a configuration; raise NotFoundError when there is none."""
+        found = self._find(tenant, name, qualifier)
+        if found is None:
+            arn = self.functions.home.arn(tenant, name, qualifier or LATEST)
+            raise NotFoundError(f"The function {arn} doesn't have an EventInvokeConfig")
+        return found
+
+    def put(self, tenant: str, name: str, qualifier: str | None, named: Mapping[str, Any]) -> EventInvoke:
+        """Set a configuration, and all that is not named to its default; raise InvalidParameterError."""
+        wanted = self._checked(tenant, EventInvoke(), named)
+        with self.functions.changing(tenant, name):
+            self.parts.put(_part(tenant, name, qualifier, wanted))
+        return wanted
+
+    def update(self, tenant: str, name: str, qualifier: str | None, named: Mapping[str, Any]) -> EventInvoke:
+        """Change what is named; raise NotFoundError, InvalidParameterError, or ConflictError in a race."""
+        present = self.get(tenant, name, qualifier)
+        wanted = self._checked(tenant, present, named)
+        with self.functions.changing(tenant, name):
+            if not self.parts.replace(_part(tenant, name, qualifier, wanted), present.revision):
+                raise ConflictError(f"The EventInvokeConfig of {name} was changed by another request. Try again.")
+        return wanted
+
+    def delete(self, tenant: str, name: str, qualifier: str | None) -> None:
+        """Go back to the defaults; raise NotFoundError when there is no configuration."""
+        self.get(tenant, name, qualifier)
+        with self.functions.changing(tenant, name):
+            self.parts.remove(keys.function_parts(tenant, name), _part_name(qualifier))
+
+    def page(
+        self, tenant: str, name: str, after: str | None, most: int
+    ) -> tuple[list[tuple[str, EventInvoke]], str | None]:
+        """Give up to `most` configurations of a function by qualifier, and the qualifier to go on after."""
+        start = PREFIX + after if after else None
+        found, last = self.parts.page(keys.function_parts(tenant, name), PREFIX, after=start, most=most)
+        shown = [(part.part.removeprefix(PREFIX), _configuration(part)) for part in found]
+        return shown, last.removeprefix(PREFIX) if last else None
+
+    def _checked(self, tenant: str, before: EventInvoke, named: Mapping[str, Any]) -> EventInvoke:
+        if not named:
+            raise InvalidParameterError("You must specify at least one of error handling or destination setting.")
+        wanted = dataclasses.replace(before, **named, modified_at_us=self.now_us())
+        for arn in (wanted.on_success, wanted.on_failure):
+            if arn:
+                self.destinations.check(tenant, arn)
+        return wanted
+
+    def _find(self, tenant: str, name: str, qualifier: str | None) -> EventInvoke | None:
+        part = self.parts.find(keys.function_parts(tenant, name), _part_name(qualifier))
+        return _configuration(part) if part else None
+
+
+def _part_name(qualifier: str | None) -> str:
+    return PREFIX + (qualifier or LATEST)
+
+
+def _part(tenant: str, name: str, qualifier: str | None, wanted: EventInvoke) -> Part:
+    body = dataclasses.asdict(wanted)
+    del body["revision"]
+    return Part(owner=keys.function_parts(tenant, name), part=_part_name(qualifier), body=body)
+
+
+def _configuration(part: Part) -> EventInvoke:
+    return EventInvoke(**part.body, revision=part.revision)

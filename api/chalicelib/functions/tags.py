@@ -1,0 +1,60 @@
+"""A function's tags: words that its owner puts on it; they mean nothing to Hearth."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from chalicelib import limits
+from chalicelib.errors import ConflictError, InvalidParameterError
+from chalicelib.storage.items import Part, Parts
+from shared_lua import keys
+
+MAX_TAGS = 50
+MAX_KEY_CHARS = 128
+MAX_VALUE_CHARS = 256
+
+#: All tags of a function are one part: they are read together, and counted.
+PART = "tags#"
+
+Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Tags:
+    """Tags by function. Whether there is such a function is for the caller to know."""
+
+    parts: Parts
+
+    def of(self, tenant: str, name: str) -> Labels:
+        """Give a function's tags; raise UnavailableError."""
+        part = self.parts.find(keys.function_parts(tenant, name), PART)
+        return part.body["tags"] if part else {}
+
+    def add(self, tenant: str, name: str, tags: Labels) -> None:
+        """Put tags on a function, over those of the same keys; raise InvalidParameterError when one cannot be kept."""
+        check(tags)
+        self._change(tenant, name, lambda present: {**present, **tags})
+
+    def remove(self, tenant: str, name: str, tag_keys: Collection[str]) -> None:
+        """Take tags off a function; a key that it has not is no error."""
+        self._change(tenant, name, lambda present: {key: present[key] for key in present if key not in tag_keys})
+
+    def _change(self, tenant: str, name: str, changed: Callable[[Labels], Labels]) -> None:
+        """Write what `changed` makes of the tags, all of them or nothing; raise ConflictError in a race."""
+        owner = keys.function_parts(tenant, name)
+        present = self.parts.find(owner, PART)
+        tags = changed(present.body["tags"] if present else {})
+        check(tags)
+        part = Part(owner=owner, part=PART, body={"tags": tags})
+        if not (self.parts.replace(part, present.revision) if present else self.parts.add(part)):
+            raise ConflictError(f"The tags of {name} were changed by another request meanwhile. Try again.")
+
+
+def check(tags: Labels) -> None:
+    """Raise InvalidParameterError unless all of these can be a function's tags."""
+    if len(tags) > MAX_TAGS:
+        raise InvalidParameterError(f"A function may have {MAX_TAGS} tags, not {len(tags)}")
+    for key, value in tags.items():
+        if not key or key.lower().startswith("aws:"):
+            raise InvalidParameterError(f"The tag key {key!r} is empty or begins with aws:, which is reserved")
+        limits.check_text(f"The tag key {key[:MAX_KEY_CHARS]!r}", key, MAX_KEY_CHARS)
+        limits.check_text(f"The value of tag {key!r}", value, MAX_VALUE_CHARS)

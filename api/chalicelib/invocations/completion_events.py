@@ -1,0 +1,144 @@
+"""Tells whoever its owner named how an Invocation ended, in AWS's own words; at least once, and never runs anything.
+
+What cannot be told is the queue's again, which brings it some times more and then lays it with its dead letters.
+"""
+
+import json
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.errors import HearthError, UnservedError
+from chalicelib.functions.destinations import Destinations, Queue
+from chalicelib.invocations.invoke import Invocations, Wish
+from chalicelib.invocations.queue_sender import Outbox
+from chalicelib.naming import Named
+from shared_lua.contract import LATEST, Invocation, Mode, Settlement, Status, decode
+
+#: So many Invocations may follow one from another. Two functions that name each other would else never end.
+MAX_CHAIN = 16
+#: The largest message that SQS surely takes.
+MAX_RECORD_BYTES = 256 * 1024
+
+logger = logging.getLogger("hearth")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ends:
+    """The use-case."""
+
+    invocations: Invocations
+    destinations: Destinations
+    outbox: Outbox
+
+    def deliver(self, message: str) -> None:
+        """Tell of the end that a worker's message speaks of; raise HearthError, once it is logged, when it cannot."""
+        invocation = decode(Invocation, message)
+        try:
+            self._deliver(invocation)
+        except HearthError:
+            logger.warning("An end was not delivered", exc_info=True, extra=_about("end_not_delivered", invocation))
+            raise
+
+    def _deliver(self, invocation: Invocation) -> None:
+        settlement = self.invocations.row(invocation.version.tenant, invocation.invocation_id).settlement
+        arn = invocation.listener(settlement.outcome.status) if settlement else None
+        if settlement is None or arn is None:
+            return
+        target = self.destinations.read(invocation.version.tenant, arn)
+        record = self._record(invocation, settlement)
+        if isinstance(target, Queue):
+            self.outbox.send(target, _fitting(record))
+        else:
+            self._run(invocation, target, record)
+
+    def _run(self, after: Invocation, target: Named, record: dict[str, Any]) -> None:
+        """Have a function run with the record as its event, once however often this end is told."""
+        if after.chain >= MAX_CHAIN:
+            logger.warning("A chain of destinations was cut", extra=_about("chain_cut", after))
+            return
+        wish = Wish(
+            function=target.name,
+            qualifier=target.qualifier,
+            event=_text(record).encode(),
+            mode=Mode.ASYNC,
+            chain=after.chain + 1,
+        )
+        next_id = str(uuid.uuid5(uuid.NAMESPACE_OID, after.invocation_id))
+        if not self.invocations.queue_once(after.version.tenant, wish, next_id):
+            raise UnservedError("This end is being delivered by somebody else at this moment")
+
+    def _record(self, invocation: Invocation, settlement: Settlement) -> dict[str, Any]:
+        """Give AWS's invocation record. What never ran has no response."""
+        outcome = settlement.outcome
+        record = {
+            "version": "1.0",
+            "timestamp": _moment(settlement.settled_at_us),
+            "requestContext": {
+                "requestId": invocation.invocation_id,
+                "functionArn": _qualified(invocation.function_arn or invocation.version.arn),
+                "condition": condition(invocation, settlement),
+                "approximateInvokeCount": settlement.tries if outcome.executed else 0,
+            },
+            "requestPayload": _json(self.invocations.payloads.event(invocation)),
+        }
+        if not outcome.executed:
+            return record
+        error = {} if outcome.status is Status.SUCCEEDED else {"functionError": "Unhandled"}
+        context = {"statusCode": 200, "executedVersion": invocation.version.number, **error}
+        return record | {
+            "responseContext": context,
+            "responsePayload": _json(self.invocations.payload(settlement)),
+        }
+
+
+def condition(invocation: Invocation, settlement: Settlement) -> str:
+    """Give AWS's word for why it ended: what failed with tries left had no time for them."""
+    status = settlement.outcome.status
+    if status is Status.SUCCEEDED:
+        return "Success"
+    tries_allowed = invocation.tries + 1 + invocation.retries
+    too_old = status is Status.EXPIRED or (status is Status.FAILED and settlement.tries < tries_allowed)
+    return "EventAgeExceeded" if too_old else "RetriesExhausted"
+
+
+def _fitting(record: dict[str, Any]) -> str:
+    """Give the record as a message, without the payloads, the answer's first, when it would be too large with them."""
+    text = _text(record)
+    for payload in ("responsePayload", "requestPayload"):
+        if len(text.encode()) > MAX_RECORD_BYTES:
+            record = {**record, payload: None}
+            text = _text(record)
+    return text
+
+
+def _text(record: dict[str, Any]) -> str:
+    return json.dumps(record, separators=(",", ":"))
+
+
+def _json(text: str | None) -> Any:
+    """A custom runtime may answer what is not JSON; it travels as a text then."""
+    try:
+        return json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return text
+
+
+def _qualified(arn: str) -> str:
+    return f"{arn}:{LATEST}" if arn.count(":") == 6 else arn
+
+
+def _moment(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / 1_000_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _about(action: str, invocation: Invocation) -> dict[str, Any]:
+    return {
+        "action": action,
+        "tenant": invocation.version.tenant,
+        "function": invocation.version.function,
+        "invocation_id": invocation.invocation_id,
+        "chain": invocation.chain,
+    }

@@ -1,0 +1,145 @@
+"""Runs again what the platform gave up, each at most once; never what ran to an end, whatever that was.
+
+A worker that gives an Invocation up keeps it in S3: that costs a write where something went wrong, and none elsewhere.
+The old row is marked and the new one opened in one transaction, and then it is queued. If the controller dies in
+between, the next redrive replaces that new row; a message that was sent after all finds no row, and is not run.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from chalicelib.admission.admit import Admission, Wanted
+from chalicelib.errors import NotFoundError, UnavailableError
+from chalicelib.invocations.invoke import Invocations, Wish
+from chalicelib.invocations.ledger import Ledger, Row
+from chalicelib.invocations.payloads import PayloadStore
+from chalicelib.storage.items import Parts
+from chalicelib.tenants.authentication import Visitor
+from shared_lua.contract import Invocation, Mode, Status
+
+#: How many are run again by one call, and among how many of a function's latest Invocations they are looked for.
+MOST = 100
+LOOKED_AT = 1000
+PAGE = 100
+GIVEN_UP = frozenset({Status.EXPIRED, Status.ABANDONED})
+#: Between recording and queueing lie milliseconds; after this long whoever recorded it is dead.
+HALF_DONE_US = 60_000_000
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is to run again: these Invocations, or the latest ones that were given up, none from before `since_us`."""
+
+    invocation_ids: tuple[str, ...] | None = None
+    since_us: int = 0
+
+
+@dataclass(frozen=True)
+class Redriven:
+    """What became of one: the Invocation that runs in its place, or why there is none now."""
+
+    invocation_id: str
+    redriven_as: str | None = None
+    reason: str | None = None
+
+
+class _SkippedError(Exception):
+    """It is not to be run again; the sentence says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redrive:
+    """The use-case."""
+
+    admission: Admission
+    invocations: Invocations
+    ledger: Ledger
+    payloads: PayloadStore
+    parts: Parts
+    now_us: Callable[[], int]
+
+    def redrive(self, visitor: Visitor, name: str, selection: Selection) -> list[Redriven]:
+        """Run a function's Invocations again and tell of each what became of it, the latest first.
+
+        Raises what admission does, and UnavailableError when they cannot be looked up; what is done by then stays done.
+        """
+        self.admission.admit(visitor, Wanted(name, None, Mode.ASYNC))
+        visitor = visitor.without_dues()
+        if selection.invocation_ids is None:
+            return [self._try(visitor, row) for row in self._given_up(visitor.tenant, name, selection.since_us)]
+        return [self._try_named(visitor, name, id_, selection.since_us) for id_ in selection.invocation_ids]
+
+    def _given_up(self, tenant: str, name: str, since_us: int) -> list[Row]:
+        rows = (row for row in self._latest(tenant, name) if row.status in GIVEN_UP and not row.is_redriven)
+        found: list[Row] = []
+        for row in rows:
+            if row.created_at_us < since_us or len(found) == MOST:
+                break
+            found.append(row)
+        return found
+
+    def _latest(self, tenant: str, name: str) -> Iterator[Row]:
+        after: str | None = None
+        for _ in range(0, LOOKED_AT, PAGE):
+            rows, after = self.ledger.page(tenant, name, PAGE, after)
+            yield from rows
+            if after is None:
+                return
+
+    def _try_named(self, visitor: Visitor, name: str, invocation_id: str, since_us: int) -> Redriven:
+        row = self.ledger.find(invocation_id)
+        if row is None or (row.tenant, row.function) != (visitor.tenant, name):
+            return Redriven(invocation_id, reason="this function has no such Invocation")
+        if row.created_at_us < since_us:
+            return Redriven(invocation_id, reason="it is from before `since`")
+        return self._try(visitor, row)
+
+    def _try(self, visitor: Visitor, row: Row) -> Redriven:
+        try:
+            return Redriven(row.invocation_id, redriven_as=self._again(visitor, row).invocation_id)
+        except (_SkippedError, NotFoundError, UnavailableError) as error:
+            return Redriven(row.invocation_id, reason=str(error))
+
+    def _again(self, visitor: Visitor, row: Row) -> Invocation:
+        self._check(row)
+        kept = self.payloads.undone(row.invocation_id)
+        if kept is None:
+            raise _SkippedError("its event was not kept: the bucket could not be reached when it was given up")
+        invocation = self.invocations.accept(visitor, self._wish(kept), lambda new: self._record(row, new))
+        with suppress(UnavailableError):  # it is queued all the same, and the next redrive will see that it runs
+            self.ledger.redriven(row, invocation)
+        return invocation
+
+    def _check(self, row: Row) -> None:
+        """Raise _SkippedError unless it was given up and nothing runs in its place, nor may be about to."""
+        if row.status not in GIVEN_UP:
+            raise _SkippedError(f"it is {row.status.value}; only what is expired or abandoned runs again")
+        if row.redriven_as is None:
+            return
+        successor = None if row.is_redriven else self.ledger.find(row.redriven_as)
+        half_done = successor is None or (
+            successor.status is Status.QUEUED and self.now_us() - successor.created_at_us > HALF_DONE_US
+        )
+        if row.is_redriven or not half_done:
+            raise _SkippedError(f"it was redriven before, as {row.redriven_as}")
+
+    def _record(self, row: Row, invocation: Invocation) -> None:
+        if not self.parts.transact(self.ledger.redriving(row, invocation)):
+            raise _SkippedError("another redrive has just taken it")
+
+    def _wish(self, kept: Invocation) -> Wish:
+        """Ask for what was asked for then: the same name of the function, which may stand for another Version now."""
+        return Wish(
+            function=kept.version.function,
+            qualifier=_qualifier(kept),
+            event=self.payloads.event(kept).encode(),
+            mode=Mode.ASYNC,
+            client_context=kept.client_context,
+        )
+
+
+def _qualifier(kept: Invocation) -> str | None:
+    """Give the qualifier that the caller named, the last of an ARN's eight fields where there are eight."""
+    fields = (kept.function_arn or kept.version.arn).split(":")
+    return fields[7] if len(fields) > 7 else None

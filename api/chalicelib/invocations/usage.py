@@ -1,0 +1,88 @@
+"""A tenant's sums by day and function, as the workers add them up in DynamoDB; reads only, and never the ledger."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from chalicelib.storage.aws_errors import needing
+from shared_lua import keys
+from shared_lua.daily_usage import SHARDS, Sums
+
+PART = "The table of parts (DynamoDB)"
+
+#: Sorts after every digit and every character of a function's name.
+LAST = "~"
+
+#: Items read in one call.
+ITEMS_AT_ONCE = 100 * SHARDS
+
+Item = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class FunctionDay:
+    """What a function's Invocations took on one day, in UTC."""
+
+    day: str  #: as 2026-11-24
+    function: str
+    sums: Sums
+
+
+@dataclass(frozen=True, kw_only=True)
+class Days:
+    """Some functions' days, by day and name, and the one to go on after (None at the end), as `day/function`."""
+
+    days: list[FunctionDay] = field(default_factory=list)
+    next_after: str | None = None
+
+
+class UsageTable:
+    """Sums by tenant. Each method raises UnavailableError when the table does not answer."""
+
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def page(self, tenant: str, first: str, last: str, after: str | None, most: int) -> Days:
+        """Give up to `most` functions' days from the day `first` to the day `last`, which both count."""
+        begin = f"{after}/{LAST}" if after else first
+        days: list[FunctionDay] = []
+        for (day, function), items in groupby(self._items(tenant, begin, f"{last}/{LAST}"), key=_day_and_function):
+            if len(days) == most:
+                return Days(days=days, next_after=f"{days[-1].day}/{days[-1].function}")
+            days.append(FunctionDay(day, function, sum((_sums(item) for item in items), Sums())))
+        return Days(days=days)
+
+    def _items(self, tenant: str, begin: str, end: str) -> Iterator[Item]:
+        """Give the items between two parts, page by page, as far as they are wanted."""
+        more: dict[str, Any] = {}
+        while True:
+            with needing(PART):
+                answer = self._dynamodb.query(
+                    TableName=self._table,
+                    KeyConditionExpression="#owner = :owner AND part BETWEEN :begin AND :end",
+                    ExpressionAttributeNames={"#owner": "owner"},
+                    ExpressionAttributeValues={
+                        ":owner": {"S": keys.usage_parts(tenant)},
+                        ":begin": {"S": begin},
+                        ":end": {"S": end},
+                    },
+                    ConsistentRead=True,
+                    Limit=ITEMS_AT_ONCE,
+                    **more,
+                )
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def _day_and_function(item: Item) -> tuple[str, str]:
+    day, function, _shard = item["part"]["S"].split("/")
+    return day, function
+
+
+def _sums(item: Item) -> Sums:
+    """A field that is not there was not counted yet when the item was written."""
+    return Sums(**{name: int(item[name]["N"]) for name in Sums().fields() if name in item})

@@ -1,0 +1,26 @@
+"""Door 1's operations that ask for what is the same for every function here; clients ask, and are told so."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.lambda_api.functions import existing
+from chalicelib.wiring import Controller
+
+Asked = Mapping[str, Any]
+
+
+def runtime_management(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """GetRuntimeManagementConfig: a new sandbox has the runtime as its operator keeps it."""
+    return {"UpdateRuntimeOn": "Auto", "FunctionArn": _find(hearth, tenant, asked)}
+
+
+def recursion(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """GetFunctionRecursionConfig: nobody looks for functions that call themselves in a circle."""
+    _find(hearth, tenant, asked)
+    return {"RecursiveLoop": "Allow"}
+
+
+def _find(hearth: Controller, tenant: str, asked: Asked) -> str:
+    """Give the ARN of the function that is meant; raise NotFoundError."""
+    named = existing(hearth, tenant, asked)
+    return hearth.home.arn(tenant, named.name, named.qualifier)

@@ -1,0 +1,238 @@
+"""Door 1's operations on functions: from the model's members to a use-case and back."""
+
+import base64
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib import limits
+from chalicelib.errors import InvalidParameterError
+from chalicelib.functions import tags
+from chalicelib.functions.function import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S, Configuration, Function
+from chalicelib.functions.lifecycle import Source
+from chalicelib.lambda_api.answers import SHOWN, check_offered, marker, moment
+from chalicelib.naming import Named, checked_name
+from chalicelib.wiring import Controller
+from shared_lua import keys
+from shared_lua.contract import LATEST
+
+Asked = Mapping[str, Any]
+
+CREATE = frozenset(
+    {"FunctionName", "Runtime", "Role", "Handler", "Code", "Description", "Timeout", "MemorySize", "Environment"}
+    | {"Tags", "Layers", "Publish"}
+)
+CODE = frozenset({"ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion"})
+UPDATE_CODE = CODE | {"FunctionName", "DryRun", "RevisionId", "Publish"}
+UPDATE_CONFIGURATION = frozenset(
+    {"FunctionName", "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "Layers"}
+    | {"RevisionId"}
+)
+#: Member of a configuration → field of ours.
+FIELDS = {
+    "Runtime": "runtime",
+    "Role": "role",
+    "Handler": "handler",
+    "Description": "description",
+    "Timeout": "timeout_s",
+    "MemorySize": "memory_mb",
+}
+#: What a listing gives to go on after: a name, or a number. Anything longer would be no key of a table.
+NAME_MARKER = re.compile(r"\$LATEST|[a-zA-Z0-9_-]{1,140}")
+NUMBER_MARKER = re.compile(r"[0-9]{1,10}", re.ASCII)
+
+
+def create(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """CreateFunction."""
+    check_offered(asked, CREATE)
+    tags.check(asked.get("Tags", {}))  # before the function is: a refused call leaves nothing behind
+    configuration = Configuration(
+        name=hearth.home.resolve(tenant, asked["FunctionName"]),
+        runtime=asked.get("Runtime", ""),
+        handler=asked.get("Handler", ""),
+        memory_mb=asked.get("MemorySize", DEFAULT_MEMORY_MB),
+        timeout_s=asked.get("Timeout", DEFAULT_TIMEOUT_S),
+        environment=asked.get("Environment", {}).get("Variables", {}),
+        role=asked["Role"],
+        description=asked.get("Description", ""),
+        layers=hearth.layers.named(tenant, asked.get("Layers", [])),
+    )
+    function = hearth.functions.create(tenant, configuration, code(hearth, tenant, asked["Code"]))
+    if asked.get("Tags"):
+        hearth.tags.add(tenant, configuration.name, asked["Tags"])
+    return shown(_published(hearth, tenant, function, asked))
+
+
+def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """GetFunction."""
+    function = _shown_one(hearth, tenant, asked)
+    name = function.version.function
+    latest = function if function.version.number == LATEST else hearth.functions.get(tenant, name)
+    reserved = latest.reserved
+    return {
+        "Configuration": shown(function),
+        "Code": {"RepositoryType": "S3", **_location(hearth, function)},
+        "Tags": hearth.tags.of(tenant, name),
+        **({"Concurrency": {"ReservedConcurrentExecutions": reserved}} if reserved is not None else {}),
+    }
+
+
+def get_configuration(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """GetFunctionConfiguration."""
+    return shown(_shown_one(hearth, tenant, asked))
+
+
+def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """ListFunctions. With FunctionVersion ALL each function is followed by its versions."""
+    after, most = page_asked(asked)
+    page = hearth.functions.page(tenant, checked_name(after) if after else None, most)
+    found = list(page.functions)
+    if asked.get("FunctionVersion") == "ALL":
+        found = [one for latest in found for one in (qualified(latest), *_every_version(hearth, tenant, latest))]
+    return {"Functions": [shown(one) for one in found], **marker(page.next_after)}
+
+
+def update_code(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """UpdateFunctionCode."""
+    check_offered(asked, UPDATE_CODE)
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    source, is_dry_run = code(hearth, tenant, asked), asked.get("DryRun", False)
+    function = hearth.functions.update_code(tenant, name, source, asked.get("RevisionId"), dry_run=is_dry_run)
+    return shown(function if is_dry_run else _published(hearth, tenant, function, asked))
+
+
+def update_configuration(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """UpdateFunctionConfiguration: what is not named stays as it is."""
+    check_offered(asked, UPDATE_CONFIGURATION)
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    named = {FIELDS[member]: value for member, value in asked.items() if member in FIELDS}
+    if "Environment" in asked:
+        named["environment"] = asked["Environment"].get("Variables", {})
+    if "Layers" in asked:
+        named["layers"] = hearth.layers.named(tenant, asked["Layers"])
+    return shown(hearth.functions.configure(tenant, name, named, asked.get("RevisionId")))
+
+
+def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """DeleteFunction: the whole of it, or one version."""
+    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
+    if LATEST in (asked.get("Qualifier"), asked["FunctionName"].rpartition(":")[2]):
+        raise InvalidParameterError("$LATEST version cannot be deleted without deleting the function.")
+    if named.qualifier is None:
+        hearth.functions.delete(tenant, named.name)
+    elif named.qualifier.isdecimal():
+        number = named.qualifier
+        hearth.versions.delete(tenant, named.name, number, lambda: hearth.aliases.naming(tenant, named.name, number))
+    else:
+        hearth.aliases.get(tenant, named.name, named.qualifier)
+        raise InvalidParameterError(f"{named.qualifier!r} is an alias: delete it with DeleteAlias")
+    hearth.provisioned.follow(tenant, named.name)
+    return {"StatusCode": 204}
+
+
+def get_code_signing(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """GetFunctionCodeSigningConfig: there is none, which is what clients that look before they change want to hear."""
+    hearth.functions.get(tenant, hearth.home.resolve(tenant, asked["FunctionName"]))
+    return {}  # as AWS answers, whatever its model says
+
+
+def page_asked(asked: Asked, known: re.Pattern[str] = NAME_MARKER) -> tuple[str | None, int]:
+    """Give the marker of a listing, and how many it asks for and may get; raise InvalidParameterError."""
+    after = asked.get("Marker") or None
+    if after is not None and not known.fullmatch(after):
+        raise InvalidParameterError(f"Marker {after[:200]!r} is none that a listing gave")
+    return after, min(asked.get("MaxItems", limits.MAX_PAGE), limits.MAX_PAGE)
+
+
+def existing(hearth: Controller, tenant: str, asked: Asked) -> Named:
+    """Give name and qualifier of the function, version or alias that is meant; raise NotFoundError."""
+    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
+    hearth.router.shown(tenant, named.name, named.qualifier)
+    return named
+
+
+def code(hearth: Controller, tenant: str, asked: Asked) -> Source:
+    """Give the zip that an operation carries or names in Hearth's bucket; raise InvalidParameterError."""
+    if asked.get("ZipFile"):
+        data: bytes = asked["ZipFile"]
+        return data
+    if not asked.get("S3Key"):
+        raise InvalidParameterError("Please provide a source for function code: ZipFile, or S3Bucket and S3Key")
+    uploads = keys.upload(tenant, "")
+    if asked.get("S3Bucket") != hearth.bucket or not asked["S3Key"].startswith(uploads):
+        raise InvalidParameterError(
+            f"Code comes from S3 only as S3Bucket {hearth.bucket} and an S3Key under {uploads}; POST /uploads gives one"
+        )
+    return hearth.functions.code_store.open(asked["S3Key"])
+
+
+def shown(function: Function) -> dict[str, Any]:
+    """Give a function's configuration, or a published version's, as Lambda shows it."""
+    version = function.version
+    layers = [{"Arn": layer.arn, "CodeSize": layer.code_bytes} for layer in version.layers]
+    return {
+        "FunctionName": version.function,
+        "FunctionArn": version.arn,
+        "Runtime": version.runtime,
+        "Role": function.role,
+        "Handler": version.handler,
+        "CodeSize": version.code_bytes,
+        "Description": function.description,
+        "Timeout": version.timeout_s,
+        "MemorySize": version.memory_mb,
+        "LastModified": moment(function.modified_at_us),
+        "CodeSha256": base64.b64encode(bytes.fromhex(version.code_sha256)).decode(),
+        "Version": version.number,
+        "RevisionId": function.revision,
+        **_states(function),
+        **SHOWN,
+        **({"Environment": {"Variables": dict(version.environment)}} if version.environment else {}),
+        **({"Layers": layers} if layers else {}),
+    }
+
+
+def _location(hearth: Controller, function: Function) -> dict[str, str]:
+    return {"Location": hearth.functions.code_link(function)} if function.version.code_sha256 else {}
+
+
+def _states(function: Function) -> dict[str, str]:
+    """Give the states of a function: those of itself, and those of its last change."""
+    states = {"State": function.state, "LastUpdateStatus": function.last_update}
+    if function.state == "Pending":
+        states |= {"StateReason": "The function is waiting for its zip to be uploaded.", "StateReasonCode": "Creating"}
+    if function.failure and function.state == "Failed":
+        states |= {"StateReason": function.failure.reason, "StateReasonCode": function.failure.code}
+    if function.failure:
+        named = {"LastUpdateStatusReason": function.failure.reason, "LastUpdateStatusReasonCode": function.failure.code}
+        states |= named
+    return states
+
+
+def qualified(latest: Function) -> Function:
+    """Give a function as Lambda lists it among its versions: under an ARN that ends in $LATEST."""
+    version = dataclasses.replace(latest.version, arn=f"{latest.version.arn}:{LATEST}")
+    return dataclasses.replace(latest, version=version)
+
+
+def _published(hearth: Controller, tenant: str, function: Function, asked: Asked) -> Function:
+    """Give the version that was asked to be published at once, else the function itself."""
+    if not asked.get("Publish"):
+        return function
+    return hearth.versions.publish(tenant, function.version.function)
+
+
+def _every_version(hearth: Controller, tenant: str, function: Function) -> list[Function]:
+    found, after = hearth.versions.page(tenant, function.version.function, None, limits.MAX_PAGE)
+    while after:
+        more, after = hearth.versions.page(tenant, function.version.function, after, limits.MAX_PAGE)
+        found += more
+    return found
+
+
+def _shown_one(hearth: Controller, tenant: str, asked: Asked) -> Function:
+    """Give what a qualifier names, under the ARN that names it so."""
+    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
+    function = hearth.router.shown(tenant, named.name, named.qualifier)
+    version = dataclasses.replace(function.version, arn=hearth.home.arn(tenant, named.name, named.qualifier))
+    return dataclasses.replace(function, version=version)

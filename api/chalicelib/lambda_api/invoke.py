@@ -1,0 +1,76 @@
+"""Door 1's Invoke: from the model's members to a wish, and from its reply to Lambda's answer."""
+
+import base64
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib import limits
+from chalicelib.errors import InvalidParameterError, InvalidRequestContentError
+from chalicelib.invocations.invoke import Reply, Wish
+from chalicelib.naming import Named
+from chalicelib.tenants.authentication import Visitor
+from chalicelib.wiring import Controller
+from shared_lua.contract import Mode, Status
+
+MODES = {"RequestResponse": Mode.SYNC, "Event": Mode.ASYNC, "DryRun": Mode.SYNC}
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """Members of Invoke's answer, and what Hearth says beside them in headers of its own."""
+
+    members: dict[str, Any]
+    headers: dict[str, str]
+
+
+def invoke(hearth: Controller, visitor: Visitor, asked: Mapping[str, Any]) -> Answer:
+    """Invoke: 200 with the function's own words, 202 when they are still to come, 204 for a dry run."""
+    wish = _wish(asked, hearth.home.find(visitor.tenant, asked["FunctionName"], asked.get("Qualifier")))
+    if asked.get("InvocationType") == "DryRun":
+        hearth.invocations.check(visitor, wish)
+        return Answer({"StatusCode": 204, "Payload": ""}, {})
+    return _answer(hearth.invocations.invoke(visitor, wish), wants_log=asked.get("LogType") == "Tail")
+
+
+def _wish(asked: Mapping[str, Any], named: Named) -> Wish:
+    kind = asked.get("InvocationType", "RequestResponse")
+    if kind not in MODES:
+        raise InvalidParameterError(f"InvocationType must be RequestResponse, Event or DryRun, not {kind!r}")
+    context = _client_context(asked.get("ClientContext"))
+    return Wish(
+        function=named.name,
+        qualifier=named.qualifier,
+        event=asked.get("Payload", b""),
+        mode=MODES[kind],
+        client_context=context,
+    )
+
+
+def _answer(reply: Reply, *, wants_log: bool) -> Answer:
+    headers = {"X-Hearth-Invocation-Id": reply.invocation_id}
+    members: dict[str, Any] = {"StatusCode": 202, "Payload": "", "ExecutedVersion": reply.version}
+    outcome = reply.outcome
+    if outcome is None:
+        return Answer(members, headers | {"Location": f"/invocations/{reply.invocation_id}"})
+    members |= {"StatusCode": 200, "Payload": outcome.payload or ""}
+    if outcome.status is Status.FAILED:
+        members["FunctionError"] = "Unhandled"
+    if wants_log:
+        members["LogResult"] = base64.b64encode(outcome.log_tail.encode(errors="replace")).decode()
+    return Answer(members, headers)
+
+
+def _client_context(header: str | None) -> str | None:
+    if not header:
+        return None
+    try:
+        context = json.loads(base64.b64decode(header, validate=True))
+    except (ValueError, RecursionError):
+        context = None
+    if not isinstance(context, dict) or len(header) > limits.MAX_CLIENT_CONTEXT_CHARS:
+        raise InvalidRequestContentError(
+            f"ClientContext must be a JSON object in base64, {limits.MAX_CLIENT_CONTEXT_CHARS} characters at most"
+        )
+    return json.dumps(context)  # one line of ASCII, whatever came: it travels to the function in a header

@@ -1,0 +1,109 @@
+"""Door 1's operations on layers."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.functions.layers import LayerVersion, Wanted
+from chalicelib.lambda_api.answers import marker, moment
+from chalicelib.lambda_api.functions import NUMBER_MARKER, code, page_asked
+from chalicelib.naming import checked_layer_name, layer_of
+from chalicelib.wiring import Controller
+
+Asked = Mapping[str, Any]
+
+
+def publish(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """PublishLayerVersion."""
+    wanted = LayerVersion(
+        name=_name(hearth, tenant, asked["LayerName"]),
+        number=0,
+        code_sha256="",
+        code_bytes=0,
+        unpacked_bytes=0,
+        description=asked.get("Description", ""),
+        license=asked.get("LicenseInfo", ""),
+        runtimes=asked.get("CompatibleRuntimes", []),
+        architectures=asked.get("CompatibleArchitectures", []),
+    )
+    version = hearth.layers.publish(tenant, wanted, code(hearth, tenant, asked["Content"]))
+    return _with_content(hearth, tenant, version)
+
+
+def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """GetLayerVersion."""
+    name = _name(hearth, tenant, asked["LayerName"])
+    return _with_content(hearth, tenant, hearth.layers.get(tenant, name, asked["VersionNumber"]))
+
+
+def get_by_arn(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """GetLayerVersionByArn."""
+    return _with_content(hearth, tenant, hearth.layers.get(tenant, *layer_of(hearth.home, tenant, asked["Arn"])))
+
+
+def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """ListLayers: the latest version of each, of those that are for a runtime or architecture where one is named."""
+    found, last = hearth.layers.page(tenant, _is_for(asked), *page_asked(asked))
+    layers = [
+        {
+            "LayerName": version.name,
+            "LayerArn": hearth.home.layer_arn(tenant, version.name),
+            "LatestMatchingVersion": _shown(hearth, tenant, version),
+        }
+        for version in found
+    ]
+    return {"Layers": layers, **marker(last)}
+
+
+def list_versions(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """ListLayerVersions: newest first."""
+    name = _name(hearth, tenant, asked["LayerName"])
+    found, last = hearth.layers.versions(tenant, name, _is_for(asked), *page_asked(asked, NUMBER_MARKER))
+    return {
+        "LayerVersions": [_shown(hearth, tenant, version) for version in found],
+        **marker(last),
+    }
+
+
+def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """DeleteLayerVersion."""
+    hearth.layers.delete(tenant, _name(hearth, tenant, asked["LayerName"]), asked["VersionNumber"])
+    return {}
+
+
+def _name(hearth: Controller, tenant: str, reference: str) -> str:
+    """Give a layer's name from itself or from its ARN; another tenant's is as one that does not exist."""
+    if not reference.startswith("arn:"):
+        return checked_layer_name(reference)
+    return layer_of(hearth.home, tenant, f"{reference}:1")[0]
+
+
+def _is_for(asked: Asked) -> Wanted:
+    """Give what tells whether a version says that it is for the runtime and architecture that are named, if any are."""
+    runtime, architecture = asked.get("CompatibleRuntime"), asked.get("CompatibleArchitecture")
+    return lambda one: runtime in (None, *one.runtimes) and architecture in (None, *one.architectures)
+
+
+def _with_content(hearth: Controller, tenant: str, version: LayerVersion) -> dict[str, Any]:
+    content = {
+        "Location": hearth.layers.link(version),
+        "CodeSha256": base64.b64encode(bytes.fromhex(version.code_sha256)).decode(),
+        "CodeSize": version.code_bytes,
+    }
+    return {
+        "LayerArn": hearth.home.layer_arn(tenant, version.name),
+        "Content": content,
+        **_shown(hearth, tenant, version),
+    }
+
+
+def _shown(hearth: Controller, tenant: str, version: LayerVersion) -> dict[str, Any]:
+    return {
+        "LayerVersionArn": hearth.home.layer_arn(tenant, version.name, version.number),
+        "Version": version.number,
+        "Description": version.description,
+        "CreatedDate": moment(version.created_at_us),
+        "CompatibleRuntimes": list(version.runtimes),
+        "CompatibleArchitectures": list(version.architectures),
+        **({"LicenseInfo": version.license} if version.license else {}),
+    }

@@ -1,0 +1,59 @@
+"""Door 1's operations on provisioned concurrency."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.errors import InvalidParameterError
+from chalicelib.functions.provisioned import Standing
+from chalicelib.lambda_api.answers import marker, moment
+from chalicelib.lambda_api.functions import page_asked
+from chalicelib.naming import Named, checked_qualifier
+from chalicelib.wiring import Controller
+
+Asked = Mapping[str, Any]
+
+
+def put(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """PutProvisionedConcurrencyConfig."""
+    named = _named(hearth, tenant, asked)
+    wanted = asked["ProvisionedConcurrentExecutions"]
+    return _shown(hearth.provisioned.put(tenant, named.name, named.qualifier, wanted))
+
+
+def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """GetProvisionedConcurrencyConfig."""
+    named = _named(hearth, tenant, asked)
+    return _shown(hearth.provisioned.get(tenant, named.name, named.qualifier))
+
+
+def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """ListProvisionedConcurrencyConfigs."""
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    after, most = page_asked(asked)
+    found, last = hearth.provisioned.page(tenant, name, checked_qualifier(after), most)
+    shown = [{"FunctionArn": hearth.home.arn(tenant, name, one.wish.qualifier), **_shown(one)} for one in found]
+    return {"ProvisionedConcurrencyConfigs": shown, **marker(last)}
+
+
+def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """DeleteProvisionedConcurrencyConfig."""
+    named = _named(hearth, tenant, asked)
+    hearth.provisioned.delete(tenant, named.name, named.qualifier)
+    return {}
+
+
+def _named(hearth: Controller, tenant: str, asked: Asked) -> Named:
+    if not asked.get("Qualifier"):
+        raise InvalidParameterError("Qualifier is missing: name a published version or an alias")
+    return hearth.home.find(tenant, asked["FunctionName"], asked["Qualifier"])
+
+
+def _shown(standing: Standing) -> dict[str, Any]:
+    return {
+        "RequestedProvisionedConcurrentExecutions": standing.wish.wanted,
+        "AllocatedProvisionedConcurrentExecutions": standing.allocated,
+        "AvailableProvisionedConcurrentExecutions": standing.available,
+        "Status": standing.status,
+        **({"StatusReason": standing.reason} if standing.reason else {}),
+        "LastModified": moment(standing.wish.modified_at_us),
+    }

@@ -1,0 +1,90 @@
+"""Door 1's operations on function URLs: how one may be used; what happens when it is used is door 3's."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.functions import urls
+from chalicelib.functions.urls import BUFFERED, Cors, FunctionUrl
+from chalicelib.lambda_api.answers import marker, moment
+from chalicelib.lambda_api.functions import existing, page_asked
+from chalicelib.wiring import Controller
+from shared_lua.contract import LATEST
+
+Asked = Mapping[str, Any]
+
+#: Member of Lambda's Cors → field of ours.
+CORS = {
+    "AllowCredentials": "allow_credentials",
+    "AllowHeaders": "allow_headers",
+    "AllowMethods": "allow_methods",
+    "AllowOrigins": "allow_origins",
+    "ExposeHeaders": "expose_headers",
+    "MaxAge": "max_age_s",
+}
+
+
+def create(hearth: Controller, tenant: str, asked: Asked, base: str) -> dict[str, Any]:
+    """CreateFunctionUrlConfig."""
+    urls.check_mode(asked.get("InvokeMode", BUFFERED))
+    named = existing(hearth, tenant, asked)
+    url = hearth.urls.create(tenant, named.name, named.qualifier, asked["AuthType"], _cors(asked.get("Cors")))
+    shown = _shown(hearth, url, base)
+    del shown["LastModifiedTime"]  # Lambda's answer to this one operation has none
+    return shown
+
+
+def get(hearth: Controller, tenant: str, asked: Asked, base: str) -> dict[str, Any]:
+    """GetFunctionUrlConfig."""
+    return _shown(hearth, _url(hearth, tenant, asked), base)
+
+
+def update(hearth: Controller, tenant: str, asked: Asked, base: str) -> dict[str, Any]:
+    """UpdateFunctionUrlConfig: what is not named stays as it is."""
+    urls.check_mode(asked.get("InvokeMode", BUFFERED))
+    url = _url(hearth, tenant, asked)
+    cors = _cors(asked["Cors"]) if "Cors" in asked else url.cors
+    changed = hearth.urls.change(url, asked.get("AuthType", url.auth_type), cors)
+    return _shown(hearth, changed, base)
+
+
+def delete(hearth: Controller, tenant: str, asked: Asked, _base: str) -> dict[str, Any]:
+    """DeleteFunctionUrlConfig."""
+    named = existing(hearth, tenant, asked)
+    hearth.urls.delete(tenant, named.name, named.qualifier)
+    return {}
+
+
+def list_all(hearth: Controller, tenant: str, asked: Asked, base: str) -> dict[str, Any]:
+    """ListFunctionUrlConfigs."""
+    after, most = page_asked(asked)
+    name = existing(hearth, tenant, asked).name
+    rest = [url for url in hearth.urls.every(tenant, name) if after is None or _marker(url) > after]
+    last = _marker(rest[most - 1]) if len(rest) > most else None
+    return {"FunctionUrlConfigs": [_shown(hearth, url, base) for url in rest[:most]], **marker(last)}
+
+
+def _marker(url: FunctionUrl) -> str:
+    return url.qualifier or LATEST  # before every alias, as `$` is before letters and digits
+
+
+def _url(hearth: Controller, tenant: str, asked: Asked) -> FunctionUrl:
+    named = existing(hearth, tenant, asked)
+    return hearth.urls.get(tenant, named.name, named.qualifier)
+
+
+def _cors(asked: Asked | None) -> Cors | None:
+    return Cors(**{CORS[member]: value for member, value in asked.items()}) if asked else None
+
+
+def _shown(hearth: Controller, url: FunctionUrl, base: str) -> dict[str, Any]:
+    """Give a URL as Lambda shows it. Lambda's is a host of its own, ours is a path below the controller's base."""
+    cors = {"Cors": {member: getattr(url.cors, name) for member, name in CORS.items()}} if url.cors else {}
+    return {
+        "FunctionUrl": f"{base}/url/{url.url_id}/",
+        "FunctionArn": hearth.home.arn(url.tenant, url.function, url.qualifier),
+        "AuthType": url.auth_type,
+        "CreationTime": moment(url.created_at_us),
+        "LastModifiedTime": moment(url.modified_at_us),
+        "InvokeMode": BUFFERED,
+        **cors,
+    }

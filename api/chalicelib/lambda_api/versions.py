@@ -1,0 +1,120 @@
+"""Door 1's operations on published versions and aliases."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib.errors import InvalidParameterError
+from chalicelib.functions.aliases import Alias
+from chalicelib.functions.function import Function
+from chalicelib.lambda_api.answers import check_offered, marker
+from chalicelib.lambda_api.functions import NUMBER_MARKER, page_asked, qualified, shown
+from chalicelib.wiring import Controller
+
+Asked = Mapping[str, Any]
+
+PUBLISH = frozenset({"FunctionName", "CodeSha256", "Description", "RevisionId"})
+
+#: Member of Lambda's alias → field of ours.
+FIELDS = {"FunctionVersion": "number", "Description": "description"}
+
+
+def publish(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """PublishVersion."""
+    check_offered(asked, PUBLISH)
+    version = hearth.versions.publish(
+        tenant,
+        hearth.home.resolve(tenant, asked["FunctionName"]),
+        description=asked.get("Description"),
+        code_sha256=_hex(asked.get("CodeSha256")),
+        revision=asked.get("RevisionId"),
+    )
+    return shown(version)
+
+
+def list_versions(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """ListVersionsByFunction: $LATEST first."""
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    after, most = page_asked(asked, NUMBER_MARKER)
+    if after is None:
+        latest = hearth.functions.get(tenant, name)
+        found, last = hearth.versions.page(tenant, name, None, most - 1) if most > 1 else ([], _before_all(latest))
+        found = [qualified(latest), *found]
+    else:
+        found, last = hearth.versions.page(tenant, name, after, most)
+    return {"Versions": [shown(one) for one in found], **marker(last)}
+
+
+def create_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """CreateAlias."""
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    alias = Alias(
+        name=asked["Name"],
+        number=asked["FunctionVersion"],
+        weights=_weights(asked),
+        description=asked.get("Description", ""),
+    )
+    return _shown(hearth, tenant, name, hearth.aliases.create(tenant, name, alias))
+
+
+def get_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """GetAlias."""
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    return _shown(hearth, tenant, name, hearth.aliases.get(tenant, name, asked["Name"]))
+
+
+def update_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """UpdateAlias: what is not named stays as it is. To point it back is to roll back."""
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    named = {FIELDS[member]: value for member, value in asked.items() if member in FIELDS}
+    if "RoutingConfig" in asked:
+        named["weights"] = _weights(asked)
+    alias = hearth.aliases.update(tenant, name, asked["Name"], named, asked.get("RevisionId"))
+    hearth.provisioned.follow(tenant, name)
+    return _shown(hearth, tenant, name, alias)
+
+
+def delete_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """DeleteAlias."""
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    hearth.aliases.delete(tenant, name, asked["Name"])
+    hearth.provisioned.follow(tenant, name)
+    return {}
+
+
+def list_aliases(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+    """ListAliases, of one version where FunctionVersion names it."""
+    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    found, last = hearth.aliases.page(tenant, name, *page_asked(asked), number=asked.get("FunctionVersion"))
+    return {"Aliases": [_shown(hearth, tenant, name, alias) for alias in found], **marker(last)}
+
+
+def _weights(asked: Asked) -> dict[str, float]:
+    return dict(asked.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}))
+
+
+def _before_all(latest: Function) -> str | None:
+    """Give the marker of a page on which there was room for $LATEST only."""
+    return "0" if latest.published else None
+
+
+def _hex(digest: str | None) -> str | None:
+    if not digest:
+        return None
+    try:
+        return base64.b64decode(digest, validate=True).hex()
+    except (binascii.Error, ValueError):
+        raise InvalidParameterError("CodeSha256 must be the zip's SHA-256 in base64") from None
+
+
+def _shown(hearth: Controller, tenant: str, name: str, alias: Alias) -> dict[str, Any]:
+    weights = {"RoutingConfig": {"AdditionalVersionWeights": dict(alias.weights)}} if alias.weights else {}
+    return {
+        "AliasArn": hearth.home.arn(tenant, name, alias.name),
+        "Name": alias.name,
+        "FunctionVersion": alias.number,
+        "Description": alias.description,
+        "RevisionId": alias.revision,
+        **weights,
+    }

@@ -1,0 +1,26 @@
+"""Door 2's routes on reserved concurrency."""
+
+from chalice.app import Response
+
+from chalicelib.calls import Call
+from chalicelib.errors import InvalidParameterError
+from chalicelib.naming import checked_name
+from chalicelib.rest_api.answers import members_asked, nothing, shown
+from chalicelib.wiring import Controller
+
+MEMBERS: dict[str, tuple[type, str]] = {"reserved": (int, "a whole number, 0 or more")}
+
+
+def put(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+    """Reserve seats for a function: as many of it run at once and no more, 0 stops it."""
+    reserved = members_asked(call, MEMBERS).get("reserved")
+    if reserved is None or reserved < 0:
+        raise InvalidParameterError('A reservation needs a whole number, 0 or more: {"reserved": 5}')
+    hearth.concurrency.reserve(tenant, checked_name(name), reserved)
+    return shown({"reserved": reserved})
+
+
+def delete(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
+    """Let a function share the tenant's seats again."""
+    hearth.concurrency.release(tenant, checked_name(name))
+    return nothing()

@@ -1,0 +1,1 @@
+"""Schedules: cron and rate expressions, what is due, and running it."""

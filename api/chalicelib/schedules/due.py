@@ -1,0 +1,108 @@
+"""Runs what schedules are due, each due time once, however often and by however many it is asked to; no clock itself.
+
+For each: queue an Invocation whose id is made of schedule and due time, then move the schedule on. Whoever dies between
+the two is followed by a tick that finds the id taken, queues nothing and moves on.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chalicelib.errors import ConflictError, HearthError, NotFoundError
+from chalicelib.invocations.invoke import Invocations, Wish
+from chalicelib.naming import Home, account
+from chalicelib.schedules.store import Schedule, Schedules, Waiting
+from shared_lua.contract import LATEST, Mode
+
+#: A tick gives up after this long, well before Lambda would end it between any two steps. The next one goes on.
+BUDGET_S = 20.0
+PAGE = 50
+
+logger = logging.getLogger("hearth")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """What a tick does."""
+
+    schedules: Schedules
+    invocations: Invocations
+    home: Home
+    now_us: Callable[[], int]
+    monotonic_s: Callable[[], float]
+
+    def run(self) -> int:
+        """Run what is due by now, and tell how many were; one that fails is left to the next tick, alone."""
+        give_up_s = self.monotonic_s() + BUDGET_S
+        ran = 0
+        for waiting in self._waiting():
+            if self.monotonic_s() > give_up_s:
+                logger.warning("A tick had too much to do", extra={"action": "tick_cut_short"})
+                break
+            ran += self._run_apart(waiting)
+        return ran
+
+    def _waiting(self) -> Iterator[Waiting]:
+        """Go through all that is due, soonest first."""
+        now_s = self.now_us() // 1_000_000
+        after: str | None = None
+        while True:
+            page, after = self.schedules.due(after, PAGE)
+            for waiting in page:
+                if waiting.due_s > now_s:
+                    return
+                yield waiting
+            if after is None:
+                return
+
+    def _run_apart(self, waiting: Waiting) -> bool:
+        try:
+            return self._run_one(waiting)
+        except HearthError:
+            logger.warning("A schedule did not run", exc_info=True, extra=_about("schedule_failed", waiting))
+            return False
+
+    def _run_one(self, waiting: Waiting) -> bool:
+        """Queue what one schedule is due to run and move it on; False when that is, or was, somebody else's."""
+        schedule = self.schedules.find(waiting.tenant, waiting.function, waiting.schedule_id)
+        if schedule is None or schedule.due_s != waiting.due_s:
+            self.schedules.drop(waiting)
+            return False
+        try:
+            if not self.invocations.queue_once(schedule.tenant, self._wish(schedule), schedule.invocation_id()):
+                return False
+        except (NotFoundError, ConflictError):  # no alias or no code: the schedule goes on, as EventBridge's would
+            logger.warning("A schedule found nothing to run", extra=_about("schedule_missed", waiting))
+        return self.schedules.move_on(schedule)
+
+    def _wish(self, schedule: Schedule) -> Wish:
+        event = schedule.wanted.input if schedule.wanted.input is not None else self._event(schedule)
+        qualifier = None if schedule.wanted.qualifier == LATEST else schedule.wanted.qualifier
+        return Wish(function=schedule.function, event=event.encode(), mode=Mode.ASYNC, qualifier=qualifier)
+
+    def _event(self, schedule: Schedule) -> str:
+        """Give an event like that of EventBridge's scheduled rules."""
+        owner = account(schedule.tenant)
+        event = {
+            "version": "0",
+            "id": schedule.invocation_id(),
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": owner,
+            "time": datetime.fromtimestamp(schedule.due_s or 0, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": self.home.region,
+            "resources": [f"arn:aws:events:{self.home.region}:{owner}:rule/{schedule.schedule_id}"],
+            "detail": {},
+        }
+        return json.dumps(event, separators=(",", ":"))
+
+
+def _about(action: str, waiting: Waiting) -> dict[str, str]:
+    return {
+        "action": action,
+        "tenant": waiting.tenant,
+        "function": waiting.function,
+        "schedule": waiting.schedule_id,
+    }

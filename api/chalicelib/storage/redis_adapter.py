@@ -1,0 +1,156 @@
+"""The controller's side of Redis: tokens and answers; it knows the client, and never a key of its own."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, cast
+
+import redis
+
+from chalicelib.errors import UnavailableError
+from chalicelib.storage.coalescer import Together
+from shared_lua import keys
+from shared_lua.contract import Held, Invocation, LiveLog, Settlement, Version, decode
+from shared_lua.scripts import Ask, Run, Scripts, Verdict
+
+PART = "Redis"
+
+
+class RedisGate:
+    """`quick` is for calls that answer at once; `patient` may be silent for as long as an answer takes."""
+
+    def __init__(self, quick: redis.Redis, patient: redis.Redis) -> None:
+        self._quick = quick
+        self._patient = patient
+        self._scripts = Scripts(Together(quick))
+
+    def admit(self, ask: Ask, run: Run | None = None) -> Verdict:
+        """Let a call go, or say why not; raise UnavailableError."""
+        with _needing_redis():
+            return self._scripts.admit(ask, run)
+
+    def give_back(self, invocation_id: str, tenant: str, function: str) -> None:
+        """Free the seats of an Invocation that no lane took, if Redis can be reached; if not, their deadline does."""
+        with suppress(UnavailableError), _needing_redis():
+            self._scripts.settle(invocation_id, tenant, function, "", 0)
+
+    def tenant_changed(self, tenant: str) -> None:
+        """Let nobody go on what is remembered of a tenant's keys and limits; raise UnavailableError."""
+        with _needing_redis():
+            self._scripts.renew(keys.tenant_generation(tenant))
+
+    def function_changed(self, tenant: str, function: str) -> None:
+        """Let nobody go on what is remembered of a function; raise UnavailableError."""
+        with _needing_redis():
+            self._scripts.renew(keys.function_generation(tenant, function))
+
+    def provisions(self, prefix: str) -> set[str]:
+        """Give the fields of what is published to be kept warm, those that begin so; raise UnavailableError."""
+        with _needing_redis():
+            found = cast(list[bytes], self._quick.hkeys(keys.provisions()))
+        return {field for one in found if (field := one.decode()).startswith(prefix)}
+
+    def publish_provisions(self, fields: Mapping[str, str], gone: Collection[str]) -> None:
+        """Publish what is to be kept warm, and take back what is gone; raise UnavailableError."""
+        with _needing_redis():
+            if fields:
+                self._quick.hset(keys.provisions(), mapping=dict(fields))  # type: ignore[arg-type]
+            if gone:
+                self._quick.hdel(keys.provisions(), *gone)
+
+    def held(self, version: Version) -> list[Held]:
+        """Give what each worker says it keeps warm of a version; raise UnavailableError."""
+        field = keys.held_version(version.tenant, version.function, version.version_id)
+        with _needing_redis():
+            workers = cast(list[bytes], self._quick.zrangebyscore(keys.workers(), self._now_ms(), "+inf"))
+            with self._quick.pipeline(transaction=False) as together:
+                for worker in workers:
+                    together.hget(keys.held(worker.decode()), field)
+                told = together.execute()
+        return [decode(Held, text.decode()) for text in told if text]
+
+    def wait_answer(self, invocation_id: str, wait_s: float) -> Settlement | None:
+        """Give the answer as soon as it is there, None when `wait_s` seconds bring none; raise UnavailableError."""
+        with _needing_redis():
+            popped = self._patient.blpop([keys.answer(invocation_id)], timeout=wait_s)
+        if popped is None:
+            return None
+        [_, text] = cast(list[bytes], popped)
+        return decode(Settlement, text.decode())
+
+    def withdraw(self, invocation_id: str, item: str) -> bool:
+        """Take an Invocation back that waits for a place, as contract JSON; False when a worker has it, or had it.
+
+        Raises UnavailableError.
+        """
+        with _needing_redis():
+            return self._scripts.withdraw(invocation_id, item)
+
+    def worker_words(self) -> list[str]:
+        """Give what the workers that are there say of themselves, each a JSON object; raise UnavailableError."""
+        with _needing_redis():
+            ids = cast(list[bytes], self._quick.zrangebyscore(keys.worker_words(), self._now_ms(), "+inf"))
+            words = self._quick.mget([keys.worker_word(one.decode()) for one in ids]) if ids else []
+        return [word.decode() for word in cast(list[bytes | None], words) if word]
+
+    def live_logs(self, invocation_ids: Sequence[str]) -> dict[str, LiveLog]:
+        """Give what those Invocations that run have printed so far; nothing while Redis cannot be reached."""
+        try:
+            with _needing_redis():
+                texts = self._quick.mget([keys.live_log(id_) for id_ in invocation_ids]) if invocation_ids else []
+        except UnavailableError:
+            return {}
+        pairs = zip(invocation_ids, cast(list[bytes | None], texts), strict=True)
+        return {id_: decode(LiveLog, text.decode()) for id_, text in pairs if text is not None}
+
+    def record_coming(self, invocation_id: str) -> tuple[Invocation, Settlement] | None:
+        """Give the end of an Invocation whose record is on its way to the ledger; None too when Redis cannot say."""
+        try:
+            with _needing_redis():
+                entry = cast(bytes | None, self._quick.get(keys.answered(invocation_id)))
+                found = cast(list[Any], self._quick.xrange(keys.records(), entry, entry)) if entry else []
+        except UnavailableError:
+            return None
+        kept = found[0][1] if found else None
+        return kept and (
+            decode(Invocation, kept[b"invocation"].decode()),
+            decode(Settlement, kept[b"settlement"].decode()),
+        )
+
+    def dead_workers(self) -> list[str]:
+        """Give the workers whose word has expired and that nobody has buried; raise UnavailableError."""
+        with _needing_redis():
+            found = cast(list[bytes], self._quick.zrangebyscore(keys.living(), "-inf", self._now_ms()))
+        return [worker.decode() for worker in found]
+
+    def bury(self, worker: str) -> int:
+        """Take all that a dead worker had to the orphans; give how many, -1 when it lives; raise UnavailableError."""
+        with _needing_redis():
+            return self._scripts.bury(worker)
+
+    def orphans(self, most: int) -> list[str]:
+        """Give up to `most` of what dead workers left, as contract JSON; raise UnavailableError."""
+        with _needing_redis():
+            return [item.decode() for item in cast(list[bytes], self._quick.lrange(keys.orphans(), 0, most - 1))]
+
+    def adopted(self, item: str) -> None:
+        """Forget an orphan: the durable lane has it; raise UnavailableError."""
+        with _needing_redis():
+            self._quick.lrem(keys.orphans(), 1, item)
+
+    def check(self) -> None:
+        """Raise UnavailableError unless Redis answers."""
+        with _needing_redis():
+            self._quick.ping()
+
+    def _now_ms(self) -> int:
+        """Give Redis's own time: the controllers' clocks differ from the workers'."""
+        seconds, micros = self._quick.time()
+        return seconds * 1000 + micros // 1000
+
+
+@contextmanager
+def _needing_redis() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        raise UnavailableError(PART) from error

@@ -1,0 +1,170 @@
+"""What is done with a tenant's keys: issue, list, rotate, revoke; never shows a secret a second time."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib import limits
+from chalicelib.errors import ConflictError, NotFoundError
+from chalicelib.storage.items import Act, Part, Parts
+from chalicelib.tenants import keyring
+from chalicelib.tenants.credentials import Credential, CredentialTable, Kind
+from chalicelib.tenants.encryption import Seal
+from chalicelib.tenants.tenant import ADMIN, TenantRows
+from shared_lua import keys
+
+CHANGED = "The tenant or this key was changed by another request meanwhile. Look, then try again."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedKey:
+    """A key as it may be shown at any time."""
+
+    key_id: str
+    kind: Kind
+    last_four: str  #: of what is secret about it
+    created_s: int
+    ends_s: int | None = None  #: Unix seconds; a rotated key works until then
+
+
+@dataclass(frozen=True)
+class IssuedKey:
+    """A key with its secret, in clear, this once. `secret` is the API key itself, or an access key's secret."""
+
+    listed: ListedKey
+    secret: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TenantKeys:
+    """The use-cases. `changed` is told the tenant after every change, so that no memory of its keys outlives it.
+
+    Whoever changes keys is known by one; that one (`own`) can be rotated and not revoked, and once it is rotated it
+    changes nothing any more. So whatever a tenant does, a key is left that works.
+    """
+
+    credentials: CredentialTable
+    parts: Parts
+    tenants: TenantRows
+    seal: Seal
+    changed: Callable[[str], None]
+    now_s: Callable[[], float]
+
+    def minted(self, tenant: str, kinds: Sequence[Kind]) -> tuple[list[IssuedKey], list[Act]]:
+        """Give new keys, and the acts that store them."""
+        issued = [self._mint(kind) for kind in kinds]
+        return issued, [act for key in issued for act in self._adding(tenant, key)]
+
+    def issue(self, tenant: str, kinds: Sequence[Kind], own: str) -> list[IssuedKey]:
+        """Store and give new keys; raise ConflictError when the tenant has as many as it may."""
+        listed = self._listed_by(tenant, own)
+        if len(listed) + len(kinds) > limits.MAX_KEYS:
+            raise ConflictError(f"A tenant may have {limits.MAX_KEYS} keys and has {len(listed)}: revoke one first")
+        issued, acts = self.minted(tenant, kinds)
+        self._transact(tenant, acts)
+        return issued
+
+    def listed(self, tenant: str) -> list[ListedKey]:
+        """Give the keys that work, oldest first."""
+        found = [_listed(part) for part in self.parts.every(keys.tenant_keys(tenant))]
+        working = [key for key in found if key.ends_s is None or self.now_s() < key.ends_s]
+        return sorted(working, key=lambda key: (key.created_s, key.key_id))
+
+    def rotate(self, tenant: str, key_id: str, overlap_s: int, own: str) -> IssuedKey:
+        """Give a new key of the same kind; the old one works for `overlap_s` seconds more.
+
+        Raises InvalidParameterError, NotFoundError, and ConflictError when the key was rotated before.
+        """
+        limits.check_overlap(overlap_s)
+        old = self._find(tenant, key_id, own)
+        if old.ends_s is not None:
+            raise ConflictError(f"Key {key_id} was rotated before: rotate the one that took its place")
+        [new], acts = self.minted(tenant, [old.kind])
+        self._transact(tenant, [*acts, *self._ending(tenant, old, int(self.now_s()) + overlap_s)])
+        return new
+
+    def revoke(self, tenant: str, key_id: str, own: str) -> None:
+        """Forget a key at once; raise NotFoundError, and ConflictError for the key that the caller itself used."""
+        self._find(tenant, key_id, own)
+        if key_id == own:
+            raise ConflictError(
+                "This call was made with this very key, which may be the last: rotate it with overlap_s=0, or revoke it"
+                " with another"
+            )
+        self._forget(tenant, key_id)
+        self.changed(tenant)
+
+    def revoke_all(self, tenant: str) -> None:
+        """Forget every key of a tenant that is no more."""
+        for key in self.parts.every(keys.tenant_keys(tenant)):
+            self._forget(tenant, key.part)
+        self.changed(tenant)
+
+    def _forget(self, tenant: str, key_id: str) -> None:
+        owner = keys.tenant_keys(tenant)
+        acts = [self.credentials.removing(key_id), self.parts.removing(owner, key_id)]
+        if not self.parts.transact(acts):
+            raise ConflictError(CHANGED)
+
+    def _find(self, tenant: str, key_id: str, own: str) -> ListedKey:
+        for key in self._listed_by(tenant, own):
+            if key.key_id == key_id:
+                return key
+        raise NotFoundError(f"Key not found: {key_id}")
+
+    def _listed_by(self, tenant: str, own: str) -> list[ListedKey]:
+        """Give the keys that work; raise ConflictError when the caller's own is about to end."""
+        listed = self.listed(tenant)
+        if any(key.key_id == own and key.ends_s is not None for key in listed):
+            raise ConflictError("The key of this call was rotated, and may change no keys: use the one in its place")
+        return listed
+
+    def _transact(self, tenant: str, acts: list[Act]) -> None:
+        """Do it while the tenant is there: a key stored for one just deleted would be nobody's to revoke."""
+        if not self.parts.transact([*acts, *self._requiring(tenant)]):
+            raise ConflictError(CHANGED)
+        self.changed(tenant)
+
+    def _requiring(self, tenant: str) -> list[Act]:
+        if tenant == ADMIN:
+            return []
+        row = self.tenants.find(tenant)
+        if row is None or row.deleted_s is not None:
+            raise NotFoundError(f"Tenant not found: {tenant}")
+        return [self.tenants.requiring(row)]
+
+    def _mint(self, kind: Kind) -> IssuedKey:
+        if kind is Kind.ACCESS_KEY:
+            key_id, secret = keyring.new_access_key_id(), keyring.new_secret()
+        else:
+            secret = keyring.new_admin_key() if kind is Kind.ADMIN_KEY else keyring.new_api_key()
+            key_id = keyring.hash_of(secret)
+        listed = ListedKey(key_id=key_id, kind=kind, last_four=secret[-4:], created_s=int(self.now_s()))
+        return IssuedKey(listed, secret)
+
+    def _adding(self, tenant: str, key: IssuedKey) -> list[Act]:
+        key_id, kind = key.listed.key_id, key.listed.kind
+        sealed = self.seal.close(key.secret, tenant, key_id) if kind is Kind.ACCESS_KEY else b""
+        credential = Credential(credential_id=key_id, kind=kind, tenant=tenant, sealed=sealed)
+        return [self.credentials.adding(credential), self.parts.adding(_part(tenant, key.listed))]
+
+    def _ending(self, tenant: str, key: ListedKey, ends_s: int) -> list[Act]:
+        ended = dataclasses.replace(key, ends_s=ends_s)
+        return [self.credentials.ending(key.key_id, ends_s), self.parts.putting(_part(tenant, ended))]
+
+
+def _part(tenant: str, key: ListedKey) -> Part:
+    body: dict[str, Any] = {"kind": key.kind, "last_four": key.last_four, "created_s": key.created_s}
+    return Part(owner=keys.tenant_keys(tenant), part=key.key_id, body=body, expires_s=key.ends_s)
+
+
+def _listed(part: Part) -> ListedKey:
+    body = part.body
+    return ListedKey(
+        key_id=part.part,
+        kind=Kind(body["kind"]),
+        last_four=body["last_four"],
+        created_s=body["created_s"],
+        ends_s=part.expires_s,
+    )

@@ -1,0 +1,1 @@
+"""The two lanes of work, and what keeps them alive: capacity, heartbeats, the reaper."""

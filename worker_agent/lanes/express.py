@@ -1,0 +1,143 @@
+"""The express lane: threads that each wait for an Invocation, run it and end it; none waits for another thread.
+
+The admission grants a place and puts the Invocation on this worker's lane in one step. The thread that takes it off has
+it in hand from then on, in Redis: whoever finds this worker dead finds it there.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from shared_lua.contract import ContractError, Invocation, Settlement, decode
+from worker_agent import log
+from worker_agent.clock import now_us
+from worker_agent.errors import PlatformError, RedisUnavailableError
+from worker_agent.lanes.reaper import Undertaker
+from worker_agent.metrics import Metrics
+from worker_agent.outage import Outage
+from worker_agent.stores.durable_lane import Delivery
+from worker_agent.stores.ledger_writer import Record, Recorder
+from worker_agent.stores.redis_adapter import RedisSide
+
+#: How long a thread waits in one go: a stop is noticed after this at the latest.
+WAIT_S = 2
+OUTAGE_PAUSE_S = 0.5
+#: How long runs whose sandboxes were ended may take to notice, and the last records to be written.
+GIVE_UP_S = 5.0
+
+Conclude = Callable[[Invocation, Delivery], Settlement]
+
+
+class Express:
+    """One worker's lane, of `places` threads. `conclude` runs an Invocation and raises what is the platform's fault."""
+
+    def __init__(  # noqa: PLR0913  (the lane with all that keeps it safe)
+        self,
+        *,
+        redis_side: RedisSide,
+        recorder: Recorder,
+        undertaker: Undertaker,
+        worker: str,
+        places: int,
+        conclude: Conclude,
+        metrics: Metrics,
+    ) -> None:
+        self._metrics = metrics
+        self._redis = redis_side
+        self._recorder = recorder
+        self._undertaker = undertaker
+        self._worker = worker
+        self._places = places
+        self._conclude = conclude
+        self._busy = 0
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._outage = Outage("express", "the express lane rests")
+        self._threads = [threading.Thread(target=self._serve, name=f"express-{n}", daemon=True) for n in range(places)]
+
+    def start(self) -> None:
+        """Begin to take."""
+        self._recorder.start()
+        self._undertaker.beat.start()
+        for thread in self._threads:
+            thread.start()
+
+    def free(self) -> int:
+        """Give how many places are free, as this worker counts them; -1 when nothing is taken any more."""
+        with self._lock:
+            return -1 if self._stopping.is_set() else self._places - self._busy
+
+    def stop(self) -> None:
+        """Take nothing more."""
+        self._stopping.set()
+
+    def join(self, patience_s: float) -> bool:
+        """Wait for what runs; tell whether all of it ended in time."""
+        until_s = time.monotonic() + patience_s
+        for thread in self._threads:
+            thread.join(max(0.0, until_s - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def give_up(self) -> None:
+        """Give what is still on the lane or in hand to the durable lane at once, and write the last records."""
+        self.join(GIVE_UP_S)
+        self._undertaker.beat.stop()
+        try:
+            self._redis.bury(self._worker, alive=True)
+            self._undertaker.look()
+        except PlatformError as error:
+            log.warn("left_in_hand", f"another worker will find it: {error}")
+        self._recorder.stop(GIVE_UP_S)
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            item = self._next()
+            if item is not None:
+                with self._lock:
+                    self._busy += 1
+                self._carry(item)
+                with self._lock:
+                    self._busy -= 1
+
+    def _next(self) -> str | None:
+        try:
+            item = self._redis.next_express(self._worker, WAIT_S)
+            self._outage.over()
+            return item
+        except RedisUnavailableError as error:
+            self._outage.met(error)
+            self._stopping.wait(OUTAGE_PAUSE_S)
+            return None
+
+    def _carry(self, item: str) -> None:
+        """Bring what is in hand to its end, or let go of it for the durable lane: it is never just dropped."""
+        received_us = now_us()
+        try:
+            invocation = decode(Invocation, item)
+            settlement = self._conclude(invocation, Delivery("", "", attempt=1, received_at_us=received_us))
+            self._end(invocation, item, settlement)
+        except Exception as error:  # noqa: BLE001  (whatever failed, somebody else must have it)
+            expected = isinstance(error, PlatformError | ContractError)
+            log.warn("express_left", f"left to the durable lane: {error}", unexpected=None if expected else error)
+            self._leave(item)  # which does nothing when it has ended
+
+    def _end(self, invocation: Invocation, item: str, settlement: Settlement) -> None:
+        try:
+            entry = self._redis.settle_express(self._worker, invocation, item, settlement)
+        except RedisUnavailableError as error:
+            # Nobody else can have it while Redis is away. Should it come back with this in hand, and somebody find
+            # it there, the ledger takes the first of both ends.
+            log.warn("answer_not_given", str(error), invocation_id=invocation.invocation_id)
+            entry = ""
+        if entry is None:
+            log.warn("superseded", "it was given to the durable lane", invocation_id=invocation.invocation_id)
+            return
+        self._metrics.settled(settlement)
+        self._recorder.add(Record(invocation, settlement, entry))
+        log.ended("settled", invocation, settlement)
+
+    def _leave(self, item: str) -> None:
+        try:
+            self._redis.leave(self._worker, item)
+        except RedisUnavailableError as error:
+            log.warn("leave_failed", f"it stays in hand until this worker ends: {error}")

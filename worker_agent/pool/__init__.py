@@ -1,0 +1,1 @@
+"""The pool of warm sandboxes, the Stems behind it, and the cache of code."""

@@ -1,0 +1,332 @@
+"""Keeps sandboxes warm in a fixed number of Slots and leases them out; never runs anything in them.
+
+The lock guards the list of Slots and nothing else: a Slot is claimed under it and filled outside it, so that one slow
+start holds up nobody. A sandbox is leased again only to the Version it became, which belongs to one tenant. Who finds
+none idle waits for a Stem to become one, or for one of the Version to be returned, whichever comes first. Beyond the
+memory it waits for the latter alone, for as long as a start would take: what it made would be ended for the next one.
+
+Which idle sandbox goes when room is needed is a matter of value (greedy-dual): what it would cost to start again, times
+how often it was used, for each MiB it holds. The floor rises to the value of whatever went last, so that even a dear
+sandbox goes in the end when nobody asks for it. Provisioned ones stay, and so does what a tenant has within its part of
+the memory: no flood of another's pushes it out.
+"""
+
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from shared_lua.contract import LATEST, Version
+from worker_agent.clock import elapsed_us
+from worker_agent.pool.first import First
+from worker_agent.pool.lifecycle import SlotEvent, SlotState, step
+from worker_agent.sandboxes.sandbox import Sandbox, Started, Stem
+
+#: What it costs to make a sandbox and to end it, s of a core: who waits so long in vain has lost no more than that.
+START_COST_S = 0.1
+
+#: Whose sandbox it is: tenant, function, version id.
+Key = tuple[str, str, str]
+
+
+class PoolFullError(RuntimeError):
+    """No Slot can be had: all are leased or provisioned, so somebody holds more permits than there are Slots for."""
+
+
+@dataclass(eq=False)
+class Slot:
+    """A place for one sandbox."""
+
+    state: SlotState = SlotState.EMPTY
+    sandbox: Sandbox | None = None
+    version: Version | None = None  #: what it holds, or is about to
+    uses: int = 0
+    value: float = 0.0
+
+    def move(self, event: SlotEvent) -> None:
+        """Take one step of the lifecycle."""
+        self.state = step(self.state, event)
+        if self.state is SlotState.EMPTY:
+            self.sandbox = self.version = None
+            self.uses = 0
+
+
+@dataclass
+class Lease:
+    """A Slot held for the length of a `with`. `cold` tells whether its sandbox became this Version for this Lease."""
+
+    slot: Slot
+    sandbox: Sandbox
+    cold: bool
+    waited_us: int = 0  #: for a sandbox of this Version that another Invocation was in
+    returned: bool = False
+    rest_us: int = 0  #: once it is returned: how long it took to freeze its sandbox
+
+    @property
+    def started(self) -> Started | None:
+        """What its sandbox's start took, if it was made for this Lease."""
+        return self.sandbox.started if self.cold else None
+
+
+#: Who wants a sandbox: a Stem that is to become one, or a Slot that has one.
+Wanting = First[Stem | Slot]
+#: Makes a sandbox of what it was offered first, a Stem; or gives the Slot, if that is what it was.
+Start = Callable[[Wanting], Sandbox | Slot]
+
+
+class Pool:
+    """`size` Slots, whose sandboxes together keep within `memory_mb` MiB as long as enough of them are idle."""
+
+    def __init__(self, size: int, memory_mb: int) -> None:
+        self.size = size
+        self._memory_mb = memory_mb
+        self._slots = [Slot() for _ in range(size)]
+        self._provisioned: Counter[Key | None] = Counter()
+        self._provisioned_mb: dict[Key | None, int] = {}  #: memory of one of each
+        self._floor = 0.0
+        self._waiting: defaultdict[Key | None, dict[Wanting, Slot]] = defaultdict(dict)  #: and what they have claimed
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def lease(self, version: Version, start: Start) -> Iterator[Lease]:
+        """Lease a warm sandbox of `version`, or one that `start` makes; it is destroyed if the body raises.
+
+        As long as `start` has nothing, the pool may offer it a Slot with a sandbox: it gives that then, and makes none.
+        """
+        lease = self._acquire(version, start)
+        try:
+            yield lease
+        except BaseException:
+            lease.returned = True
+            self._end(lease.slot, "its lease ended in an error")
+            raise
+        self.give_back(lease)
+
+    def give_back(self, lease: Lease) -> None:
+        """Return a Lease: its sandbox rests, or goes when it is spent. A second time is an error."""
+        if lease.returned:
+            raise RuntimeError("this lease was returned before: its slot may be another's by now")
+        lease.returned = True
+        if lease.sandbox.alive():
+            lease.rest_us = lease.sandbox.rest()
+        if not lease.sandbox.alive():
+            self._end(lease.slot, "it is spent")
+            return
+        with self._lock:
+            slot = lease.slot
+            slot.uses += 1
+            slot.value = self._floor + lease.sandbox.started.start_us * slot.uses / lease.sandbox.version.memory_mb
+            self._idles(slot)
+
+    def is_warm(self, version: Version) -> bool:
+        """Tell whether a Lease of this Version would find a sandbox, if it came now."""
+        with self._lock:
+            return any(_key(slot.version) == _key(version) for slot in self._idle())
+
+    def provision(self, version: Version, seats: int) -> None:
+        """Keep up to `seats` sandboxes of a Version from being ended to make room; 0 ends that."""
+        with self._lock:
+            others = self._provisioned.total() - self._provisioned[_key(version)]
+            if others + seats >= self.size:
+                raise ValueError(f"{others + seats} provisioned seats leave no slot of {self.size} for others")
+            self._provisioned[_key(version)] = seats
+            self._provisioned_mb[_key(version)] = version.memory_mb
+            if not seats:
+                del self._provisioned[_key(version)], self._provisioned_mb[_key(version)]
+
+    def room_for(self, version: Version, spare: int = 1) -> int:
+        """Tell how many sandboxes of a Version can be provisioned beside the others that are, and `spare` Slots."""
+        with self._lock:
+            others = {key: seats for key, seats in self._provisioned.items() if key != _key(version)}
+            slots = self.size - spare - sum(others.values())
+            memory_mb = self._memory_mb - sum(seats * self._provisioned_mb[key] for key, seats in others.items())
+        return max(0, min(slots, memory_mb // version.memory_mb))
+
+    def held(self, version: Version) -> tuple[int, int]:
+        """Tell how many living sandboxes there are of a Version, starting ones too, and how many of them are idle."""
+        with self._lock:
+            mine = [slot for slot in self._slots if _key(slot.version) == _key(version)]
+            idle = [slot for slot in mine if slot.state is SlotState.IDLE]
+            dead = [self._take_out(slot) for slot in idle if not _sandbox_of(slot).alive()]
+        _destroy(dead, "it died while it waited")
+        return len(mine) - len(dead), len(idle) - len(dead)
+
+    def add(self, version: Version, start: Start) -> None:
+        """Add an idle sandbox of a Version beside those that there are; PoolFullError, or what `start` raises."""
+        with self._lock:
+            slot, dismissed = self._claim(version)
+        _destroy(dismissed, "its place was needed")
+        self.give_back(self._fill(slot, start, Wanting(version.tenant), patience_s=0))
+
+    def close(self) -> None:
+        """Destroy every idle sandbox. Leased ones are their holders' to return first."""
+        with self._lock:
+            dismissed = [self._take_out(slot) for slot in self._idle()]
+        _destroy(dismissed, "the pool closes")
+
+    def count(self) -> dict[SlotState, int]:
+        """Give the number of Slots in each state."""
+        with self._lock:
+            states = Counter(slot.state for slot in self._slots)
+        return {state: states[state] for state in SlotState}
+
+    def _acquire(self, version: Version, start: Start) -> Lease:
+        with self._lock:
+            dismissed = [self._take_out(slot) for slot in self._idle() if _is_superseded(slot.version, version)]
+            if slot := self._take_warm(version):
+                lease = Lease(slot, _sandbox_of(slot), cold=False)
+            else:
+                lease, wanting = None, Wanting(version.tenant)
+                slot, more = self._claim(version)
+                dismissed += more
+                self._waiting[_key(version)][wanting] = slot
+                patience_s = START_COST_S if self._is_crowded_by(version) else 0
+        _destroy(dismissed, "its place was needed")
+        return lease or self._fill(slot, start, wanting, patience_s)
+
+    def _fill(self, slot: Slot, start: Start, wanting: Wanting, patience_s: float) -> Lease:
+        """Have a claimed Slot's sandbox made and lease it, or lease what came before it was."""
+        began, key = time.monotonic(), _key(slot.version)
+        try:
+            wanting.wait_for(patience_s)
+            made = wanting.came if isinstance(wanting.came, Slot) else start(wanting)
+        except BaseException:
+            with self._lock:
+                self._wait_no_more(key, wanting)
+                if isinstance(wanting.came, Slot):
+                    self._idles(wanting.came)
+                else:
+                    slot.move(SlotEvent.START_FAILED)
+            raise
+        with self._lock:
+            self._wait_no_more(key, wanting)
+            if isinstance(made, Slot):
+                return Lease(made, _sandbox_of(made), cold=False, waited_us=elapsed_us(began))
+            slot.sandbox = made
+            slot.move(SlotEvent.STARTED)
+            dismissed = self._make_room()
+        _destroy(dismissed, "its memory was needed")
+        return Lease(slot, made, cold=True)
+
+    def _wait_no_more(self, key: Key | None, wanting: Wanting) -> None:
+        self._waiting[key].pop(wanting, None)
+        if not self._waiting[key]:
+            del self._waiting[key]
+
+    def _idles(self, slot: Slot) -> None:
+        """Take a leased Slot back, or hand it on to who waits longest for its Version, whose own is empty again."""
+        slot.move(SlotEvent.RETURN)
+        for wanting, claimed in self._waiting.get(_key(slot.version), {}).items():
+            if wanting.offer(slot):
+                slot.move(SlotEvent.LEASE)
+                claimed.move(SlotEvent.START_FAILED)
+                return
+
+    def _take_warm(self, version: Version) -> Slot | None:
+        """Lease the most valuable idle sandbox of this very Version: the others may lose value, and go."""
+        same = [slot for slot in self._idle() if _key(slot.version) == _key(version)]
+        slot = max(same, key=lambda s: s.value, default=None)
+        if slot:
+            slot.move(SlotEvent.LEASE)
+        return slot
+
+    def _make_room(self) -> list[Sandbox]:
+        """Take out what is worth least until the memory suffices, or nothing idle is beyond its tenant's part of it.
+
+        What runs may go beyond the budget: it is for what waits.
+        """
+        dismissed = []
+        while victim := self._victim(self._memory_of()):
+            dismissed.append(self._dismiss(victim))
+        return dismissed
+
+    def _is_crowded_by(self, version: Version) -> bool:
+        """Tell whether a Version for which a Slot was claimed has other sandboxes, and no memory for one more."""
+        held = self._memory_of() + Counter({version.tenant: version.memory_mb})
+        has_others = sum(_key(slot.version) == _key(version) for slot in self._slots) > 1
+        return has_others and held.total() > self._memory_mb and not self._victim(held)
+
+    def _victim(self, held: Counter[str]) -> Slot | None:
+        """Give whose sandbox goes when tenants hold so much: None when that is within the memory, or nothing can go."""
+        if held.total() <= self._memory_mb:
+            return None
+        part = self._memory_mb / len(held)
+        return self._least_valuable(lambda tenant: held[tenant] > part)
+
+    def _memory_of(self) -> Counter[str]:
+        """Give what each tenant's sandboxes hold, MiB."""
+        held = Counter[str]()
+        for slot in self._slots:
+            if slot.sandbox and slot.version:
+                held[slot.version.tenant] += slot.version.memory_mb
+        return held
+
+    def _least_valuable(self, of_whom: Callable[[str], bool]) -> Slot | None:
+        idle = self._idle()
+        waiting = Counter(_key(slot.version) for slot in idle)
+        free = [slot for slot in idle if waiting[_key(slot.version)] > self._provisioned[_key(slot.version)]]
+        return min((s for s in free if s.version and of_whom(s.version.tenant)), key=lambda s: s.value, default=None)
+
+    def _claim(self, version: Version) -> tuple[Slot, list[Sandbox]]:
+        """Claim a Slot, and give the sandbox that has to go for it if there is one; raise PoolFullError."""
+        dismissed = []
+        slot = next((s for s in self._slots if s.state is SlotState.EMPTY), None)
+        if slot is None:
+            held = Counter([version.tenant, *(s.version.tenant for s in self._slots if s.version)])
+            part = self.size / len(held)
+            slot = self._least_valuable(lambda tenant: held[tenant] > part) or self._least_valuable(lambda _: True)
+            if slot is None:
+                raise PoolFullError(f"all {self.size} slots are leased or provisioned")
+            dismissed = [self._dismiss(slot)]
+        slot.move(SlotEvent.CLAIM)
+        slot.version = version
+        return slot, dismissed
+
+    def _dismiss(self, slot: Slot) -> Sandbox:
+        self._floor = max(self._floor, slot.value)
+        return self._take_out(slot)
+
+    def _take_out(self, slot: Slot) -> Sandbox:
+        """Empty a Slot; its sandbox is the taker's to destroy, outside the lock."""
+        sandbox = _sandbox_of(slot)
+        slot.move(SlotEvent.END)
+        return sandbox
+
+    def _end(self, slot: Slot, reason: str) -> None:
+        with self._lock:
+            sandbox = self._take_out(slot)
+        sandbox.destroy(reason)
+
+    def _idle(self) -> list[Slot]:
+        return [slot for slot in self._slots if slot.state is SlotState.IDLE]
+
+
+def _destroy(sandboxes: list[Sandbox], reason: str) -> None:
+    for sandbox in sandboxes:
+        sandbox.destroy(reason)
+
+
+def _sandbox_of(slot: Slot) -> Sandbox:
+    assert slot.sandbox, f"a slot that is {slot.state.value} has a sandbox"  # noqa: S101
+    return slot.sandbox
+
+
+def key_of(version: Version) -> Key:
+    """Same tenant, same function, same version: anything less would show one's data to another."""
+    return (version.tenant, version.function, version.version_id)
+
+
+def _key(version: Version | None) -> Key | None:
+    return key_of(version) if version else None
+
+
+def _is_superseded(old: Version | None, new: Version) -> bool:
+    """Tell whether `new` took the place of `old`: of a function's unpublished code there is only the latest.
+
+    Published versions stand beside each other, as an alias may send its calls to two of them.
+    """
+    if old is None or (old.tenant, old.function) != (new.tenant, new.function):
+        return False
+    return old.number == new.number == LATEST and _key(old) != _key(new)

@@ -1,0 +1,161 @@
+"""Keeps Stems ready, so that a cold start is an assignment and not a container's start; never assigns one itself.
+
+Who finds none waits for one that is made for it, a few at once, or for whatever else comes before. In the background
+one is made at a time: a start costs some 0.1 s of a core, which running functions would miss.
+"""
+
+import threading
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from worker_agent.errors import EngineUnavailableError, PlatformError
+from worker_agent.outage import Outage
+from worker_agent.pool.first import First
+from worker_agent.sandboxes.sandbox import Sandboxes, Stem
+
+#: After a failure to make one: the engine is down, or an image is missing.
+PAUSE_S = 5.0
+#: How many are made at once for those who wait. The engine makes no more of them in a second if it is asked for more.
+MAKERS = 4
+
+S = TypeVar("S")
+
+
+class Stems:
+    """Ready Stems by runtime. `wanted` says how many of each to keep."""
+
+    def __init__(self, sandboxes: Sandboxes, wanted: Mapping[str, int]) -> None:
+        self._sandboxes = sandboxes
+        self._wanted = wanted
+        self._given: Counter[tuple[str, bool]] = Counter()
+        self._ready: defaultdict[str, deque[Stem]] = defaultdict(deque)
+        self._waiting: defaultdict[str, list[First[Any]]] = defaultdict(list)
+        self._makers = ThreadPoolExecutor(MAKERS, thread_name_prefix="stem-maker")
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._outages = {runtime: Outage("stems", f"no stem of {runtime} can be kept ready") for runtime in wanted}
+        self._thread = threading.Thread(target=self._keep, name="stems", daemon=True)
+
+    def start(self) -> None:
+        """Begin to keep Stems ready."""
+        self._thread.start()
+
+    def take(self, runtime: str, wanting: First[Stem | S]) -> Stem | S:
+        """Give a Stem that is the taker's from now on, or what others offered before there was one.
+
+        Raises PlatformError when none is ready and none can be made.
+        """
+        stem = self._take_ready(runtime)
+        self._wake.set()
+        if stem is None:
+            self._order(runtime, wanting)
+        elif wanting.offer(stem):
+            self._count(runtime, was_ready=True)
+        else:
+            self._give(stem)
+        return wanting.wait()
+
+    @property
+    def missed(self) -> int:
+        """How many takers found none ready."""
+        return sum(count for (_, was_ready), count in self.takers().items() if not was_ready)
+
+    def takers(self) -> dict[tuple[str, bool], int]:
+        """Give how many takers there were, by runtime and by whether one was ready."""
+        with self._lock:
+            return dict(self._given)
+
+    def count(self) -> dict[str, int]:
+        """Give how many are ready, by runtime."""
+        with self._lock:
+            return {runtime: len(ready) for runtime, ready in self._ready.items()}
+
+    def has(self, runtime: str) -> bool:
+        """Tell whether one is ready."""
+        with self._lock:
+            return bool(self._ready[runtime])
+
+    def stop(self) -> None:
+        """Keep none any more: end those that are ready."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._makers.shutdown(cancel_futures=True)
+        for runtime in list(self._waiting):
+            while self._offer(runtime, EngineUnavailableError("the agent stops")):
+                pass
+        for runtime in self._wanted:
+            while stem := self._take_ready(runtime):
+                stem.destroy("the agent stops")
+
+    def _take_ready(self, runtime: str) -> Stem | None:
+        """Give a ready Stem that still lives, ending those that do not."""
+        while True:
+            with self._lock:
+                stem = self._ready[runtime].popleft() if self._ready[runtime] else None
+            if stem is None or stem.alive():
+                return stem
+            stem.destroy("it died while it waited")
+
+    def _order(self, runtime: str, wanting: First[Any]) -> None:
+        with self._lock:
+            self._waiting[runtime].append(wanting)
+        try:
+            self._makers.submit(self._make_for_one, runtime)
+        except RuntimeError:  # no maker takes anything any more
+            raise EngineUnavailableError("the agent stops") from None
+
+    def _make_for_one(self, runtime: str) -> None:
+        """Make a Stem for one of those who wait, if anybody still does."""
+        if not self._next(runtime):
+            return
+        try:
+            self._give(self._sandboxes.make_stem(runtime))
+        except Exception as error:  # noqa: BLE001  (it is raised where somebody waits for it)
+            self._offer(runtime, error)
+
+    def _give(self, stem: Stem) -> None:
+        """Give a Stem to one who waits, else keep it ready."""
+        if self._offer(stem.runtime, stem):
+            self._count(stem.runtime, was_ready=False)
+            return
+        with self._lock:
+            self._ready[stem.runtime].append(stem)
+
+    def _offer(self, runtime: str, thing: Stem | Exception) -> bool:
+        while wanting := self._next(runtime):
+            if wanting.offer(thing):
+                return True
+        return False
+
+    def _next(self, runtime: str) -> First[Any] | None:
+        """Give one who waits, of the tenant that has the fewest waiting: no flood holds up another's start."""
+        with self._lock:
+            waiting = self._waiting[runtime] = [one for one in self._waiting[runtime] if one.came is None]
+        crowds = Counter(one.tenant for one in waiting)
+        return min(waiting, key=lambda one: crowds[one.tenant], default=None)
+
+    def _count(self, runtime: str, *, was_ready: bool) -> None:
+        with self._lock:
+            self._given[runtime, was_ready] += 1
+
+    def _keep(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.clear()
+            filled = [self._fill(runtime, wanted) for runtime, wanted in self._wanted.items()]
+            self._wake.wait(None if all(filled) else PAUSE_S)
+
+    def _fill(self, runtime: str, wanted: int) -> bool:
+        """Make Stems of a runtime until there are as many as wanted; False when that failed."""
+        try:
+            while not self._stopping.is_set() and len(self._ready[runtime]) < wanted:
+                self._give(self._sandboxes.make_stem(runtime))
+        except PlatformError as error:
+            self._outages[runtime].met(error)
+            return False
+        self._outages[runtime].over()
+        return True

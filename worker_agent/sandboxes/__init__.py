@@ -1,0 +1,1 @@
+"""Sandboxes: containers, their cgroups and network namespaces, and the Runtime API inside."""

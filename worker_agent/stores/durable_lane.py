@@ -1,0 +1,181 @@
+"""The durable lane, as the worker sees it: SQS; gives Deliveries, keeps them, and lets go of them last."""
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from shared_lua.contract import Invocation, encode
+from worker_agent import log
+from worker_agent.clock import now_us
+from worker_agent.errors import AwsUnavailableError
+from worker_agent.periodic import Beat
+from worker_agent.stores.aws_errors import aws_call
+
+#: The most SQS hands out, or takes back, in one call.
+BATCH = 10
+#: For longer than this from its receipt SQS lets nobody keep a message: it then comes back, whoever runs it.
+SQS_KEEPS_S = 43_200
+#: From this age on a Delivery is also kept by a lease in the ledger, as its run may outlast what SQS allows.
+LEASE_AFTER_S = 6 * 3600
+#: How long a lease lasts that nobody renews: a dead worker's work waits as long, a beat that failed must not end it,
+#: and two hosts' clocks never differ by so much.
+LEASE_S = 300
+#: The longest SQS holds a message back.
+MAX_DELAY_S = 900
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An Invocation as the lane handed it over this once."""
+
+    body: str
+    receipt: str
+    attempt: int  #: how often SQS has handed it out, this time included
+    received_at_us: int
+
+
+@dataclass(frozen=True)
+class Postponement:
+    """An Invocation that is to come anew in `after_s` seconds, in the place of the Delivery that brought it."""
+
+    invocation: Invocation
+    after_s: int
+
+
+class DurableLane:
+    """One SQS queue."""
+
+    def __init__(self, sqs: Any, queue_url: str, visibility_s: int, poll_s: int) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self._visibility_s = visibility_s
+        self._poll_s = poll_s
+
+    def send(self, invocation: Invocation) -> None:
+        """Put an Invocation into the lane."""
+        with aws_call("SQS", "send to the queue"):
+            self._send(invocation)
+
+    def receive(self, most: int, *, waits: bool = True) -> list[Delivery]:
+        """Give at most `most` Deliveries; when there is none, wait for one up to the poll time, if it `waits`."""
+        with aws_call("SQS", "receive from the queue"):
+            answer = self._sqs.receive_message(
+                QueueUrl=self._queue_url,
+                MaxNumberOfMessages=min(most, BATCH),
+                WaitTimeSeconds=self._poll_s if waits else 0,
+                VisibilityTimeout=self._visibility_s,
+                AttributeNames=["ApproximateReceiveCount"],
+            )
+        received_at_us = now_us()
+        return [
+            Delivery(m["Body"], m["ReceiptHandle"], int(m["Attributes"]["ApproximateReceiveCount"]), received_at_us)
+            for m in answer.get("Messages", [])
+        ]
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        """Let go of a Delivery for good. If this fails it comes back, and is found settled."""
+        with aws_call("SQS", "acknowledge a delivery"):
+            self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=delivery.receipt)
+
+    def give_back(self, delivery: Delivery, after_s: int) -> None:
+        """Let another attempt have the Delivery in `after_s` seconds."""
+        with aws_call("SQS", "give a delivery back"):
+            self._sqs.change_message_visibility(
+                QueueUrl=self._queue_url, ReceiptHandle=delivery.receipt, VisibilityTimeout=after_s
+            )
+
+    def postpone(self, delivery: Delivery, invocation: Invocation, after_s: int) -> None:
+        """Put the Invocation into the lane anew, to come in `after_s` seconds (at most 900) with all its attempts.
+
+        The new message is sent before the old one is let go of. A crash in between leaves both, which the ledger makes
+        harmless: one is settled, the other finds it settled or superseded.
+        """
+        anew = dataclasses.replace(invocation, hand_over=invocation.hand_over + 1)
+        with aws_call("SQS", "postpone a delivery"):
+            self._send(anew, DelaySeconds=min(after_s, MAX_DELAY_S))
+        self.acknowledge(delivery)
+
+    def extend(self, deliveries: list[Delivery]) -> None:
+        """Keep at most ten Deliveries for another visibility timeout from now."""
+        entries = [
+            {"Id": str(i), "ReceiptHandle": d.receipt, "VisibilityTimeout": self._visibility_s}
+            for i, d in enumerate(deliveries)
+        ]
+        with aws_call("SQS", "keep deliveries"):
+            self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
+
+    def _send(self, invocation: Invocation, **how: Any) -> None:
+        """Send in its tenant's group: so the queue lets no tenant's backlog hold up another's (SQS fair queues)."""
+        group = invocation.version.tenant
+        self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=encode(invocation), MessageGroupId=group, **how)
+
+
+@dataclass
+class _Kept:
+    delivery: Delivery
+    leased_until_us: int = 0
+
+    @property
+    def age_s(self) -> float:
+        return (now_us() - self.delivery.received_at_us) / 1_000_000
+
+
+class Keeper:
+    """Keeps what is being worked on from going to another worker; its `beat` comes thrice in a visibility timeout.
+
+    `hold` writes a lease of a Delivery until a moment, µs: what keeps a run that outlasts SQS's patience. Its message
+    does come back then; whoever receives it finds the lease, or the record.
+    """
+
+    def __init__(self, lane: DurableLane, visibility_s: int, hold: Callable[[Delivery, int], None]) -> None:
+        self._lane = lane
+        self._visibility_s = visibility_s
+        self._hold = hold
+        self._held: dict[str, _Kept] = {}
+        self._lock = threading.Lock()
+        self.beat = Beat("keeper", visibility_s / 3, self._keep_all)
+
+    @contextmanager
+    def keep(self, delivery: Delivery) -> Iterator[None]:
+        """Keep one Delivery for the length of a `with`."""
+        with self._lock:
+            self._held[delivery.receipt] = _Kept(delivery)
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._held[delivery.receipt]
+
+    def _keep_all(self) -> None:
+        with self._lock:
+            held = list(self._held.values())
+        for kept in held:
+            if kept.age_s >= LEASE_AFTER_S:
+                self._lease(kept)
+        # What SQS would not keep for another visibility timeout comes back from here on.
+        young = [kept.delivery for kept in held if kept.age_s + self._visibility_s <= SQS_KEEPS_S]
+        for first in range(0, len(young), BATCH):
+            self._extend(young[first : first + BATCH])
+
+    def _extend(self, deliveries: list[Delivery]) -> None:
+        try:
+            self._lane.extend(deliveries)
+        except AwsUnavailableError as error:
+            # Two more beats come before these are handed to somebody else; then the first to settle counts.
+            log.warn("keep_failed", f"{len(deliveries)} deliveries were not kept: {error}")
+
+    def _lease(self, kept: _Kept) -> None:
+        """Renew a lease of which a third is over."""
+        began_us = now_us()
+        if kept.leased_until_us - began_us > LEASE_S * 1_000_000 * 2 / 3:
+            return
+        until_us = began_us + LEASE_S * 1_000_000
+        try:
+            self._hold(kept.delivery, until_us)
+        except AwsUnavailableError as error:
+            log.warn("keep_failed", f"a lease was not renewed; the next beat tries again: {error}")
+        else:
+            kept.leased_until_us = until_us

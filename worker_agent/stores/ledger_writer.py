@@ -1,0 +1,119 @@
+"""Brings the express lane's records into the ledger, in batches; an answer never waits for it.
+
+A record lies in three places until it is in the ledger: in this process, which writes it within a moment; in Redis's
+stream, from which any worker writes it when this one has died; and the caller may have its answer. Redis may lose its
+memory or this worker may die without a record being lost; both at the same moment may not.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from shared_lua.contract import Invocation, Settlement
+from worker_agent import log
+from worker_agent.errors import AwsUnavailableError, RedisUnavailableError
+from worker_agent.outage import Outage
+from worker_agent.stores.ledger import BATCH, Ledger
+from worker_agent.stores.redis_adapter import RedisSide
+
+#: Records gather for this long, or until there are as many as one write takes: a write costs the worker and the ledger
+#: milliseconds of CPU, which the next calls wait for. Who asks for a record meanwhile is shown it out of the stream.
+GATHER_S = 0.5
+#: What is older in the stream than this was left by a worker that died, or that could not write it.
+LEFT_AFTER_MS = 15_000
+#: Between two looks for such.
+LOOK_EVERY_S = 5.0
+OUTAGE_PAUSE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Record:
+    """The end of one Invocation. `entry` is its place in the stream, empty when it has none."""
+
+    invocation: Invocation
+    settlement: Settlement
+    entry: str = ""
+
+
+class Recorder:
+    """One thread that writes what is added."""
+
+    def __init__(self, ledger: Ledger, redis_side: RedisSide) -> None:
+        self._ledger = ledger
+        self._redis = redis_side
+        self._waiting: list[Record] = []
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._outage = Outage("records", "ends are kept in memory and in Redis until they can be recorded")
+        self._looked_s = time.monotonic()
+        self._thread = threading.Thread(target=self._keep, name="recorder", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def add(self, record: Record) -> None:
+        """Have a record written soon."""
+        with self._changed:
+            self._waiting.append(record)
+            if len(self._waiting) in (1, BATCH):  # between the two there is nothing to do but to wait
+                self._changed.notify()
+
+    def stop(self, patience_s: float) -> None:
+        """Write what waits and end; what cannot be written in time is left to the stream."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join(patience_s)
+
+    def _keep(self) -> None:
+        while batch := self._next():
+            self._write(batch)
+
+    def _next(self) -> list[Record]:
+        """Wait for records and give some; an empty list when it is time to end."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._stopping, timeout=LOOK_EVERY_S)
+                if self._waiting:
+                    self._changed.wait_for(lambda: len(self._waiting) >= BATCH or self._stopping, timeout=GATHER_S)
+                elif self._stopping:
+                    return []
+            self._look_for_left()
+            with self._changed:
+                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            if batch:
+                return batch
+
+    def _write(self, batch: list[Record]) -> None:
+        """Write a batch, however long that takes; records that stand already are left as they stand."""
+        while True:
+            try:
+                self._ledger.record([(one.invocation, one.settlement) for one in batch])
+                break
+            except AwsUnavailableError as error:
+                self._outage.met(error)
+                if self._stopping:
+                    return  # the stream has them
+                time.sleep(OUTAGE_PAUSE_S)
+        self._outage.over()
+        self._forget([one.entry for one in batch if one.entry])
+
+    def _forget(self, entries: list[str]) -> None:
+        try:
+            self._redis.forget_records(entries)
+        except RedisUnavailableError as error:  # they are written once more, which changes nothing
+            log.warn("records_not_forgotten", str(error))
+
+    def _look_for_left(self) -> None:
+        """Take up records that somebody left in the stream."""
+        if time.monotonic() - self._looked_s < LOOK_EVERY_S:
+            return
+        self._looked_s = time.monotonic()
+        try:
+            left = [Record(*one) for one in self._redis.left_records(LEFT_AFTER_MS, BATCH)]
+        except RedisUnavailableError:
+            return
+        with self._changed:
+            mine = {one.entry for one in self._waiting}
+            self._waiting += [one for one in left if one.entry not in mine]

@@ -1,0 +1,233 @@
+"""The worker's side of Redis: answers for waiting callers, and word of itself; the only file that imports redis."""
+
+import secrets
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import redis
+
+from shared_lua import keys
+from shared_lua.contract import ContractError, Held, Invocation, LiveLog, Mode, Provision, Settlement, decode, encode
+from shared_lua.scripts import Scripts
+from worker_agent import log
+from worker_agent.errors import RedisUnavailableError
+
+#: How long an answer waits for a caller that has gone; longer than any gateway holds one.
+KEEP_MS = 120_000
+
+#: A worker that neither ran a version nor kept it warm for so long no longer counts as having it, as in settle.lua.
+WARM_MS = 900_000
+#: A seat outlives its run by this, as a start comes before the run and the record after it.
+SEAT_GRACE_MS = 30_000
+
+
+class RedisSide:
+    """One Redis. What it holds for the worker is passing: records and bills do not depend on it.
+
+    `left` places of the worker's express lane are only for callers who come.
+    """
+
+    def __init__(self, client: "redis.Redis", patient: "redis.Redis | None" = None, left: int = 0) -> None:
+        self._client = client
+        self._patient = patient or client  #: may be silent for as long as an express lane is
+        self._epoch = ""
+        self._scripts = Scripts(client, left)
+
+    def settle(self, invocation: Invocation, settlement: Settlement) -> None:
+        """Free the Invocation's seats and give whoever waits its answer, once; raise RedisUnavailableError."""
+        self._settle(invocation, encode(settlement) if invocation.mode is Mode.SYNC else "")
+
+    def free_seat(self, invocation: Invocation) -> None:
+        """Free the Invocation's seats before it has ended, if it has any; raise RedisUnavailableError."""
+        self._settle(invocation, "")
+
+    def take_seat(self, invocation: Invocation) -> bool:
+        """Take the seat that an Invocation needs to run; False when all are taken; raise RedisUnavailableError."""
+        with _our_errors():
+            return self._scripts.seat(invocation, invocation.version.timeout_s * 1000 + SEAT_GRACE_MS)
+
+    def show_logs(self, grown: Mapping[str, tuple[LiveLog, int]], over: Collection[str]) -> None:
+        """Show what Invocations have printed so far, each for so many ms; forget those that are over.
+
+        Raises RedisUnavailableError.
+        """
+        with _our_errors(), self._client.pipeline(transaction=False) as together:
+            for invocation_id, (log, for_ms) in grown.items():
+                together.set(keys.live_log(invocation_id), encode(log), px=for_ms)
+            for invocation_id in over:
+                together.delete(keys.live_log(invocation_id))
+            together.execute()
+
+    def announce(self, worker: str, *, able: bool, free: int, for_ms: int) -> bool:
+        """Tell for a while that this worker lives, whether it can start functions, and its free express places.
+
+        `free` counts only where Redis knows nothing of the worker; -1 takes its express lane away. Gives whether Redis
+        still has the memory of the first time; raise RedisUnavailableError.
+        """
+        with _our_errors():
+            epoch = self._scripts.announce(worker, for_ms, able=able, free=free, epoch=secrets.token_hex(8))
+        self._epoch = self._epoch or epoch
+        remembers, self._epoch = epoch == self._epoch, epoch
+        return remembers
+
+    def next_express(self, worker: str, wait_s: int) -> str | None:
+        """Take the next Invocation off a worker's lane into its hand; None when `wait_s` bring none."""
+        with _our_errors():
+            item = self._patient.blmove(keys.lane(worker), keys.in_hand(worker), wait_s, "LEFT", "RIGHT")
+        return cast(bytes, item).decode() if item is not None else None
+
+    def settle_express(self, worker: str, invocation: Invocation, item: str, settlement: Settlement) -> str | None:
+        """End what a worker has in hand: give the answer, the place and the seats back, and keep the record.
+
+        Gives the record's place in the stream, empty where Redis has lost its memory meanwhile; None when the worker
+        was taken for dead, so that this end does not count.
+        """
+        began = self._epoch
+        with _our_errors():
+            entry = self._scripts.settle_express(worker, invocation, item, encode(settlement), KEEP_MS)
+            if entry:
+                return entry
+            lost = self._client.get(keys.epoch()) != began.encode()
+        return "" if lost else None
+
+    def leave(self, worker: str, item: str) -> None:
+        """Let go of what a worker has in hand, for the durable lane."""
+        with _our_errors():
+            self._scripts.leave(worker, item)
+
+    def dead_workers(self) -> list[str]:
+        """Give the workers whose word has expired and that nobody has buried."""
+        with _our_errors():
+            found = cast(list[bytes], self._client.zrangebyscore(keys.living(), "-inf", self._now_ms()))
+        return [worker.decode() for worker in found]
+
+    def bury(self, worker: str, *, alive: bool = False) -> int:
+        """Take all that a dead worker had to the orphans; give how many, -1 when it lives and is not the caller."""
+        with _our_errors():
+            return self._scripts.bury(worker, alive=alive)
+
+    def orphans(self) -> list[str]:
+        """Give some of what dead workers left."""
+        with _our_errors():
+            return [item.decode() for item in cast(list[bytes], self._client.lrange(keys.orphans(), 0, 49))]
+
+    def adopted(self, item: str) -> None:
+        """Forget an orphan: the durable lane has it."""
+        with _our_errors():
+            self._client.lrem(keys.orphans(), 1, item)
+
+    def borrow(self, worker: str, wanted: int) -> int:
+        """Take free places of a worker's express lane, but for the last ones; give how many."""
+        with _our_errors():
+            return self._scripts.borrow(worker, wanted)
+
+    def give_back(self, worker: str, places: int) -> None:
+        """Give borrowed places back; a worker that Redis has forgotten has nothing to get back."""
+        with _our_errors():
+            self._scripts.give_back(worker, places)
+
+    def left_records(self, older_ms: int, most: int) -> list[tuple[Invocation, Settlement, str]]:
+        """Give records that have lain in the stream for longer, each with its place, without what cannot be read."""
+        with _our_errors():
+            before = str(self._now_ms() - older_ms)
+            found = cast(list[Any], self._client.xrange(keys.records(), "-", before, count=most))
+        return [record for entry, kept in found if (record := _record(entry, kept))]
+
+    def forget_records(self, entries: list[str]) -> None:
+        """Forget records that are in the ledger."""
+        if entries:
+            with _our_errors():
+                self._client.xdel(keys.records(), *entries)
+
+    def describe(self, worker_id: str, word: str, *, for_ms: int) -> None:
+        """Tell for a while what a worker is and does, a JSON object; raise RedisUnavailableError."""
+        with _our_errors():
+            now_ms = self._now_ms()
+            with self._client.pipeline() as together:
+                together.set(keys.worker_word(worker_id), word, px=for_ms)
+                together.zadd(keys.worker_words(), {worker_id: now_ms + for_ms})
+                together.zremrangebyscore(keys.worker_words(), "-inf", now_ms)
+                together.pexpire(keys.worker_words(), for_ms)
+                together.execute()
+
+    def withdraw(self, worker_id: str) -> None:
+        """Tell nothing more of a worker; raise RedisUnavailableError."""
+        with _our_errors(), self._client.pipeline() as together:
+            together.zrem(keys.worker_words(), worker_id)
+            together.delete(keys.worker_word(worker_id))
+            together.execute()
+
+    def able(self) -> set[str]:
+        """Give the workers that say that they can start functions; raise RedisUnavailableError."""
+        with _our_errors():
+            found = cast(list[bytes], self._client.zrangebyscore(keys.workers(), self._now_ms(), "+inf"))
+        return {worker.decode() for worker in found}
+
+    def provisions(self) -> list[Provision]:
+        """Give what the fleet is to keep warm, without what cannot be read; raise RedisUnavailableError."""
+        with _our_errors():
+            found = cast(dict[bytes, bytes], self._client.hgetall(keys.provisions()))
+        return [wish for _, text in sorted(found.items()) if (wish := _provision(text.decode()))]
+
+    def tell_held(self, worker: str, held: Mapping[tuple[str, str, str], Held], for_ms: int) -> None:
+        """Tell for a while how much of it this worker has, by version; raise RedisUnavailableError.
+
+        Where one is idle the admission hears of it too, as if it had just been run: so the first call comes here.
+        """
+        fields = {keys.held_version(*version): encode(one) for version, one in held.items()}
+        warm = [keys.warm(version_id) for (_, _, version_id), one in held.items() if one.idle]
+        with _our_errors():
+            now_ms = self._now_ms()
+            with self._client.pipeline() as together:
+                together.delete(keys.held(worker))
+                if fields:
+                    together.hset(keys.held(worker), mapping=fields)  # type: ignore[arg-type]
+                    together.pexpire(keys.held(worker), for_ms)
+                for workers in warm:
+                    together.zadd(workers, {worker: now_ms})
+                    together.zremrangebyscore(workers, "-inf", now_ms - WARM_MS)
+                    together.pexpire(workers, WARM_MS)
+                together.execute()
+
+    def _settle(self, invocation: Invocation, answer: str) -> None:
+        version = invocation.version
+        with _our_errors():
+            self._scripts.settle(invocation.invocation_id, version.tenant, version.function, answer, KEEP_MS)
+
+    def _now_ms(self) -> int:
+        """Give Redis's own time: workers' clocks differ."""
+        seconds, micros = self._client.time()
+        return seconds * 1000 + micros // 1000
+
+
+def _provision(text: str) -> Provision | None:
+    """A newer controller's wish that this worker cannot read must not keep it from the others."""
+    try:
+        return decode(Provision, text)
+    except ContractError as error:
+        log.warn("unread", f"what is to be kept warm cannot be read: {error}")
+        return None
+
+
+def _record(entry: bytes, kept: Mapping[bytes, bytes]) -> tuple[Invocation, Settlement, str] | None:
+    """A newer worker's record that this one cannot read stays for one that can, and stops none of the others."""
+    try:
+        invocation = decode(Invocation, kept[b"invocation"].decode())
+        return invocation, decode(Settlement, kept[b"settlement"].decode()), entry.decode()
+    except ContractError as error:
+        log.warn("unread", f"a record cannot be read: {error}")
+        return None
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        raise RedisUnavailableError(f"Redis failed: {error}") from error
+
+
+def connect(url: str, silent_s: float = 5) -> "redis.Redis":
+    """Give a client of the Redis at `url`, with time limits that a stuck server cannot outlast."""
+    return redis.Redis.from_url(url, socket_timeout=silent_s, socket_connect_timeout=2)

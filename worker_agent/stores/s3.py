@@ -1,0 +1,45 @@
+"""The bucket, as the worker sees it: zips, large events and answers, what was not run; never unpacks anything."""
+
+import hashlib
+from typing import Any
+
+from shared_lua import keys
+from shared_lua.contract import Invocation, encode
+from worker_agent.errors import AwsUnavailableError
+from worker_agent.stores.aws_errors import aws_call
+
+
+class Store:
+    """One S3 bucket."""
+
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def code(self, sha256: str) -> bytes:
+        """Give a zip; what does not have the digest it is named by is not run."""
+        data = self._get(keys.code(sha256))
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise AwsUnavailableError(f"the zip {sha256} in S3 is not what was uploaded")
+        return data
+
+    def payload(self, invocation_id: str) -> bytes:
+        """Give an event that was too large for the queue."""
+        return self._get(keys.payload(invocation_id))
+
+    def put_result(self, invocation_id: str, result: str) -> None:
+        """Keep an answer that is too large for the ledger."""
+        self._put(keys.result(invocation_id), result)
+
+    def put_undone(self, invocation: Invocation) -> None:
+        """Keep an Invocation that was not run, whose message goes: it may be asked for again."""
+        self._put(keys.undone(invocation.invocation_id), encode(invocation))
+
+    def _put(self, key: str, text: str) -> None:
+        with aws_call("S3", f"write {key}"):
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=text.encode(), ContentType="application/json")
+
+    def _get(self, key: str) -> bytes:
+        with aws_call("S3", f"read {key}"):
+            data: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        return data
