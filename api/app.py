@@ -11,13 +11,13 @@ from chalicelib import event_sources, wiring
 from chalicelib.calls import Call, from_event
 from chalicelib.errors import HearthError, TooManyRequestsError, UnavailableError
 from chalicelib.function_urls import answers as url_answers
-from chalicelib.function_urls import offered as url_door
+from chalicelib.function_urls import offered as function_urls_api
 from chalicelib.lambda_api import answers as lambda_answers
-from chalicelib.lambda_api import offered as lambda_door
+from chalicelib.lambda_api import offered as lambda_api
 from chalicelib.lambda_api.model import Operation
-from chalicelib.rest_api import answers as people_answers
-from chalicelib.rest_api import offered as people_door
-from chalicelib.tenants.authentication import Entrance, Visitor
+from chalicelib.rest_api import answers as rest_answers
+from chalicelib.rest_api import offered as rest_api
+from chalicelib.tenants.authentication import Authentication, Principal
 from chalicelib.threadsafe import ThreadSafeChalice
 from chalicelib.wiring import Controller
 
@@ -68,13 +68,13 @@ def door(view: View, render_error: RenderError, serve: Serve) -> Callable[..., R
 
 
 def let_in(
-    view: View, call: Call, names: dict[str, str], enter: Callable[[Entrance, Call], str] = Entrance.enter
+    view: View, call: Call, names: dict[str, str], enter: Callable[[Authentication, Call], str] = Authentication.enter
 ) -> Response:
     """Let the call in and give it to its view, under one trace."""
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-api", call.header("x-amzn-trace-id")):
         with hearth.tracing.subsegment("admission"):
-            tenant = enter(hearth.entrance, call)
+            tenant = enter(hearth.authentication, call)
         # By place: a path may name a tenant too.
         return view(hearth, call, tenant, **names)
 
@@ -84,14 +84,14 @@ def identify(view: View, call: Call, names: dict[str, str]) -> Response:
     hearth = wiring.controller()
     with (
         hearth.tracing.segment("hearth-api", call.header("x-amzn-trace-id")),
-        hearth.invocations.turns.admission.taken(),
+        hearth.invocations.throttles.admission.taken(),
     ):
-        return view(hearth, call, hearth.entrance.identify(call), **names)
+        return view(hearth, call, hearth.authentication.identify(call), **names)
 
 
 def let_admin_in(view: View, call: Call, names: dict[str, str]) -> Response:
     """The same, for the admin key alone."""
-    return let_in(view, call, names, Entrance.enter_admin)
+    return let_in(view, call, names, Authentication.enter_admin)
 
 
 def public(view: View, call: Call, names: dict[str, str]) -> Response:
@@ -108,7 +108,7 @@ def machines(candidates: list[Operation]) -> View:
     """Give the view of one path and method of door 1, at which there may be several operations."""
 
     def view(hearth: Controller, call: Call, tenant: str, **names: str) -> Response:
-        return lambda_door.serve(candidates, hearth, call, tenant, names)
+        return lambda_api.serve(candidates, hearth, call, tenant, names)
 
     return view
 
@@ -116,8 +116,8 @@ def machines(candidates: list[Operation]) -> View:
 def machines_running(operation: Operation) -> View:
     """Give the view of an operation of door 1 that runs a function."""
 
-    def view(hearth: Controller, call: Call, visitor: Visitor, **names: str) -> Response:
-        return lambda_door.run(operation, hearth, call, visitor, names)
+    def view(hearth: Controller, call: Call, principal: Principal, **names: str) -> Response:
+        return lambda_api.run(operation, hearth, call, principal, names)
 
     return view
 
@@ -140,32 +140,32 @@ def register(door_name: str, method: str, path: str, route: Callable[..., Respon
     app.route(path, methods=[method], content_types=ANY, name=f"{method} {path}")(counted(door_name, route))
 
 
-for method, path, view in people_door.PUBLIC:
-    register("people", method, path, door(view, people_answers.error, public))
+for method, path, view in rest_api.PUBLIC:
+    register("people", method, path, door(view, rest_answers.error, public))
 
-for method, path, view in people_door.OFFERED:
-    register("people", method, path, door(view, people_answers.error, let_in))
+for method, path, view in rest_api.OFFERED:
+    register("people", method, path, door(view, rest_answers.error, let_in))
 
-for method, path, view in people_door.RUNNING:
-    register("people", method, path, door(view, people_answers.error, identify))
+for method, path, view in rest_api.RUNNING:
+    register("people", method, path, door(view, rest_answers.error, identify))
 
-for method, path, view in people_door.ADMIN:
-    register("people", method, path, door(view, people_answers.error, let_admin_in))
-for method, path, view in url_door.OFFERED:
+for method, path, view in rest_api.ADMIN:
+    register("people", method, path, door(view, rest_answers.error, let_admin_in))
+for method, path, view in function_urls_api.OFFERED:
     register("url", method, path, door(view, url_answers.error, public))
 
-for (path, method), candidates in lambda_door.routes().items():
-    if candidates[0].name in lambda_door.RUNNING:
+for (path, method), candidates in lambda_api.routes().items():
+    if candidates[0].name in lambda_api.RUNNING:
         register("lambda", method, path, door(machines_running(candidates[0]), lambda_answers.error, identify))
     else:
         register("lambda", method, path, door(machines(candidates), lambda_answers.error, let_in))
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
-def tick(_event: CloudWatchEvent) -> None:
+def timer(_event: CloudWatchEvent) -> None:
     """Do what is to be done every minute: schedules, uploads that never came, zips that nobody names."""
     hearth = wiring.controller()
-    with hearth.tracing.segment("hearth-tick", None):
+    with hearth.tracing.segment("hearth-timer", None):
         hearth.chores.run()
 
 
@@ -177,7 +177,7 @@ def on_upload(event: dict[str, Any], context: Any) -> None:
         hearth.uploads.arrived(*keys.uploaded(S3Event(event, context).key))
 
 
-@app.on_sqs_message(queue_arn=event_sources.queue("EndsQueue"), batch_size=1)
+@app.on_sqs_message(queue_arn=event_sources.queue("CompletionQueue"), batch_size=1)
 def ends(event: SQSEvent) -> None:
     """Tell how Invocations ended, one at a time: one that cannot be told takes no other with it."""
     hearth = wiring.controller()

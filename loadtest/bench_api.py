@@ -24,7 +24,7 @@ from loadtest.own_stack import NOOP, OwnStack, own_stack
 from loadtest.workload import Row, machine, table
 from local.errors import StackError, StopRequested
 from local.signals import StopSignal
-from shared_lua.scripts import ANY_GENERATION, Ask, Bucket, Run, Scripts, Verdict, Word
+from shared_lua.scripts import ANY_CACHE_VERSION, Ask, Bucket, Decision, Run, Scripts, Verdict
 from worker_agent.sandboxes import engine
 from worker_agent.stores import redis_adapter
 
@@ -37,7 +37,7 @@ ACCEPTED_CLIENTS = (2, 4, 8, 16)
 UNLIMITED = 100_000
 
 SCRIPT_CALLS = 5000
-SEAT_MS = 20
+PERMIT_MS = 20
 
 FEW, MANY = 10, 10_000
 CROWD_PER_S = 10
@@ -174,9 +174,9 @@ def _script(bench: Bench) -> list[Row]:
     client = redis_adapter.connect(bench.stack.environ["HEARTH_REDIS_URL"])
     scripts = Scripts(client)
     ways = {
-        "no rate token": (Word.TENANT, _asker(scripts, burst=1, seats=UNLIMITED)),
-        "no seat": (Word.CONCURRENCY, _asker(scripts, burst=UNLIMITED, seats=0)),
-        "go, with a seat": (Word.GO, _asker(scripts, burst=UNLIMITED, seats=UNLIMITED)),
+        "no rate token": (Decision.TENANT, _asker(scripts, burst=1, permits=UNLIMITED)),
+        "no permit": (Decision.CONCURRENCY, _asker(scripts, burst=UNLIMITED, permits=0)),
+        "go, with a permit": (Decision.GO, _asker(scripts, burst=UNLIMITED, permits=UNLIMITED)),
     }
     took: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(bench.rounds):
@@ -189,28 +189,28 @@ def _script(bench: Bench) -> list[Row]:
     ]
 
 
-def _asker(scripts: Scripts, *, burst: int, seats: int) -> Callable[[int], Verdict]:
-    """Give what asks the admission as the controller does for an Invoke; its seats come back by themselves."""
-    tenant, rate_per_s = f"script-{burst}-{seats}", 1 if burst == 1 else UNLIMITED
+def _asker(scripts: Scripts, *, burst: int, permits: int) -> Callable[[int], Verdict]:
+    """Give what asks the admission as the controller does for an Invoke; its permits come back by themselves."""
+    tenant, rate_per_s = f"script-{burst}-{permits}", 1 if burst == 1 else UNLIMITED
     address = Bucket(f"{tenant}:address", UNLIMITED, UNLIMITED)
-    ask = Ask(tenant=tenant, address=address, bucket=Bucket(tenant, rate_per_s, burst), generation=ANY_GENERATION)
+    ask = Ask(tenant=tenant, address=address, bucket=Bucket(tenant, rate_per_s, burst), cache_version=ANY_CACHE_VERSION)
 
-    def run(number: int, generation: str) -> Run:
-        shape: dict[str, Any] = {"function": NOOP, "seat_ms": SEAT_MS, "shared": seats, "waiting": UNLIMITED}
-        return Run(invocation_id=f"{tenant}-{number}", generation=generation, **shape)
+    def run(number: int, cache_version: str) -> Run:
+        shape: dict[str, Any] = {"function": NOOP, "permit_ms": PERMIT_MS, "shared": permits, "waiting": UNLIMITED}
+        return Run(invocation_id=f"{tenant}-{number}", cache_version=cache_version, **shape)
 
-    generation = scripts.admit(ask, run(0, "")).generation
-    return lambda number: scripts.admit(ask, run(number, generation))
+    cache_version = scripts.admit(ask, run(0, "")).cache_version
+    return lambda number: scripts.admit(ask, run(number, cache_version))
 
 
-def _server_us(client: Any, word: Word, ask: Callable[[int], Verdict]) -> float:
+def _server_us(client: Any, decision: Decision, ask: Callable[[int], Verdict]) -> float:
     """Give Redis's own µs for one call of the script; raise MeasureError when it was not the way that was meant."""
     client.config_resetstat()
-    meant = sum(ask(number).word is word for number in range(SCRIPT_CALLS))
+    meant = sum(ask(number).decision is decision for number in range(SCRIPT_CALLS))
     spent = client.info("commandstats")["cmdstat_evalsha"]
     # A second passes meanwhile, and with it a token; and others may run a script now and then.
     if meant < 0.99 * SCRIPT_CALLS or spent["calls"] > 1.01 * SCRIPT_CALLS:
-        raise MeasureError(f"{meant} of {SCRIPT_CALLS} calls said {word}, and Redis counts {spent['calls']}")
+        raise MeasureError(f"{meant} of {SCRIPT_CALLS} calls said {decision}, and Redis counts {spent['calls']}")
     return float(spent["usec_per_call"])
 
 

@@ -135,7 +135,7 @@ def _median_of(rounds: list[list[float]], percent: int) -> float:
 
 
 def _call_ms(sandbox: Sandbox) -> float:
-    """Time one call, from a decoded Delivery's Invocation to the run in hand, without the handler's own time."""
+    """Time one call, from a decoded Delivery's Invocation to the run in flight, without the handler's own time."""
     began = time.perf_counter_ns()
     ran = sandbox.invoke(invocation(sandbox.version), b"{}")
     return (time.perf_counter_ns() - began - int(ran.end.payload)) / 1e6
@@ -296,7 +296,7 @@ def _storm(bench: Bench) -> list[Row]:
     pool.close()
     stems.stop()
     bench.counted.finish_removals()
-    orphans = len(bench.counted.labelled(f"{AGENT_LABEL}={Owner('').agent}"))
+    orphaned = len(bench.counted.labelled(f"{AGENT_LABEL}={Owner('').agent}"))
     figure = f"{ends['right']} right, {ends['killed']} killed in mid-run, {ends['wrong']} wrong"
     return [
         Row(
@@ -305,7 +305,7 @@ def _storm(bench: Bench) -> list[Row]:
             "0 wrong",
             not ends["wrong"],
         ),
-        Row("containers left over", str(orphans), "0", orphans == 0),
+        Row("containers left over", str(orphaned), "0", orphaned == 0),
     ]
 
 

@@ -79,11 +79,11 @@ class LoadedStack:
 
         Each call is still running when the last of them starts: a sandbox that came back sooner would serve two.
         """
-        path, turns = f"/functions/{name}/invocations", range(at_once)
+        path, throttles = f"/functions/{name}/invocations", range(at_once)
         event = json.dumps({"nap_s": min(LONGEST_NAP_S, at_once / STARTS_PER_S)}).encode()
         for caller in map(self.client, self.api_keys):
             with ThreadPoolExecutor(at_once) as callers:
-                list(callers.map(lambda _, by: by.call("POST", path, event), turns, [caller] * at_once))
+                list(callers.map(lambda _, by: by.call("POST", path, event), throttles, [caller] * at_once))
 
 
 @contextmanager

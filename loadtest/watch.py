@@ -24,7 +24,7 @@ PARTS = {
 
 
 @dataclass(frozen=True)
-class Part:
+class Item:
     """What one part of the stack has taken and holds; its own children included."""
 
     cpu_s: float
@@ -38,7 +38,7 @@ class Reading:
 
     at_s: float
     host_cpu_s: float
-    parts: Mapping[str, Part]
+    parts: Mapping[str, Item]
     counts: Mapping[str, int] = field(default_factory=dict)  #: what else was counted, such as containers
 
 
@@ -74,7 +74,7 @@ class Watch:
         return Reading(time.time(), host_cpu_s(), parts(self._pid), counts)
 
 
-def parts(stack_pid: int) -> dict[str, Part]:
+def parts(stack_pid: int) -> dict[str, Item]:
     """Give what the parts of a stack take now, by name; one that has just ended is left out."""
     found = {}
     for pid in children(stack_pid):
@@ -84,9 +84,9 @@ def parts(stack_pid: int) -> dict[str, Part]:
     return found
 
 
-def _part(pid: int) -> Part:
+def _part(pid: int) -> Item:
     of = [pid, *descendants(pid)]
-    return Part(sum(map(_cpu_s, of)), sum(map(_memory_mb, of)), sum(map(_descriptors, of)))
+    return Item(sum(map(_cpu_s, of)), sum(map(_memory_mb, of)), sum(map(_descriptors, of)))
 
 
 def host_cpu_s() -> float:

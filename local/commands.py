@@ -30,7 +30,7 @@ def up(options: Options, stop: StopSignal) -> int:
             stack = Stack(options, undo)
             undo.enter_context(_LogKeeper(state, stack))
             url = stack.start()
-            state.announce(url, stack.metrics_url)
+            state.heartbeat(url, stack.metrics_url)
             say(f"ready {url}")
             stack.supervisor.watch(lambda: stop.requested)
     except StopRequested:

@@ -17,11 +17,11 @@ _VARIABLES: Mapping[str, str] = {
     "HEARTH_BUCKET": "BucketName",
     "HEARTH_FUNCTIONS_TABLE": "FunctionsTable",
     "HEARTH_INVOCATIONS_TABLE": "InvocationsTable",
-    "HEARTH_PARTS_TABLE": "PartsTable",
+    "HEARTH_ITEMS_TABLE": "ItemsTable",
     "HEARTH_CREDENTIALS_TABLE": "CredentialsTable",
     "HEARTH_QUEUE_URL": "QueueUrl",
     "HEARTH_DEAD_LETTERS_URL": "DeadLettersUrl",
-    "HEARTH_ENDS_QUEUE_URL": "EndsUrl",
+    "HEARTH_COMPLETION_QUEUE_URL": "CompletionQueueUrl",
 }
 
 

@@ -25,7 +25,7 @@ Handler = Callable[[Event, None], Any]
 Source = Callable[[threading.Event], Iterator[Event]]
 
 #: How often the clock calls. AWS has nothing faster than a minute; tests have no minute to spare.
-TICK_S = float(os.environ.get("HEARTH_TICK_S") or 60)
+TIMER_S = float(os.environ.get("HEARTH_TIMER_S") or 60)
 
 #: How often the bucket is looked into, and how soon what still lies there is told of again.
 UPLOADS_EVERY_S = 1.0
@@ -41,9 +41,9 @@ OUTAGE_PAUSE_S = 1.0
 _log = logging.getLogger("hearth.events")
 
 
-def ticks(stop: threading.Event) -> Iterator[Event]:
+def timer(stop: threading.Event) -> Iterator[Event]:
     """Give EventBridge's event at the beginning of every minute."""
-    while not stop.wait(TICK_S - time.time() % TICK_S):
+    while not stop.wait(TIMER_S - time.time() % TIMER_S):
         yield {
             "version": "0",
             "id": str(uuid.uuid4()),
@@ -81,7 +81,7 @@ def created(bucket: str, key: str) -> Event:
 
 def ends(stop: threading.Event) -> Iterator[Event]:
     """Give the messages that say that an Invocation has ended; one that fails comes again, as on AWS."""
-    yield from messages(os.environ["HEARTH_ENDS_QUEUE_URL"], stop)
+    yield from messages(os.environ["HEARTH_COMPLETION_QUEUE_URL"], stop)
 
 
 def messages(queue_url: str, stop: threading.Event) -> Iterator[Event]:
@@ -115,7 +115,7 @@ def _let_go(sqs: Any, queue_url: str, receipt: str) -> None:
 
 #: The handler's name in the app → where its events come from.
 SOURCES: Mapping[str, Source] = {
-    "tick": ticks,
+    "timer": timer,
     "on_upload": uploads,
     "ends": ends,
 }

@@ -74,12 +74,12 @@ class StateDir:
             self._lock(directory)
             with ExitStack() as undo:
                 undo.callback(self.clear)
-                self.announce(None)
+                self.heartbeat(None)
                 yield
         finally:
             os.close(directory)
 
-    def announce(self, url: str | None, metrics_url: str | None = None) -> None:
+    def heartbeat(self, url: str | None, metrics_url: str | None = None) -> None:
         """Record that this process runs the stack, and where it and its worker's figures are."""
         draft = self._record.with_suffix(".tmp")
         draft.write_text(json.dumps(asdict(Running(os.getpid(), url, metrics_url))))

@@ -74,7 +74,7 @@ class Child:
                 raise StackError(f"{self.program.name} is not ready after {timeout_s:.0f} s:\n{self._tail()}")
             time.sleep(0.02)
 
-    def mourn(self) -> str:
+    def on_exit(self) -> str:
         """Set when to start the ended program again and give a sentence; raise StackError when it cannot be mended."""
         os.close(self._pidfd)
         lived_s = time.monotonic() - self._started_at
@@ -136,7 +136,7 @@ class Supervisor:
                 child.start()
         elif _has_ended(child.descriptor):
             self.deaths += 1
-            self._say(child.mourn())
+            self._say(child.on_exit())
 
 
 def _has_ended(descriptor: int) -> bool:

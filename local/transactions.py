@@ -56,7 +56,7 @@ def _transact(backend: Any, transact_items: Sequence[Mapping[str, Mapping[str, A
                 _write(backend, kind, entry, key)
         except BaseException:
             for key, item in zip(keys, before, strict=True):
-                _put_back(backend, key, item)
+                _retry(backend, key, item)
             raise
 
 
@@ -99,7 +99,7 @@ def _write(backend: Any, kind: str, entry: Mapping[str, Any], key: tuple[str, An
         )
 
 
-def _put_back(backend: Any, key: tuple[str, Any], item: Any) -> None:
+def _retry(backend: Any, key: tuple[str, Any], item: Any) -> None:
     if item is None:
         backend.delete_item(*key)
     else:

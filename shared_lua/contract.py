@@ -119,7 +119,7 @@ class Version:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seats:
+class Permits:
     """How many may run at once of what an Invocation belongs to, as it was admitted."""
 
     limit: int
@@ -139,8 +139,8 @@ class Invocation:
     trace_header: str | None = None  #: X-Ray's, as in `X-Amzn-Trace-Id`
     client_context: str | None = None  #: JSON text, decoded from the caller's base64
     function_arn: str | None = None  #: as the caller named it, with its qualifier; None for the version's own
-    seats: Seats | None = None  #: among which it needs one to run; None when it was given one at admission
-    hand_over: int = 0  #: how often it was put into the lane anew
+    permits: Permits | None = None  #: among which it needs one to run; None when it was given one at admission
+    enqueue_generation: int = 0  #: how often it was put into the lane anew
     tries: int = 0  #: runs that ended in the function's error before this one, each recorded and billed
     retries: int = 0  #: how often it may be tried again if this one ends so too
     on_success: str | None = None  #: ARN of what is to be told when it succeeds; None when nobody is
@@ -164,9 +164,9 @@ class Invocation:
 _ATTEMPTS = 1000
 
 
-def fence(hand_over: int, attempt: int) -> int:
+def fence(enqueue_generation: int, attempt: int) -> int:
     """Give the ordinal of a Delivery: higher for a later hand-over, and within one for a later attempt (from 1)."""
-    return hand_over * _ATTEMPTS + min(attempt, _ATTEMPTS - 1)
+    return enqueue_generation * _ATTEMPTS + min(attempt, _ATTEMPTS - 1)
 
 
 def attempt_of(fence: int) -> int:
@@ -174,7 +174,7 @@ def attempt_of(fence: int) -> int:
     return fence % _ATTEMPTS
 
 
-def hand_over_of(fence: int) -> int:
+def enqueue_generation_of(fence: int) -> int:
     """Give the hand-over that a fence stands for."""
     return fence // _ATTEMPTS
 
@@ -199,7 +199,7 @@ class Usage:
 
     queue_us: int  #: admission to receipt by the worker, on two hosts' wall clocks
     start_us: int  #: making a sandbox ready, with the wait for its zips and for a Stem; 0 when warm
-    run_us: int  #: event handed over to answer in hand
+    run_us: int  #: event handed over to answer in flight
     cpu_us: int  #: of all processes of the sandbox, from its assignment (when cold) on, and during the run
     cpu_system_us: int = 0  #: the part of `cpu_us` that the kernel spent for it; sampled on cgroup v1
     freeze_us: int = 0  #: thawing before the run and freezing after it

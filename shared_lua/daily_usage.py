@@ -12,7 +12,7 @@ KEEP_DAYS = 400
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sums:
+class DailyUsage:
     """What some Invocations took and cost together. Every field is a whole number that adds up."""
 
     invocations: int = 0  #: that ended, however
@@ -22,18 +22,18 @@ class Sums:
     cpu_us: int = 0
     charge_pico_usd: int = 0
 
-    def __add__(self, other: "Sums") -> "Sums":
-        return Sums(**{name: mine + getattr(other, name) for name, mine in self.fields().items()})
+    def __add__(self, other: "DailyUsage") -> "DailyUsage":
+        return DailyUsage(**{name: mine + getattr(other, name) for name, mine in self.fields().items()})
 
     def fields(self) -> dict[str, int]:
         """Give the numbers by name."""
         return dict(vars(self))
 
 
-def sums_of(settlement: Settlement) -> Sums:
+def daily_usage_of(settlement: Settlement) -> DailyUsage:
     """Give what one Settlement adds."""
     status, usage, charge = settlement.outcome.status, settlement.usage, settlement.charge
-    return Sums(
+    return DailyUsage(
         invocations=1,
         errors=int(status is Status.FAILED),
         unserved=int(status in (Status.EXPIRED, Status.ABANDONED)),

@@ -27,34 +27,34 @@ def address_bucket(source_ip: str) -> str:
     return f"{{hearth}}:rate:address:{source_ip}"
 
 
-def tenant_generation(tenant: str) -> str:
-    """Redis text: the generation of a tenant's keys and limits."""
-    return f"{{hearth}}:generation:tenant:{tenant}"
+def tenant_cache_version(tenant: str) -> str:
+    """Redis text: the cache_version of a tenant's keys and limits."""
+    return f"{{hearth}}:cache-version:tenant:{tenant}"
 
 
-def function_generation(tenant: str, function: str) -> str:
-    """Redis text: the generation of what an Invocation of this function gets; neither name has a slash."""
-    return f"{{hearth}}:generation:function:{tenant}/{function}"
+def function_cache_version(tenant: str, function: str) -> str:
+    """Redis text: the cache_version of what an Invocation of this function gets; neither name has a slash."""
+    return f"{{hearth}}:cache-version:function:{tenant}/{function}"
 
 
-def function_seats(tenant: str, function: str) -> str:
-    """Redis sorted set of the Invocations that hold a seat reserved for this function, by deadline in ms."""
-    return f"{{hearth}}:seats:function:{tenant}/{function}"
+def function_permits(tenant: str, function: str) -> str:
+    """Redis sorted set of the Invocations that hold a permit reserved for this function, by deadline in ms."""
+    return f"{{hearth}}:permits:function:{tenant}/{function}"
 
 
-def tenant_seats(tenant: str) -> str:
-    """Redis sorted set of the Invocations that hold a seat which the tenant's functions share, by deadline in ms."""
-    return f"{{hearth}}:seats:tenant:{tenant}"
+def tenant_permits(tenant: str) -> str:
+    """Redis sorted set of the Invocations that hold a permit which the tenant's functions share, by deadline in ms."""
+    return f"{{hearth}}:permits:tenant:{tenant}"
 
 
-def tenant_fleet_seats(tenant: str) -> str:
+def tenant_fleet_permits(tenant: str) -> str:
     """Redis sorted set of the tenant's Invocations that somebody waits for, by deadline in ms."""
-    return f"{{hearth}}:seats:fleet:{tenant}"
+    return f"{{hearth}}:permits:fleet:{tenant}"
 
 
-def fleet_seats() -> str:
+def fleet_permits() -> str:
     """Redis sorted set of the Invocations that somebody waits for, by deadline in ms."""
-    return "{hearth}:seats:fleet"
+    return "{hearth}:permits:fleet"
 
 
 def workers() -> str:
@@ -71,7 +71,7 @@ def provisions() -> str:
 
 
 def provision(tenant: str, function: str, qualifier: str) -> str:
-    """Field of that hash, and part of `PROVISIONED`; none of the three has a slash."""
+    """Field of that hash, and item of `PROVISIONED`; none of the three has a slash."""
     return f"{tenant}/{function}/{qualifier}"
 
 
@@ -85,16 +85,16 @@ def held_version(tenant: str, function: str, version_id: str) -> str:
     return f"{tenant}/{function}/{version_id}"
 
 
-#: Owner of every tenant's provisioned concurrency among the parts; no tenant's name has a slash.
+#: Partition of every tenant's provisioned concurrency; no tenant's name has a slash.
 PROVISIONED = "/provisioned"
 
 
 def living() -> str:
     """Redis sorted set of the workers that live, able to start functions or not, by when their word expires, ms."""
-    return "{hearth}:living"
+    return "{hearth}:workers:living"
 
 
-def free_places() -> str:
+def free_capacity() -> str:
     """Redis sorted set of the free places of the workers' express lanes, by worker."""
     return "{hearth}:free"
 
@@ -109,14 +109,14 @@ def lane(worker: str) -> str:
     return f"{{hearth}}:lane:{worker}"
 
 
-def in_hand(worker: str) -> str:
+def in_flight(worker: str) -> str:
     """Redis list of the Invocations that this worker has taken off its lane and not ended."""
-    return f"{{hearth}}:in-hand:{worker}"
+    return f"{{hearth}}:in-flight:{worker}"
 
 
-def orphans() -> str:
+def orphaned() -> str:
     """Redis list of the Invocations on their way from a worker's hands to the durable lane."""
-    return "{hearth}:orphans"
+    return "{hearth}:orphaned"
 
 
 def warm(version_id: str) -> str:
@@ -134,14 +134,14 @@ def epoch() -> str:
     return "{hearth}:epoch"
 
 
-def worker_words() -> str:
+def worker_statuses() -> str:
     """Redis sorted set of the ids of all workers that say something of themselves, by when that expires, ms."""
-    return "{hearth}:words"
+    return "{hearth}:workers:statuses"
 
 
-def worker_word(worker_id: str) -> str:
+def worker_status(worker_id: str) -> str:
     """Redis text: what a worker says of itself, as a JSON object."""
-    return f"{{hearth}}:word:{worker_id}"
+    return f"{{hearth}}:worker:status:{worker_id}"
 
 
 def live_log(invocation_id: str) -> str:
@@ -164,9 +164,9 @@ def result(invocation_id: str) -> str:
     return f"results/{invocation_id}.json"
 
 
-def undone(invocation_id: str) -> str:
+def abandoned_payload(invocation_id: str) -> str:
     """S3 object of an Invocation that was given up without a run: all that is needed to have it run after all."""
-    return f"undone/{invocation_id}.json"
+    return f"abandoned/{invocation_id}.json"
 
 
 def function_row(tenant: str, name: str) -> dict[str, str]:
@@ -174,72 +174,72 @@ def function_row(tenant: str, name: str) -> dict[str, str]:
     return {"tenant": tenant, "name": name}
 
 
-def part_row(owner: str, part: str) -> dict[str, str]:
-    """DynamoDB key of something that belongs to `owner`: a function, a tenant, a digest, …"""
-    return {"owner": owner, "part": part}
+def item_row(partition: str, name: str) -> dict[str, str]:
+    """DynamoDB key of an item. Its partition is what it belongs to: a function, a tenant, a digest, …"""
+    return {"partition_key": partition, "sort_key": name}
 
 
 def code_count() -> str:
-    """The one part of `code_parts`: how many versions name the zip."""
+    """The one item of `code_items`: how many versions name the zip."""
     return "refs"
 
 
-def code_parts(sha256: str) -> str:
-    """Owner of what is known of a zip among the parts, by the hex digest of its bytes."""
+def code_items(sha256: str) -> str:
+    """Partition of what is known of a zip, by the hex digest of its bytes."""
     return f"code/{sha256}"
 
 
 def unnamed_codes() -> str:
-    """Owner of the zips that may be named by no version any more, among the parts."""
+    """Partition of the zips that may be named by no version any more."""
     return "trash"
 
 
 def unnamed_code(since_s: int, sha256: str) -> str:
-    """Part of such a zip: the oldest come first."""
+    """Item of such a zip: the oldest come first."""
     return f"{since_s:012}/{sha256}"
 
 
-def function_parts(tenant: str, name: str) -> str:
-    """Owner of a function's versions, aliases and configurations among the parts; no tenant's name has a slash."""
+def function_items(tenant: str, name: str) -> str:
+    """Partition of a function's versions, aliases and configurations; no tenant's name has a slash."""
     return f"{tenant}/function/{name}"
 
 
-def usage_parts(tenant: str) -> str:
-    """Owner of a tenant's sums by day and function, among the parts."""
+def usage_items(tenant: str) -> str:
+    """Partition of a tenant's sums by day and function."""
     return f"{tenant}/usage"
 
 
-def usage_part(day: str, function: str) -> str:
-    """How the parts of one day (as 2026-11-24) and function begin; a digit follows. No name has a slash."""
+def usage_item(day: str, function: str) -> str:
+    """How the items of one day (as 2026-11-24) and function begin; a digit follows. No name has a slash."""
     return f"{day}/{function}/"
 
 
-def idempotency_parts(tenant: str, function: str) -> str:
-    """Owner of the Invocations that were asked for under an Idempotency-Key, among the parts, by the key's digest."""
+def idempotency_items(tenant: str, function: str) -> str:
+    """Partition of the Invocations that were asked for under an Idempotency-Key, by the key's digest."""
     return f"{tenant}/idempotency/{function}"
 
 
-#: Owner of all tenants' rows among the parts; no tenant's name has a slash.
+#: Partition of all tenants' rows; no tenant's name has a slash.
 TENANTS = "/tenants"
 
 
 def tenant_keys(tenant: str) -> str:
-    """Owner of a tenant's keys, as they are listed, among the parts."""
+    """Partition of a tenant's keys, as they are listed."""
     return f"{tenant}/keys"
 
 
 def tenant_concurrency(tenant: str) -> str:
-    """Owner of what a tenant's functions reserve, among the parts."""
+    """Partition of what a tenant's functions reserve."""
     return f"{tenant}/concurrency"
 
 
 def tenant_layers(tenant: str) -> str:
-    """Owner of a tenant's layers, by name, among the parts."""
+    """Partition of a tenant's layers, by name."""
     return f"{tenant}/layers"
 
 
-def layer_parts(tenant: str, name: str) -> str:
-    """Owner of a layer's versions among the parts."""
+def layer_items(tenant: str, name: str) -> str:
+    """Partition of a layer's versions."""
     return f"{tenant}/layer/{name}"
 
 
@@ -259,43 +259,43 @@ def uploaded(key: str) -> tuple[str, str]:
 
 
 def tenant_uploads(tenant: str) -> str:
-    """Owner of what a tenant's uploads are for, among the parts; no tenant's name has a slash."""
+    """Partition of what a tenant's uploads are for; no tenant's name has a slash."""
     return f"{tenant}/uploads"
 
 
 def waiting_uploads() -> str:
-    """Owner of every tenant's uploads by when they are given up, among the parts; no tenant's name has a slash."""
+    """Partition of every tenant's uploads by when they are given up; no tenant's name has a slash."""
     return "/uploads"
 
 
-#: What the names of a function's published versions begin with, among its parts.
+#: What the names of a function's published versions begin with, among its items.
 VERSION = "version#"
 
 #: The same of what belongs to one version or alias of it: the number or name follows.
 EVENT_INVOKE = "async#"
 POLICY = "policy#"
-WISH = "provisioned#"
+PROVISIONED_REQUEST = "provisioned#"
 URL = "url#"
-QUALIFIED = (EVENT_INVOKE, POLICY, WISH, URL)
+QUALIFIED = (EVENT_INVOKE, POLICY, PROVISIONED_REQUEST, URL)
 
 
 def tenant_numbers(tenant: str) -> str:
-    """Owner of the last numbers that a tenant's deleted functions published, by name, among the parts."""
+    """Partition of the last numbers that a tenant's deleted functions published, by name."""
     return f"{tenant}/numbers"
 
 
-def url_parts(url_id: str) -> str:
-    """Owner of what a function URL's id stands for, among the parts; `url/` is no tenant's name."""
+def url_items(url_id: str) -> str:
+    """Partition of what a function URL's id stands for; `url/` is no tenant's name."""
     return f"url/{url_id}"
 
 
 def tenant_schedules(tenant: str) -> str:
-    """Owner of a tenant's schedules among the parts: what counts them."""
+    """Partition of a tenant's schedules: what counts them."""
     return f"{tenant}/schedules"
 
 
 def due_schedules() -> str:
-    """Owner of every tenant's schedules by when they are due, among the parts; no tenant's name has a slash."""
+    """Partition of every tenant's schedules by when they are due; no tenant's name has a slash."""
     return "/due"
 
 

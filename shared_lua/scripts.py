@@ -17,10 +17,10 @@ class RedisClient(Protocol):
 
 
 #: What is asked does not depend on what is remembered of a tenant.
-ANY_GENERATION = "*"
+ANY_CACHE_VERSION = "*"
 
 
-class Word(StrEnum):
+class Decision(StrEnum):
     """What the admission says."""
 
     GO = "go"  #: by the durable lane
@@ -28,8 +28,8 @@ class Word(StrEnum):
     WAITS = "waits"  #: it waits for the next place of a worker's lane
     ADDRESS = "address"  #: refused: the caller's address has no rate token
     TENANT = "tenant"  #: refused: the tenant has no rate token
-    FUNCTION = "function"  #: refused: every seat reserved for the function is taken
-    CONCURRENCY = "concurrency"  #: refused: every seat that the tenant's functions share is taken
+    FUNCTION = "function"  #: refused: every permit reserved for the function is taken
+    CONCURRENCY = "concurrency"  #: refused: every permit that the tenant's functions share is taken
     FLEET = "fleet"  #: refused: as many wait behind the workers as may, or the tenant has its part of what is left
     CREDENTIALS = "credentials"  #: what is remembered of the tenant's keys is stale
     RECORD = "record"  #: what is remembered of the function is stale
@@ -56,7 +56,9 @@ class Ask:
     tenant: str
     address: Bucket | None
     bucket: Bucket | None  #: the tenant's
-    generation: str  #: of the tenant's keys and limits; empty when nothing is remembered, ANY_GENERATION not to compare
+    cache_version: (
+        str  #: of the tenant's keys and limits; empty when nothing is remembered, ANY_CACHE_VERSION not to compare
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +67,10 @@ class Run:
 
     invocation_id: str
     function: str
-    generation: str  #: of the function, as remembered; empty when nothing is
-    seat_ms: int = 0  #: how long its seat lasts at most; 0 when it takes none now
-    reserved: int | None = None  #: seats reserved for the function
-    shared: int = 0  #: seats that the tenant's other functions share
+    cache_version: str  #: of the function, as remembered; empty when nothing is
+    permit_ms: int = 0  #: how long its permit lasts at most; 0 when it takes none now
+    reserved: int | None = None  #: permits reserved for the function
+    shared: int = 0  #: permits that the tenant's other functions share
     version_id: str = ""  #: of the version that is to run
     item: str = ""  #: the Invocation as contract JSON, for the express lane; empty when it must go by the queue
     waiting: int = 0  #: how many may wait behind what the fleet runs at once
@@ -78,13 +80,13 @@ class Run:
 class Verdict:
     """The admission's answer. Limit, remaining and reset are of the tightest limit; `wait_ms` until it may go."""
 
-    word: Word
+    decision: Decision
     wait_ms: int = 0
     remaining: int = 0
     limit: int = 0
     reset_ms: int = 0
-    keys_generation: str = ""
-    generation: str = ""
+    keys_cache_version: str = ""
+    cache_version: str = ""
 
 
 def source(name: str) -> str:
@@ -101,104 +103,108 @@ class Scripts:
     def __init__(self, client: RedisClient, left: int = 0) -> None:
         self._left = left
         self._admit = client.register_script(source("admit"))
-        hand_on = source("hand_on")
-        self._settle = client.register_script(hand_on + source("settle"))
-        self._seat = client.register_script(source("seat"))
-        self._renew = client.register_script(source("renew"))
-        self._announce = client.register_script(hand_on + source("announce"))
-        self._bury = client.register_script(source("bury"))
-        self._leave = client.register_script(source("leave"))
-        self._withdraw = client.register_script(source("withdraw"))
-        self._borrow = client.register_script(source("borrow"))
-        self._give_back = client.register_script(hand_on + source("give_back"))
+        dispatch = source("dispatch")
+        self._settle = client.register_script(dispatch + source("settle"))
+        self._take_permit = client.register_script(source("permit"))
+        self._renew_cache_version = client.register_script(source("renew_cache_version"))
+        self._heartbeat = client.register_script(dispatch + source("heartbeat"))
+        self._reap = client.register_script(source("reap"))
+        self._release = client.register_script(source("release"))
+        self._cancel = client.register_script(source("cancel"))
+        self._borrow_capacity = client.register_script(source("borrow_capacity"))
+        self._return_capacity = client.register_script(dispatch + source("return_capacity"))
 
     def admit(self, ask: Ask, run: Run | None = None) -> Verdict:
-        """Let a call go, or say why not: rate tokens first, then for an Invocation a seat."""
+        """Let a call go, or say why not: rate tokens first, then for an Invocation a permit."""
         address, bucket = ask.address, ask.bucket
         where = [
             address.place if address else keys.address_bucket(""),
             bucket.place if bucket else keys.tenant_bucket(ask.tenant),
-            keys.tenant_generation(ask.tenant),
+            keys.tenant_cache_version(ask.tenant),
         ]
-        asked = [*_limits(address), *_limits(bucket), ask.generation]
+        asked = [*_limits(address), *_limits(bucket), ask.cache_version]
         if run:
-            where += [keys.function_generation(ask.tenant, run.function), *_seats(ask.tenant, run.function)]
-            where += [keys.workers(), keys.free_places(), keys.warm(run.version_id), keys.lane(""), keys.waiting()]
+            where += [keys.function_cache_version(ask.tenant, run.function), *_permits(ask.tenant, run.function)]
+            where += [keys.workers(), keys.free_capacity(), keys.warm(run.version_id), keys.lane(""), keys.waiting()]
             reserved = -1 if run.reserved is None else run.reserved
-            asked += [run.generation, run.invocation_id, run.seat_ms, reserved, run.shared, run.waiting, run.item]
-        word, wait_ms, remaining, limit, reset_ms, *generations = self._admit(keys=where, args=asked)
-        return Verdict(Word(word.decode()), wait_ms, remaining, limit, reset_ms, *(g.decode() for g in generations))
+            asked += [run.cache_version, run.invocation_id, run.permit_ms, reserved, run.shared, run.waiting, run.item]
+        decision, wait_ms, remaining, limit, reset_ms, *cache_versions = self._admit(keys=where, args=asked)
+        return Verdict(
+            Decision(decision.decode()), wait_ms, remaining, limit, reset_ms, *(v.decode() for v in cache_versions)
+        )
 
     def settle(self, invocation_id: str, tenant: str, function: str, settlement: str, keep_ms: int) -> bool:
-        """Free the Invocation's seats and give whoever waits its answer (empty when nobody does).
+        """Free the Invocation's permits and give whoever waits its answer (empty when nobody does).
 
         False when nobody waits, or the answer had been given before.
         """
-        where = [keys.answer(invocation_id), keys.answered(invocation_id), *_seats(tenant, function)]
+        where = [keys.answer(invocation_id), keys.answered(invocation_id), *_permits(tenant, function)]
         given, _ = self._settle(keys=where, args=[invocation_id, settlement, keep_ms])
         return bool(given)
 
     def settle_express(self, worker: str, invocation: Invocation, item: str, settlement: str, keep_ms: int) -> str:
-        """End what a worker has in hand: seats, place, answer and record in one; give the record's id in the stream.
+        """End an Invocation in flight: permits, capacity, answer and record in one; give the record's id in the stream.
 
-        Empty when it was not in hand any more: the worker was taken for dead, and this end does not count.
+        Empty when it was not in flight any more: the worker was taken for dead, and this end does not count.
         """
         invocation_id, version = invocation.invocation_id, invocation.version
-        where = [keys.answer(invocation_id), keys.answered(invocation_id), *_seats(version.tenant, version.function)]
-        where += [keys.in_hand(worker), keys.free_places(), keys.warm(version.version_id), keys.records()]
+        where = [keys.answer(invocation_id), keys.answered(invocation_id), *_permits(version.tenant, version.function)]
+        where += [keys.in_flight(worker), keys.free_capacity(), keys.warm(version.version_id), keys.records()]
         where += [keys.waiting(), keys.lane(worker), keys.workers()]
         _, entry = self._settle(keys=where, args=[invocation_id, settlement, keep_ms, worker, item, self._left])
         return str(entry.decode())
 
-    def leave(self, worker: str, item: str) -> bool:
-        """Let go of what a worker has in hand, for the durable lane; False when it was not in hand any more."""
-        where = [keys.in_hand(worker), keys.orphans(), keys.free_places()]
-        return bool(self._leave(keys=where, args=[worker, item]))
+    def release(self, worker: str, item: str) -> bool:
+        """Let go of what a worker has in flight, for the durable lane; False when it was not in flight any more."""
+        where = [keys.in_flight(worker), keys.orphaned(), keys.free_capacity()]
+        return bool(self._release(keys=where, args=[worker, item]))
 
-    def withdraw(self, invocation_id: str, item: str) -> bool:
+    def cancel(self, invocation_id: str, item: str) -> bool:
         """Take back what waits for a place; False when a worker has it, or had it."""
-        where = [keys.waiting(), keys.fleet_seats(), keys.answered(invocation_id)]
-        return bool(self._withdraw(keys=where, args=[invocation_id, item]))
+        where = [keys.waiting(), keys.fleet_permits(), keys.answered(invocation_id)]
+        return bool(self._cancel(keys=where, args=[invocation_id, item]))
 
-    def announce(self, worker: str, for_ms: int, *, able: bool, free: int, epoch: str) -> str:
+    def heartbeat(self, worker: str, for_ms: int, *, able: bool, free: int, epoch: str) -> str:
         """Say that a worker lives; `free` counts only where Redis knows nothing of it, -1 for no express lane now.
 
         Gives the epoch of Redis's memory, `epoch` if it had none.
         """
-        where = [keys.living(), keys.workers(), keys.free_places(), keys.epoch(), keys.waiting(), keys.lane(worker)]
-        return str(self._announce(keys=where, args=[worker, for_ms, int(able), free, epoch, self._left]).decode())
+        where = [keys.living(), keys.workers(), keys.free_capacity(), keys.epoch(), keys.waiting(), keys.lane(worker)]
+        return str(self._heartbeat(keys=where, args=[worker, for_ms, int(able), free, epoch, self._left]).decode())
 
-    def bury(self, worker: str, *, alive: bool = False) -> int:
+    def reap(self, worker: str, *, alive: bool = False) -> int:
         """Take all that a dead worker had to the orphans; give how many, -1 when it lives and is not the caller."""
-        where = [keys.living(), keys.workers(), keys.free_places(), keys.lane(worker), keys.in_hand(worker)]
-        return int(self._bury(keys=[*where, keys.orphans()], args=[worker, int(alive)]))
+        where = [keys.living(), keys.workers(), keys.free_capacity(), keys.lane(worker), keys.in_flight(worker)]
+        return int(self._reap(keys=[*where, keys.orphaned()], args=[worker, int(alive)]))
 
-    def borrow(self, worker: str, wanted: int) -> int:
+    def borrow_capacity(self, worker: str, wanted: int) -> int:
         """Take free places of a worker's express lane for the durable lane; give how many."""
-        return int(self._borrow(keys=[keys.free_places()], args=[worker, wanted, self._left]))
+        return int(self._borrow_capacity(keys=[keys.free_capacity()], args=[worker, wanted, self._left]))
 
-    def give_back(self, worker: str, places: int) -> None:
+    def return_capacity(self, worker: str, places: int) -> None:
         """Give borrowed places back, or on to who waits for one."""
-        where = [keys.free_places(), keys.waiting(), keys.lane(worker), keys.workers()]
-        self._give_back(keys=where, args=[worker, places, self._left])
+        where = [keys.free_capacity(), keys.waiting(), keys.lane(worker), keys.workers()]
+        self._return_capacity(keys=where, args=[worker, places, self._left])
 
-    def seat(self, invocation: Invocation, seat_ms: int) -> bool:
-        """Take a seat for an Invocation that needs one to run; False when all are taken."""
-        assert invocation.seats, "an Invocation without seats was given one at admission"  # noqa: S101
+    def take_permit(self, invocation: Invocation, permit_ms: int) -> bool:
+        """Take a permit for an Invocation that needs one to run; False when all are taken."""
+        assert invocation.permits, "an Invocation without permits was given one at admission"  # noqa: S101
         version = invocation.version
-        shared = keys.tenant_seats(version.tenant)
-        where = keys.function_seats(version.tenant, version.function) if invocation.seats.reserved else shared
-        return bool(self._seat(keys=[where], args=[invocation.invocation_id, invocation.seats.limit, seat_ms]))
+        shared = keys.tenant_permits(version.tenant)
+        where = keys.function_permits(version.tenant, version.function) if invocation.permits.reserved else shared
+        return bool(
+            self._take_permit(keys=[where], args=[invocation.invocation_id, invocation.permits.limit, permit_ms])
+        )
 
-    def renew(self, generation: str) -> None:
-        """Make the generation under this key new."""
-        self._renew(keys=[generation])
+    def renew_cache_version(self, cache_version: str) -> None:
+        """Make the cache_version under this key new."""
+        self._renew_cache_version(keys=[cache_version])
 
 
 def _limits(bucket: Bucket | None) -> list[int]:
     return [bucket.rate_per_s, bucket.burst] if bucket else [0, 0]
 
 
-def _seats(tenant: str, function: str) -> list[str]:
-    own = [keys.function_seats(tenant, function), keys.tenant_seats(tenant), keys.tenant_fleet_seats(tenant)]
-    return [*own, keys.fleet_seats()]
+def _permits(tenant: str, function: str) -> list[str]:
+    own = [keys.function_permits(tenant, function), keys.tenant_permits(tenant), keys.tenant_fleet_permits(tenant)]
+    return [*own, keys.fleet_permits()]

@@ -22,8 +22,8 @@ SOURCES = ROOT / "api" / "chalicelib"
 CLIENTS = ("dynamodb", "s3", "sqs")
 
 #: What works on a resource that the wiring does not give it: a helper of adapters, or a guest at another's table.
-GUESTS = {"CodeRefs": "Parts", "open_object": "Bucket", "_Ranges": "Bucket"} | {
-    "Outbox": "arn:${AWS::Partition}:sqs:*:*:hearth-to-x"
+GUESTS = {"CodeRefs": "Items", "open_object": "Bucket", "_Ranges": "Bucket"} | {
+    "QueueSender": "arn:${AWS::Partition}:sqs:*:*:hearth-to-x"
 }
 
 #: An object whose key comes from outside the adapter, so that no function of shared_lua.keys spells it there.

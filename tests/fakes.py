@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from shared_lua.contract import Invocation, LiveLog, Version
 from tests.builders import ran
 from worker_agent.errors import EngineUnavailableError
-from worker_agent.lanes.capacity import Places
+from worker_agent.lanes.capacity import Capacity
 from worker_agent.pool.slots import Slot, Wanting
 from worker_agent.sandboxes.sandbox import Ran, Sandbox, Started
 
@@ -120,6 +120,6 @@ class NoExpress:
     def give_up(self) -> None: ...
 
 
-def own_places(count: int) -> Places:
+def own_places(count: int) -> Capacity:
     """Places of a durable lane that has nobody to borrow from."""
-    return Places(count, lambda _: 0, lambda _: None)
+    return Capacity(count, lambda _: 0, lambda _: None)

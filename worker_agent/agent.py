@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from shared_lua.contract import ContractError
 from worker_agent import log
 from worker_agent.errors import ClaimHeldError, EngineUnavailableError, PlatformError
-from worker_agent.lanes.capacity import Grant, Places
+from worker_agent.lanes.capacity import Capacity, Grant
 from worker_agent.lanes.engine_watch import EngineWatch
 from worker_agent.lanes.express import Express
 from worker_agent.lanes.handle import DrainedError, Handler
-from worker_agent.lanes.heartbeat import Presence
+from worker_agent.lanes.heartbeat import Heartbeat
 from worker_agent.lanes.live_logs import LiveLogs
 from worker_agent.lanes.provisioning import Provisioning
 from worker_agent.metrics import Metrics
@@ -23,7 +23,7 @@ from worker_agent.outage import Outage
 from worker_agent.pool.slots import Pool
 from worker_agent.pool.stems import Stems
 from worker_agent.sandboxes.sandbox import Sandboxes
-from worker_agent.stores.durable_lane import BATCH, Delivery, DurableLane, Keeper, Postponement
+from worker_agent.stores.durable_lane import BATCH, Deferral, Delivery, DurableLane, VisibilityHeartbeat
 
 #: Between two looks at a part that is down.
 OUTAGE_PAUSE_S = 1.0
@@ -40,8 +40,8 @@ class Agent:
         self,
         *,
         lane: DurableLane,
-        keeper: Keeper,
-        presence: Presence,
+        visibility_heartbeat: VisibilityHeartbeat,
+        heartbeat: Heartbeat,
         live_logs: LiveLogs,
         engine: EngineWatch,
         handler: Handler,
@@ -50,14 +50,14 @@ class Agent:
         pool: Pool,
         stems: Stems,
         provisioning: Provisioning,
-        places: Places,
+        places: Capacity,
         express: Express,
         concurrency: int,
         drain_s: float,
     ) -> None:
         self._lane = lane
-        self._keeper = keeper
-        self._presence = presence
+        self._visibility_heartbeat = visibility_heartbeat
+        self._heartbeat = heartbeat
         self._live_logs = live_logs
         self._engine = engine
         self._handler = handler
@@ -81,21 +81,21 @@ class Agent:
 
     def run(self) -> None:
         """Take and run Deliveries until asked to stop; then drain."""
-        self._keeper.beat.start()
-        self._presence.start()
-        self._live_logs.beat.start()
+        self._visibility_heartbeat.periodic.start()
+        self._heartbeat.start()
+        self._live_logs.periodic.start()
         self._express.start()
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="run") as threads:
             self._engine.start()
             self._stems.start()
-            self._provisioning.beat.start()
+            self._provisioning.periodic.start()
             log.note("agent_ready", f"ready to run {self._concurrency} at once, {self._pool.size} slots")
             while not self._stopping.is_set():
                 self._turn(threads)
             self._drain()
-        self._live_logs.beat.stop()
-        self._presence.stop()
-        self._keeper.beat.stop()
+        self._live_logs.periodic.stop()
+        self._heartbeat.stop()
+        self._visibility_heartbeat.periodic.stop()
         self._metrics.close()
         log.note("agent_stopped", "stopped", stems_missed=self._stems.missed)
 
@@ -126,9 +126,9 @@ class Agent:
     def _work(self, delivery: Delivery, place: Grant) -> None:
         """Handle one Delivery and let go of it; what failed is given back for another attempt."""
         try:
-            with self._keeper.keep(delivery):
-                postponement = self._handler.handle(delivery)
-            self._let_go(delivery, postponement)
+            with self._visibility_heartbeat.keep(delivery):
+                deferral = self._handler.handle(delivery)
+            self._let_go(delivery, deferral)
         except Exception as error:  # noqa: BLE001  (the one place: whatever failed, the Delivery must go back)
             self._return(delivery, error)
         finally:
@@ -137,11 +137,11 @@ class Agent:
                 self._running.discard(delivery.receipt)
                 self._idle.notify_all()
 
-    def _let_go(self, delivery: Delivery, postponement: Postponement | None) -> None:
+    def _let_go(self, delivery: Delivery, deferral: Deferral | None) -> None:
         """Let go of a Delivery that needs no attempt more: it is recorded, or comes anew."""
-        if postponement:
-            self._lane.postpone(delivery, postponement.invocation, postponement.after_s)
-            self._metrics.postponed()
+        if deferral:
+            self._lane.defer(delivery, deferral.invocation, deferral.after_s)
+            self._metrics.deferred()
         else:
             self._lane.acknowledge(delivery)
 
@@ -156,21 +156,21 @@ class Agent:
         )
         self._metrics.given_back()
         try:
-            self._lane.give_back(delivery, _retry_after_s(error))
+            self._lane.nack(delivery, _retry_after_s(error))
         except PlatformError as failed:
-            log.warn("give_back_failed", f"it comes back when its visibility ends: {failed}")
+            log.warn("nack_failed", f"it comes back when its visibility ends: {failed}")
 
     def _drain(self) -> None:
         """Let running work finish while it is still kept; end and give back what is not done in time."""
         until_s = time.monotonic() + self._drain_s
         self._express.stop()
-        self._presence.tell()
+        self._heartbeat.tell()
         with self._idle:
             finished = self._idle.wait_for(lambda: not self._running, timeout=self._drain_s)
         if not self._express.join(until_s - time.monotonic()) or not finished:
             self._handler.cancelled.set()
         self._engine.stop()
-        self._provisioning.beat.stop()
+        self._provisioning.periodic.stop()
         self._pool.close()
         self._stems.stop()
         self._express.give_up()

@@ -20,9 +20,9 @@ class Settings:
     redis_url: str
     bucket: str
     invocations_table: str
-    parts_table: str
+    items_table: str
     queue_url: str
-    ends_queue_url: str | None  #: where to say that an Invocation has ended; None when nobody delivers from there
+    completion_queue_url: str | None  #: where to say that an Invocation has ended; None when nobody delivers from there
     retry_pause_s: int  #: between a function's error and the next try of what nobody waits for; doubled each time
     stack: str
     concurrency: int  #: Invocations that run at once
@@ -42,14 +42,14 @@ class Settings:
         return max(1, self.concurrency // 8)
 
     @property
-    def express_places(self) -> int:
+    def express_capacity(self) -> int:
         """What of the concurrency is the express lane's, as far as the durable lane has not borrowed it."""
         return self.concurrency - self.durable_share
 
     @property
     def express_share(self) -> int:
         """What is only for callers who come, whatever is queued or waits for a place; nothing where there is little."""
-        return self.express_places // 8
+        return self.express_capacity // 8
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -60,9 +60,9 @@ class Settings:
             redis_url=reader.text("HEARTH_REDIS_URL"),
             bucket=reader.text("HEARTH_BUCKET"),
             invocations_table=reader.text("HEARTH_INVOCATIONS_TABLE"),
-            parts_table=reader.text("HEARTH_PARTS_TABLE"),
+            items_table=reader.text("HEARTH_ITEMS_TABLE"),
             queue_url=reader.text("HEARTH_QUEUE_URL"),
-            ends_queue_url=environ.get("HEARTH_ENDS_QUEUE_URL") or None,
+            completion_queue_url=environ.get("HEARTH_COMPLETION_QUEUE_URL") or None,
             retry_pause_s=reader.number("HEARTH_RETRY_PAUSE_S", 60, least=0),
             stack=environ.get("HEARTH_STACK", "default"),
             concurrency=reader.number("HEARTH_CONCURRENCY", 64),

@@ -63,7 +63,7 @@ class Metrics:
         self._registry = prometheus_client.CollectorRegistry()
         self._outcomes = self._counter("outcomes", "Invocations that ended, by how.", ["status", "error_type"])
         self._billed = self._counter("billed_microseconds", "Billed time.")
-        self._postponed = self._counter("postponed", "Deliveries put into the lane anew, with all their attempts.")
+        self._deferred = self._counter("postponed", "Deliveries put into the lane anew, with all their attempts.")
         self._given_back = self._counter("given_back", "Deliveries given back after a failure of the platform's.")
         phases = prometheus_client.Histogram(
             "phase_seconds",
@@ -88,9 +88,9 @@ class Metrics:
         if settlement.usage:
             self._observe(settlement.usage)
 
-    def postponed(self) -> None:
+    def deferred(self) -> None:
         """Count one Delivery that was put into the lane anew."""
-        self._postponed.inc()
+        self._deferred.inc()
 
     def given_back(self) -> None:
         """Count one Delivery that was given back."""

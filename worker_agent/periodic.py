@@ -7,7 +7,7 @@ from worker_agent.errors import PlatformError
 from worker_agent.outage import Outage
 
 
-class Beat:
+class Periodic:
     """One thread that calls `act` every `every_s`. `outage` is told of PlatformErrors; the next beat tries again."""
 
     def __init__(self, name: str, every_s: float, act: Callable[[], object], outage: Outage | None = None) -> None:

@@ -31,8 +31,8 @@ class XRayTracer:
         from aws_xray_sdk.core.models.trace_header import TraceHeader  # noqa: PLC0415
 
         self._parse = TraceHeader.from_header_str
-        self._recorder = AWSXRayRecorder()
-        self._recorder.configure(
+        self._ledger_writer = AWSXRayRecorder()
+        self._ledger_writer.configure(
             service="hearth-worker",
             daemon_address=daemon_address,
             context_missing="IGNORE_ERROR",
@@ -45,7 +45,7 @@ class XRayTracer:
         header = self._parse(invocation.trace_header)
         if not header.root or header.sampled == 0 or settlement.usage is None:
             return
-        segment = self._recorder.begin_segment("hearth-worker", header.root, header.parent, sampling=1)
+        segment = self._ledger_writer.begin_segment("hearth-worker", header.root, header.parent, sampling=1)
         segment.start_time = invocation.admitted_at_us / 1e6
         segment.put_annotation("invocation_id", invocation.invocation_id)
         segment.put_annotation("function", invocation.version.function)
@@ -54,16 +54,16 @@ class XRayTracer:
         if settlement.outcome.status is not Status.SUCCEEDED:
             segment.add_fault_flag()
         ended = self._phases(invocation.admitted_at_us, settlement.usage)
-        self._recorder.end_segment(ended)
+        self._ledger_writer.end_segment(ended)
 
     def _phases(self, began_us: int, usage: Usage) -> float:
         """Add a subsegment for each phase, one after the other; give when the last one ended, in seconds."""
         at_us = began_us
         for name, length_us in (("queue", usage.queue_us), ("start", usage.start_us), ("run", usage.run_us)):
-            subsegment = self._recorder.begin_subsegment(name)
+            subsegment = self._ledger_writer.begin_subsegment(name)
             subsegment.start_time = at_us / 1e6
             at_us += length_us
-            self._recorder.end_subsegment(at_us / 1e6)
+            self._ledger_writer.end_subsegment(at_us / 1e6)
         return at_us / 1e6
 
 

@@ -11,14 +11,14 @@ from shared_lua.contract import MIB
 from worker_agent import tracing
 from worker_agent.agent import Agent
 from worker_agent.config import Settings
-from worker_agent.lanes.capacity import Places
+from worker_agent.lanes.capacity import Capacity
 from worker_agent.lanes.engine_watch import EngineWatch
 from worker_agent.lanes.express import WAIT_S, Express
 from worker_agent.lanes.handle import Handler
-from worker_agent.lanes.heartbeat import Presence, new_worker
+from worker_agent.lanes.heartbeat import Heartbeat, new_worker
 from worker_agent.lanes.live_logs import LiveLogs
 from worker_agent.lanes.provisioning import Provisioning
-from worker_agent.lanes.reaper import Undertaker
+from worker_agent.lanes.reaper import Reaper
 from worker_agent.metrics import Metrics, Sources
 from worker_agent.pool.code_cache import CodeCache
 from worker_agent.pool.lifecycle import SlotState
@@ -32,10 +32,10 @@ from worker_agent.sandboxes.docker import DockerSandboxes, Limits
 from worker_agent.sandboxes.images import offered
 from worker_agent.sandboxes.ownership import Owner
 from worker_agent.stores import redis_adapter
-from worker_agent.stores.completion_events import Ends
-from worker_agent.stores.durable_lane import DurableLane, Keeper
+from worker_agent.stores.completion_events import CompletionEvents
+from worker_agent.stores.durable_lane import DurableLane, VisibilityHeartbeat
 from worker_agent.stores.ledger import Ledger
-from worker_agent.stores.ledger_writer import Recorder
+from worker_agent.stores.ledger_writer import LedgerWriter
 from worker_agent.stores.s3 import Store
 
 
@@ -48,7 +48,7 @@ def build(environ: Mapping[str, str]) -> Agent:
     sqs = aws("sqs")
     lane = DurableLane(sqs, settings.queue_url, settings.visibility_s, settings.poll_s)
     patient = redis_adapter.connect(settings.redis_url, silent_s=WAIT_S + 5)
-    redis = redis_adapter.RedisSide(redis_adapter.connect(settings.redis_url), patient, settings.express_share)
+    redis = redis_adapter.RedisAdapter(redis_adapter.connect(settings.redis_url), patient, settings.express_share)
     store = Store(aws("s3"), settings.bucket)
     cache = CodeCache(store.code, settings.code_cache_mb * MIB)
     pool = Pool(settings.slots, settings.pool_memory_mb)
@@ -57,35 +57,35 @@ def build(environ: Mapping[str, str]) -> Agent:
     if settings.metrics_port:
         metrics.serve(settings.metrics_port)
     worker = new_worker(settings.concurrency)
-    ledger = Ledger(aws("dynamodb"), settings.invocations_table, settings.parts_table)
-    presence = Presence(redis, worker, lambda: _about(pool, stems), lambda: express.free())  # noqa: PLW0108  (it is made below)
+    ledger = Ledger(aws("dynamodb"), settings.invocations_table, settings.items_table)
+    heartbeat = Heartbeat(redis, worker, lambda: _about(pool, stems), lambda: express.free())  # noqa: PLW0108  (it is made below)
     running = Running()
-    watch = EngineWatch(sandboxes, presence)
+    watch = EngineWatch(sandboxes, heartbeat)
     executor = Executor(pool, stems, cache.code, settings.prices, running)
     handler = Handler(
         ledger=ledger,
         store=store,
-        redis_side=redis,
+        redis_adapter=redis,
         executor=executor,
         engine=watch,
         metrics=metrics,
         tracer=tracing.build(environ),
-        ends=Ends(sqs, settings.ends_queue_url),
+        ends=CompletionEvents(sqs, settings.completion_queue_url),
         retry_pause_s=settings.retry_pause_s,
     )
     express = Express(
-        redis_side=redis,
-        recorder=Recorder(ledger, redis),
-        undertaker=Undertaker(redis, ledger, lane),
+        redis_adapter=redis,
+        ledger_writer=LedgerWriter(ledger, redis),
+        reaper=Reaper(redis, ledger, lane),
         worker=worker,
-        places=settings.express_places,
+        places=settings.express_capacity,
         conclude=handler.conclude,
         metrics=metrics,
     )
     return Agent(
         lane=lane,
-        keeper=Keeper(lane, settings.visibility_s, handler.hold),
-        presence=presence,
+        visibility_heartbeat=VisibilityHeartbeat(lane, settings.visibility_s, handler.hold),
+        heartbeat=heartbeat,
         live_logs=LiveLogs(running, redis),
         engine=watch,
         handler=handler,
@@ -94,12 +94,12 @@ def build(environ: Mapping[str, str]) -> Agent:
         pool=pool,
         stems=stems,
         provisioning=Provisioning(
-            redis_side=redis, presence=presence, pool=pool, start=executor.start, spare=settings.concurrency
+            redis_adapter=redis, heartbeat=heartbeat, pool=pool, start=executor.start, spare=settings.concurrency
         ),
-        places=Places(
+        places=Capacity(
             settings.durable_share,
-            lambda wanted: redis.borrow(worker, wanted),
-            lambda places: redis.give_back(worker, places),
+            lambda wanted: redis.borrow_capacity(worker, wanted),
+            lambda places: redis.return_capacity(worker, places),
         ),
         express=express,
         concurrency=settings.concurrency,

@@ -17,7 +17,7 @@ REQUIRED = (
     "HEARTH_INVOCATIONS_TABLE",
     "HEARTH_QUEUE_URL",
     "HEARTH_FUNCTIONS_TABLE",
-    "HEARTH_PARTS_TABLE",
+    "HEARTH_ITEMS_TABLE",
     "HEARTH_CREDENTIALS_TABLE",
     "HEARTH_SECRET_SEED",
 )
@@ -58,9 +58,11 @@ class Settings:
     bucket: str
     invocations_table: str
     queue_url: str
-    ends_queue_url: str | None  #: where workers say that an Invocation has ended; None when this deployment has none
+    completion_queue_url: (
+        str | None
+    )  #: where workers say that an Invocation has ended; None when this deployment has none
     functions_table: str
-    parts_table: str
+    items_table: str
     credentials_table: str
     secret_seed: str
     tenant_rate_per_s: int
@@ -97,7 +99,7 @@ class Settings:
             code_grace_s=_number(environ, "HEARTH_CODE_GRACE_S", grace_s),
             public_url=(environ.get("HEARTH_PUBLIC_URL") or "").rstrip("/") or None,
             accepts_without_redis=_flag(environ, "HEARTH_ACCEPT_WITHOUT_REDIS", "yes"),
-            ends_queue_url=environ.get("HEARTH_ENDS_QUEUE_URL") or None,
+            completion_queue_url=environ.get("HEARTH_COMPLETION_QUEUE_URL") or None,
             xray_address=environ.get("AWS_XRAY_DAEMON_ADDRESS") or None,
         )
 

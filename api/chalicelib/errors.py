@@ -2,15 +2,15 @@
 
 from typing import ClassVar
 
-from shared_lua.scripts import Verdict, Word
+from shared_lua.scripts import Decision, Verdict
 
 #: Lambda's name for each kind of refusal.
 REASONS = {
-    Word.ADDRESS: "CallerRateLimitExceeded",
-    Word.TENANT: "CallerRateLimitExceeded",
-    Word.FUNCTION: "ReservedFunctionConcurrentInvocationLimitExceeded",
-    Word.CONCURRENCY: "ConcurrentInvocationLimitExceeded",
-    Word.FLEET: "ConcurrentInvocationLimitExceeded",
+    Decision.ADDRESS: "CallerRateLimitExceeded",
+    Decision.TENANT: "CallerRateLimitExceeded",
+    Decision.FUNCTION: "ReservedFunctionConcurrentInvocationLimitExceeded",
+    Decision.CONCURRENCY: "ConcurrentInvocationLimitExceeded",
+    Decision.FLEET: "ConcurrentInvocationLimitExceeded",
 }
 
 
@@ -183,7 +183,7 @@ class TooManyRequestsError(HearthError):
 
     def fields(self) -> dict[str, str]:
         """Lambda's name for this kind of refusal."""
-        return {"Reason": REASONS[self._verdict.word]}
+        return {"Reason": REASONS[self._verdict.decision]}
 
 
 class NotOfferedError(HearthError):

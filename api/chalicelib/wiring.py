@@ -20,7 +20,7 @@ from chalicelib.code.references import CodeRefs
 from chalicelib.code.store import CodeStore
 from chalicelib.config import Settings
 from chalicelib.functions.aliases import Aliases
-from chalicelib.functions.cascade import Belongings
+from chalicelib.functions.cascade import Cascade
 from chalicelib.functions.concurrency import Concurrency
 from chalicelib.functions.destinations import Destinations
 from chalicelib.functions.event_invoke import EventInvokes
@@ -36,15 +36,15 @@ from chalicelib.functions.upload_store import UploadStore
 from chalicelib.functions.uploads import Uploads
 from chalicelib.functions.urls import FunctionUrls
 from chalicelib.functions.versions import Versions
-from chalicelib.invocations.completion_events import Ends
+from chalicelib.invocations.completion_events import CompletionEvents
 from chalicelib.invocations.durable_lane import DurableLane
 from chalicelib.invocations.idempotency import Idempotency
 from chalicelib.invocations.invoke import Invocations
 from chalicelib.invocations.ledger import Ledger
 from chalicelib.invocations.logs import FunctionLogs
-from chalicelib.invocations.orphans import Orphans
+from chalicelib.invocations.orphaned import Orphaned
 from chalicelib.invocations.payloads import PayloadStore
-from chalicelib.invocations.queue_sender import Outbox
+from chalicelib.invocations.queue_sender import QueueSender
 from chalicelib.invocations.redrive import Redrive
 from chalicelib.invocations.usage import UsageTable
 from chalicelib.naming import Home
@@ -54,15 +54,15 @@ from chalicelib.operations.health import Health
 from chalicelib.operations.metrics import Metrics
 from chalicelib.schedules.due import Due
 from chalicelib.schedules.store import Schedules
-from chalicelib.storage.items import Parts
+from chalicelib.storage.items import Items
 from chalicelib.storage.local_bucket import LocalBucket
-from chalicelib.storage.redis_adapter import RedisGate
-from chalicelib.storage.throttle import Turns
+from chalicelib.storage.redis_adapter import RedisAdapter
+from chalicelib.storage.throttle import Throttles
 from chalicelib.tenants.administration import Tenants
-from chalicelib.tenants.authentication import Entrance
+from chalicelib.tenants.authentication import Authentication
 from chalicelib.tenants.callers import Callers
 from chalicelib.tenants.credentials import CredentialTable
-from chalicelib.tenants.encryption import Seal
+from chalicelib.tenants.encryption import Encryption
 from chalicelib.tenants.keys import TenantKeys
 from chalicelib.tenants.proof import Authenticator
 from chalicelib.tenants.tenant import TenantRows
@@ -93,7 +93,7 @@ COLLECTED_AT_ONCE = 50
 class Controller:
     """Everything a door may use."""
 
-    entrance: Entrance
+    authentication: Authentication
     home: Home
     functions: Functions
     versions: Versions
@@ -103,7 +103,7 @@ class Controller:
     concurrency: Concurrency
     provisioned: Provisioned
     event_invokes: EventInvokes
-    ends: Ends
+    ends: CompletionEvents
     tags: Tags
     policies: Policies
     urls: FunctionUrls
@@ -150,73 +150,73 @@ def build(settings: Settings) -> Controller:
     sqs = session.create_client("sqs", config=CLIENT, region_name=settings.region)
     lane = DurableLane(sqs, settings.queue_url)
     credentials = CredentialTable(dynamodb, settings.credentials_table)
-    parts = Parts(dynamodb, settings.parts_table)
-    registry = Registry(dynamodb, settings.functions_table, parts)
+    items = Items(dynamodb, settings.items_table)
+    registry = Registry(dynamodb, settings.functions_table, items)
     ledger = Ledger(dynamodb, settings.invocations_table)
-    refs = CodeRefs(parts)
+    refs = CodeRefs(items)
     code_store = CodeStore(s3, settings.bucket, refs, _now_s)
     gate = _gate(settings)
     tracing = _tracing(settings.xray_address)
     home = Home(settings.region)
-    belongings = Belongings(parts)
-    reservations = Reservations(parts)
+    cascade = Cascade(items)
+    reservations = Reservations(items)
     functions = Functions(
         registry=registry,
         code_store=code_store,
         refs=refs,
         home=home,
-        belongings=belongings,
+        cascade=cascade,
         reserving=reservations.growing,
         changed=gate.function_changed,
         tenant_changed=gate.tenant_changed,
         now_us=_now_us,
     )
-    versions = Versions(parts, functions)
-    aliases = Aliases(parts, functions, versions)
+    versions = Versions(items, functions)
+    aliases = Aliases(items, functions, versions)
     router = Router(functions, versions, aliases)
-    own_queues = frozenset(url.rpartition("/")[2] for url in (settings.queue_url, settings.ends_queue_url) if url)
+    own_queues = frozenset(url.rpartition("/")[2] for url in (settings.queue_url, settings.completion_queue_url) if url)
     destinations = Destinations(home, router, own_queues)
-    event_invokes = EventInvokes(parts, functions, destinations, _now_us)
+    event_invokes = EventInvokes(items, functions, destinations, _now_us)
     payloads = PayloadStore(s3, settings.bucket)
-    seal = Seal(settings.secret_seed)
-    tenant_rows = TenantRows(parts)
-    turns = Turns()
-    callers = Callers(credentials, tenant_rows, time.monotonic, time.time, turns.looking_up)
+    seal = Encryption(settings.secret_seed)
+    tenant_rows = TenantRows(items)
+    throttles = Throttles()
+    callers = Callers(credentials, tenant_rows, time.monotonic, time.time, throttles.looking_up)
     authenticator = Authenticator(callers, seal, settings.region, time.time)
     tenant_keys = TenantKeys(
         credentials=credentials,
-        parts=parts,
+        items=items,
         tenants=tenant_rows,
         seal=seal,
         changed=gate.tenant_changed,
         now_s=time.time,
     )
     outage = LocalBucket(settings.outage_rate_per_s, settings.outage_burst, time.monotonic)
-    entrance = Entrance(authenticator, callers, gate, outage, settings)
+    authentication = Authentication(authenticator, callers, gate, outage, settings)
     admission = Admission(
-        entrance=entrance,
-        targets=Targets(router.route, event_invokes.of, time.monotonic, turns.looking_up),
+        authentication=authentication,
+        targets=Targets(router.route, event_invokes.of, time.monotonic, throttles.looking_up),
         home=home,
         outage=outage,
         settings=settings,
         chance=random.random,
     )
 
-    layers = Layers(parts=parts, code_store=code_store, refs=refs, home=home, now_us=_now_us)
+    layers = Layers(items=items, code_store=code_store, refs=refs, home=home, now_us=_now_us)
 
-    def seats_of(tenant: str) -> int:
-        return tenant_rows.seats(tenant) or settings.tenant_concurrency
+    def permits_of(tenant: str) -> int:
+        return tenant_rows.permits(tenant) or settings.tenant_concurrency
 
     concurrency = Concurrency(
         functions=functions,
         reservations=reservations,
-        seats_of=seats_of,
+        permits_of=permits_of,
         least=settings.min_unreserved,
         tenant_changed=gate.tenant_changed,
     )
-    schedules = Schedules(parts, belongings, _now_us)
+    schedules = Schedules(items, cascade, _now_us)
     uploads = Uploads(
-        parts=parts,
+        items=items,
         store=UploadStore(s3, settings.bucket),
         functions=functions,
         versions=versions,
@@ -226,28 +226,28 @@ def build(settings: Settings) -> Controller:
         functions=functions,
         admission=admission,
         ledger=ledger,
-        idempotency=Idempotency(parts=parts, ledger=ledger, now_us=_now_us),
+        idempotency=Idempotency(items=items, ledger=ledger, now_us=_now_us),
         payloads=payloads,
         lane=lane,
         answers=gate,
         tracing=tracing,
         settings=settings,
         now_us=_now_us,
-        turns=turns,
+        throttles=throttles,
     )
     due = Due(schedules=schedules, invocations=invocations, home=home, now_us=_now_us, monotonic_s=time.monotonic)
     provisioned = Provisioned(
-        parts=parts,
+        items=items,
         functions=functions,
         router=router,
-        belongings=belongings,
+        cascade=cascade,
         board=gate,
-        seats_of=seats_of,
+        permits_of=permits_of,
         least=settings.min_unreserved,
         now_us=_now_us,
     )
     return Controller(
-        entrance=entrance,
+        authentication=authentication,
         home=home,
         functions=functions,
         versions=versions,
@@ -257,10 +257,10 @@ def build(settings: Settings) -> Controller:
         concurrency=concurrency,
         provisioned=provisioned,
         event_invokes=event_invokes,
-        ends=Ends(invocations=invocations, destinations=destinations, outbox=Outbox(sqs)),
-        tags=Tags(parts),
-        policies=Policies(parts),
-        urls=FunctionUrls(parts, belongings, _now_us),
+        ends=CompletionEvents(invocations=invocations, destinations=destinations, queue_sender=QueueSender(sqs)),
+        tags=Tags(items),
+        policies=Policies(items),
+        urls=FunctionUrls(items, cascade, _now_us),
         admission=admission,
         schedules=schedules,
         due=due,
@@ -269,7 +269,7 @@ def build(settings: Settings) -> Controller:
             {
                 "schedules": due.run,
                 "uploads": uploads.give_up,
-                "orphans": Orphans(gate, ledger, lane).adopt,
+                "orphans": Orphaned(gate, ledger, lane).requeue,
                 "provisioned": provisioned.publish_all,
                 "zips": lambda: code_store.collect(_now_s(), settings.code_grace_s, COLLECTED_AT_ONCE),
             }
@@ -279,25 +279,25 @@ def build(settings: Settings) -> Controller:
             functions=functions, ledger=ledger, live_logs=gate.live_logs, most_wait_s=settings.sync_wait_s
         ),
         redrive=Redrive(
-            admission=admission, invocations=invocations, ledger=ledger, payloads=payloads, parts=parts, now_us=_now_us
+            admission=admission, invocations=invocations, ledger=ledger, payloads=payloads, items=items, now_us=_now_us
         ),
         tenant_keys=tenant_keys,
         tenants=Tenants(
             rows=tenant_rows,
-            parts=parts,
+            items=items,
             tenant_keys=tenant_keys,
             functions=functions,
             layers=layers,
             changed=gate.tenant_changed,
             now_s=time.time,
         ),
-        usage=UsageTable(dynamodb, settings.parts_table),
-        fleet=Fleet(gate.worker_words),
+        usage=UsageTable(dynamodb, settings.items_table),
+        fleet=Fleet(gate.worker_statuses),
         metrics=metrics(),
         health=Health(
             {
                 "redis": (gate.check,),
-                "tables": (registry.check, parts.check, ledger.check, credentials.check),
+                "tables": (registry.check, items.check, ledger.check, credentials.check),
                 "bucket": (code_store.check,),
                 "queue": (lane.check,),
             }
@@ -317,14 +317,14 @@ def _session() -> Session:
     return Session()
 
 
-def _gate(settings: Settings) -> RedisGate:
+def _gate(settings: Settings) -> RedisAdapter:
     """Two clients of one Redis: a wait for an answer may be silent for long, everything else may not.
 
     The patient one never retries: a second wait would outlast the gateway, and could take an answer that was lost.
     """
     quick = _redis(settings, REDIS_TIMEOUT_S, retries=1)
     patient = _redis(settings, settings.sync_wait_s + REDIS_TIMEOUT_S, retries=0)
-    return RedisGate(quick, patient)
+    return RedisAdapter(quick, patient)
 
 
 def _tracing(address: str | None) -> Tracing:

@@ -169,7 +169,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, xray: socket.socket) -> Iter
     state = tmp_path_factory.mktemp("stack") / "state"
     host, port = xray.getsockname()
     with running_stack(
-        state, AWS_XRAY_DAEMON_ADDRESS=f"{host}:{port}", HEARTH_TICK_S="1", HEARTH_RETRY_PAUSE_S="1"
+        state, AWS_XRAY_DAEMON_ADDRESS=f"{host}:{port}", HEARTH_TIMER_S="1", HEARTH_RETRY_PAUSE_S="1"
     ) as running:
         yield running
     # Tests have killed parts of it, so it keeps the logs for whoever wants to know why; and nothing else.

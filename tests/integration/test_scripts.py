@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared_lua import keys
-from shared_lua.contract import Seats
-from shared_lua.scripts import Ask, Bucket, Run, Scripts, Verdict, Word
+from shared_lua.contract import Permits
+from shared_lua.scripts import Ask, Bucket, Decision, Run, Scripts, Verdict
 from tests.builders import invocation
 
 pytestmark = pytest.mark.redis
@@ -25,22 +25,22 @@ class Admission:
 
     def __init__(self, client: redis.Redis, tenant: str = "t", **limits: Any) -> None:
         self.scripts = Scripts(client)
-        self.ask = dataclasses.replace(Ask(tenant=tenant, address=None, bucket=WIDE, generation=""), **limits)
-        self.generation = ""
+        self.ask = dataclasses.replace(Ask(tenant=tenant, address=None, bucket=WIDE, cache_version=""), **limits)
+        self.cache_version = ""
 
     def admit(self, run: Run | None = None) -> Verdict:
         while True:
-            asked = dataclasses.replace(run, generation=self.generation) if run else None
+            asked = dataclasses.replace(run, cache_version=self.cache_version) if run else None
             verdict = self.scripts.admit(self.ask, asked)
-            if verdict.word is Word.CREDENTIALS:
-                self.ask = dataclasses.replace(self.ask, generation=verdict.keys_generation)
-            elif verdict.word is Word.RECORD:
-                self.generation = verdict.generation
+            if verdict.decision is Decision.CREDENTIALS:
+                self.ask = dataclasses.replace(self.ask, cache_version=verdict.keys_cache_version)
+            elif verdict.decision is Decision.RECORD:
+                self.cache_version = verdict.cache_version
             else:
                 return verdict
 
     def run(self, name: str, **changes: Any) -> Verdict:
-        values = {"function": "f", "generation": "", "seat_ms": 60_000, "shared": 100, "waiting": 100, **changes}
+        values = {"function": "f", "cache_version": "", "permit_ms": 60_000, "shared": 100, "waiting": 100, **changes}
         return self.admit(Run(invocation_id=name, **values))
 
     def settle(self, name: str, function: str = "f") -> None:
@@ -52,7 +52,7 @@ def test_a_bucket_gives_its_burst_and_then_refuses_with_the_wait(redis_client: r
 
     verdicts = [admission.admit() for _ in range(4)]
 
-    assert [v.word for v in verdicts] == [Word.GO, Word.GO, Word.GO, Word.TENANT]
+    assert [v.decision for v in verdicts] == [Decision.GO, Decision.GO, Decision.GO, Decision.TENANT]
     assert [v.remaining for v in verdicts] == [2, 1, 0, 0]
     assert [v.limit for v in verdicts] == [3, 3, 3, 3]
     assert 0 < verdicts[3].wait_ms <= 1000
@@ -66,7 +66,7 @@ def test_a_refusal_takes_from_no_bucket(redis_client: redis.Redis) -> None:
 
     refused = admission.admit()
 
-    assert refused.word is Word.ADDRESS
+    assert refused.decision is Decision.ADDRESS
     admission.ask = dataclasses.replace(admission.ask, address=None)
     assert admission.admit().remaining == 8
 
@@ -81,107 +81,109 @@ def test_a_bucket_at_rest_leaves_redis(redis_client: redis.Redis) -> None:
 def test_a_generation_that_is_not_known_says_to_look_again_and_takes_nothing(redis_client: redis.Redis) -> None:
     scripts, bucket = Scripts(redis_client), Bucket(keys.tenant_bucket("t"), 1, 5)
 
-    verdict = scripts.admit(Ask(tenant="t", address=None, bucket=bucket, generation="guessed"))
+    verdict = scripts.admit(Ask(tenant="t", address=None, bucket=bucket, cache_version="guessed"))
 
-    assert verdict.word is Word.CREDENTIALS
+    assert verdict.decision is Decision.CREDENTIALS
     assert redis_client.exists(bucket.place) == 0
 
 
 def test_a_renewed_generation_is_noticed_by_the_next_call(redis_client: redis.Redis) -> None:
     admission = Admission(redis_client)
     admission.run("i-1")
-    before = admission.generation
+    before = admission.cache_version
     admission.run("i-2")
-    assert admission.generation == before
+    assert admission.cache_version == before
 
-    admission.scripts.renew(keys.function_generation("t", "f"))
+    admission.scripts.renew_cache_version(keys.function_cache_version("t", "f"))
 
     admission.run("i-3")
-    assert int(admission.generation) > int(before)
+    assert int(admission.cache_version) > int(before)
 
 
 def test_a_generation_lost_with_redis_is_never_one_that_was_remembered(redis_client: redis.Redis) -> None:
     admission = Admission(redis_client)
     admission.run("i-1")
-    admission.scripts.renew(keys.function_generation("t", "f"))
+    admission.scripts.renew_cache_version(keys.function_cache_version("t", "f"))
     admission.run("i-2")
-    before = admission.generation
+    before = admission.cache_version
 
     redis_client.flushall()
     admission.run("i-3")
 
-    assert int(admission.generation) > int(before)
+    assert int(admission.cache_version) > int(before)
 
 
 def test_looking_again_costs_one_token_and_not_two(redis_client: redis.Redis) -> None:
     admission = Admission(redis_client, bucket=Bucket(keys.tenant_bucket("t"), 1, 10))
     admission.admit()  # the keys are known from here on
 
-    first = admission.scripts.admit(admission.ask, Run(invocation_id="i", function="f", generation="?"))
+    first = admission.scripts.admit(admission.ask, Run(invocation_id="i", function="f", cache_version="?"))
     free = dataclasses.replace(admission.ask, bucket=None)
-    second = admission.scripts.admit(free, Run(invocation_id="i", function="f", generation=first.generation))
+    second = admission.scripts.admit(free, Run(invocation_id="i", function="f", cache_version=first.cache_version))
 
-    assert (first.word, second.word) == (Word.RECORD, Word.GO)
+    assert (first.decision, second.decision) == (Decision.RECORD, Decision.GO)
     assert admission.admit().remaining == 7
 
 
 @pytest.mark.parametrize(
-    ("limits", "word", "limit"),
+    ("limits", "decision", "limit"),
     [
-        ({"reserved": 2}, Word.FUNCTION, 2),
-        ({"shared": 2}, Word.CONCURRENCY, 2),
-        ({"waiting": 2}, Word.FLEET, 2),
+        ({"reserved": 2}, Decision.FUNCTION, 2),
+        ({"shared": 2}, Decision.CONCURRENCY, 2),
+        ({"waiting": 2}, Decision.FLEET, 2),
     ],
 )
-def test_as_many_run_as_there_are_seats_and_a_seat_given_back_is_free(
-    redis_client: redis.Redis, limits: dict[str, int], word: Word, limit: int
+def test_as_many_run_as_there_are_permits_and_a_permit_given_back_is_free(
+    redis_client: redis.Redis, limits: dict[str, int], decision: Decision, limit: int
 ) -> None:
     admission = Admission(redis_client)
 
     words = [admission.run(f"i-{n}", **limits) for n in range(3)]
 
-    assert [v.word for v in words] == [Word.GO, Word.GO, word]
+    assert [v.decision for v in words] == [Decision.GO, Decision.GO, decision]
     assert (words[2].limit, words[2].remaining, words[2].wait_ms) == (limit, 0, 1000)
     admission.settle("i-0")
     admission.settle("i-0")
-    assert [admission.run(f"j-{n}", **limits).word for n in range(2)] == [Word.GO, word]
+    assert [admission.run(f"j-{n}", **limits).decision for n in range(2)] == [Decision.GO, decision]
 
 
-def test_a_function_with_no_seat_reserved_for_it_never_runs(redis_client: redis.Redis) -> None:
-    assert Admission(redis_client).run("i", reserved=0).word is Word.FUNCTION
+def test_a_function_with_no_permit_reserved_for_it_never_runs(redis_client: redis.Redis) -> None:
+    assert Admission(redis_client).run("i", reserved=0).decision is Decision.FUNCTION
 
 
-def test_reserved_seats_are_not_the_tenants_and_the_tenants_not_theirs(redis_client: redis.Redis) -> None:
+def test_reserved_permits_are_not_the_tenants_and_the_tenants_not_theirs(redis_client: redis.Redis) -> None:
     admission = Admission(redis_client)
-    assert admission.run("i-1", reserved=1).word is Word.GO
-    assert admission.run("i-2", reserved=1).word is Word.FUNCTION
+    assert admission.run("i-1", reserved=1).decision is Decision.GO
+    assert admission.run("i-2", reserved=1).decision is Decision.FUNCTION
 
-    admission.generation = ""
-    assert admission.run("i-3", function="g", shared=1).word is Word.GO
-    assert admission.run("i-4", function="g", shared=1).word is Word.CONCURRENCY
+    admission.cache_version = ""
+    assert admission.run("i-3", function="g", shared=1).decision is Decision.GO
+    assert admission.run("i-4", function="g", shared=1).decision is Decision.CONCURRENCY
 
 
-def test_the_fleet_has_the_seats_of_the_workers_that_live(redis_client: redis.Redis) -> None:
+def test_the_fleet_has_the_permits_of_the_workers_that_live(redis_client: redis.Redis) -> None:
     admission, now_ms = Admission(redis_client), int(time.time() * 1000)
     redis_client.zadd(keys.workers(), {"w-1|2": now_ms + 60_000, "w-2|1": now_ms + 60_000, "dead|50": now_ms - 1})
 
-    words = [admission.run(f"i-{n}", waiting=1).word for n in range(5)]
+    words = [admission.run(f"i-{n}", waiting=1).decision for n in range(5)]
 
-    assert words == [Word.GO] * 4 + [Word.FLEET]
+    assert words == [Decision.GO] * 4 + [Decision.FLEET]
 
 
-def test_a_flood_leaves_seats_for_who_has_none(redis_client: redis.Redis) -> None:
+def test_a_flood_leaves_permits_for_who_has_none(redis_client: redis.Redis) -> None:
     loud, quiet = Admission(redis_client, "loud"), Admission(redis_client, "quiet")
 
-    words = [loud.run(f"i-{n}", waiting=80).word for n in range(80)]
+    words = [loud.run(f"i-{n}", waiting=80).decision for n in range(80)]
 
-    assert words == [Word.GO] * 72 + [Word.FLEET] * 8  # 8 are free then, and 72 is not less than 8 times 8 any more
+    assert (
+        words == [Decision.GO] * 72 + [Decision.FLEET] * 8
+    )  # 8 are free then, and 72 is not less than 8 times 8 any more
     refused = loud.run("more", waiting=80)
     assert (refused.limit, refused.remaining, refused.wait_ms) == (72, 0, 1000)
-    assert [quiet.run(f"k-{n}", waiting=80).word for n in range(7)] == [Word.GO] * 7
+    assert [quiet.run(f"k-{n}", waiting=80).decision for n in range(7)] == [Decision.GO] * 7
 
 
-def test_two_floods_come_to_have_half_each_and_leave_seats_still(redis_client: redis.Redis) -> None:
+def test_two_floods_come_to_have_half_each_and_leave_permits_still(redis_client: redis.Redis) -> None:
     floods, quiet = (
         [Admission(redis_client, "loud"), Admission(redis_client, "louder")],
         Admission(redis_client, "quiet"),
@@ -194,40 +196,42 @@ def test_two_floods_come_to_have_half_each_and_leave_seats_still(redis_client: r
         for flood in reversed(floods):
             flood.run(f"{n}-{flood.ask.tenant}", waiting=80)
 
-    held: list[Any] = [redis_client.zcard(keys.tenant_fleet_seats(flood.ask.tenant)) for flood in floods]
+    held: list[Any] = [redis_client.zcard(keys.tenant_fleet_permits(flood.ask.tenant)) for flood in floods]
     assert min(held) >= 36
     assert sum(held) < 80
-    assert quiet.run("k", waiting=80).word is Word.GO
+    assert quiet.run("k", waiting=80).decision is Decision.GO
 
 
 def test_a_flood_leaves_places_of_the_express_lane_for_who_has_none(redis_client: redis.Redis) -> None:
     now_ms = int(time.time() * 1000)
     redis_client.zadd(keys.workers(), {"w-1|40": now_ms + 60_000, "w-2|40": now_ms + 60_000})
-    redis_client.zadd(keys.free_places(), {"w-1|40": 9, "w-2|40": 9})
+    redis_client.zadd(keys.free_capacity(), {"w-1|40": 9, "w-2|40": 9})
     loud, quiet = Admission(redis_client, "loud"), Admission(redis_client, "quiet")
 
-    words = [loud.run(f"i-{n}", item="an Invocation").word for n in range(24)]
+    words = [loud.run(f"i-{n}", item="an Invocation").decision for n in range(24)]
 
-    assert (words.count(Word.EXPRESS), words.count(Word.WAITS)) == (16, 8)
-    assert quiet.run("k", item="an Invocation").word is Word.EXPRESS
+    assert (words.count(Decision.EXPRESS), words.count(Decision.WAITS)) == (16, 8)
+    assert quiet.run("k", item="an Invocation").decision is Decision.EXPRESS
 
 
-def test_a_lost_seat_comes_back_at_its_deadline(redis_client: redis.Redis) -> None:
+def test_a_lost_permit_comes_back_at_its_deadline(redis_client: redis.Redis) -> None:
     admission = Admission(redis_client)
-    assert admission.run("lost", shared=1, seat_ms=50).word is Word.GO
+    assert admission.run("lost", shared=1, permit_ms=50).decision is Decision.GO
 
     deadline = time.monotonic() + 10
-    while (again := admission.run("next", shared=1)).word is not Word.GO:
-        assert again.word is Word.CONCURRENCY
+    while (again := admission.run("next", shared=1)).decision is not Decision.GO:
+        assert again.decision is Decision.CONCURRENCY
         assert time.monotonic() < deadline
-    assert redis_client.zrange(keys.tenant_seats("t"), 0, -1) == [b"next"]
+    assert redis_client.zrange(keys.tenant_permits("t"), 0, -1) == [b"next"]
 
 
-def test_an_invocation_that_nobody_waits_for_takes_its_seat_when_it_runs(redis_client: redis.Redis) -> None:
-    scripts, seats = Scripts(redis_client), Seats(limit=2, reserved=False)
-    assert Admission(redis_client).run("waits", seat_ms=0, shared=0).word is Word.GO
+def test_an_invocation_that_nobody_waits_for_takes_its_permit_when_it_runs(redis_client: redis.Redis) -> None:
+    scripts, permits = Scripts(redis_client), Permits(limit=2, reserved=False)
+    assert Admission(redis_client).run("waits", permit_ms=0, shared=0).decision is Decision.GO
 
-    taken = [scripts.seat(invocation(invocation_id=name, seats=seats), 60_000) for name in ("a", "b", "a", "c")]
+    taken = [
+        scripts.take_permit(invocation(invocation_id=name, permits=permits), 60_000) for name in ("a", "b", "a", "c")
+    ]
 
     assert taken == [True, True, True, False]
 
@@ -251,7 +255,7 @@ def _take(url: str, key: str, rate: int, burst: int, processes: int) -> list[flo
             time.sleep(0.001)
         had, until = [], time.time() + 1.5
         while time.time() < until:
-            if admission.admit().word is Word.GO:
+            if admission.admit().decision is Decision.GO:
                 had.append(time.time())
     return had
 
@@ -305,11 +309,11 @@ def test_over_any_window_no_more_goes_than_rate_times_time_and_burst(
         clock.at_us += pause_us
         verdict = admission.admit()
         redis_client.persist(bucket.place)  # the key's own expiry runs on the real clock
-        if verdict.word is Word.GO:
+        if verdict.decision is Decision.GO:
             went.append(clock.at_us)
         else:
             clock.at_us += verdict.wait_ms * 1000
-            assert admission.admit().word is Word.GO, "after the wait it was told there is a token"
+            assert admission.admit().decision is Decision.GO, "after the wait it was told there is a token"
             redis_client.persist(bucket.place)
             went.append(clock.at_us)
 

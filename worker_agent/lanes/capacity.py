@@ -19,13 +19,13 @@ class Grant:
     borrowed: bool = False
 
 
-class Places:
-    """`share` places of the durable lane's own; `borrow` takes free express ones, `give_back` returns them."""
+class Capacity:
+    """`share` places of the durable lane's own; `borrow` takes free express ones, `return_borrowed` returns them."""
 
-    def __init__(self, share: int, borrow: Callable[[int], int], give_back: Callable[[int], None]) -> None:
+    def __init__(self, share: int, borrow: Callable[[int], int], return_borrowed: Callable[[int], None]) -> None:
         self._free = share
         self._borrow = borrow
-        self._give_back = give_back
+        self._return_borrowed = return_borrowed
         self._changed = threading.Condition()
 
     def take(self, most: int, patience_s: float) -> Grant:
@@ -68,6 +68,6 @@ class Places:
 
     def _return(self, count: int) -> None:
         try:
-            self._give_back(count)
+            self._return_borrowed(count)
         except RedisUnavailableError:
             return  # a Redis that comes back with its memory has these places as taken until the worker starts anew

@@ -7,9 +7,9 @@ and work that nobody waits for is better put off.
 import threading
 
 from worker_agent.errors import EngineUnavailableError, RedisUnavailableError
-from worker_agent.lanes.heartbeat import Presence
+from worker_agent.lanes.heartbeat import Heartbeat
 from worker_agent.outage import Outage
-from worker_agent.periodic import Beat
+from worker_agent.periodic import Periodic
 from worker_agent.sandboxes.sandbox import Sandboxes
 
 #: Between two looks while it does not answer.
@@ -19,12 +19,12 @@ PAUSE_S = 1.0
 class EngineWatch:
     """One engine, as this worker last found it. Its word goes to the other workers through `presence`."""
 
-    def __init__(self, sandboxes: Sandboxes, presence: Presence) -> None:
+    def __init__(self, sandboxes: Sandboxes, heartbeat: Heartbeat) -> None:
         self._sandboxes = sandboxes
-        self._presence = presence
+        self._heartbeat = heartbeat
         self._outage = Outage("engine", "what is warm goes on, nothing else starts until it answers")
         self._down = threading.Event()
-        self._beat = Beat("engine-watch", PAUSE_S, self._look_again)
+        self._periodic = Periodic("engine-watch", PAUSE_S, self._look_again)
 
     @property
     def is_down(self) -> bool:
@@ -34,11 +34,11 @@ class EngineWatch:
     def start(self) -> None:
         """Look once, removing what dead agents left behind, and begin to watch."""
         self._mend()
-        self._beat.start()
+        self._periodic.start()
 
     def stop(self) -> None:
         """Watch no more."""
-        self._beat.stop()
+        self._periodic.stop()
 
     def look(self) -> bool:
         """Look now, after something failed; give whether the engine answers."""
@@ -52,7 +52,7 @@ class EngineWatch:
     def others_answer(self) -> bool:
         """Tell whether another worker can start functions, or may: without Redis nobody can say."""
         try:
-            return self._presence.others_are_able()
+            return self._heartbeat.others_are_able()
         except RedisUnavailableError:
             return True
 
@@ -70,9 +70,9 @@ class EngineWatch:
             return
         self._down.clear()
         self._outage.over()
-        self._presence.set_able(True)
+        self._heartbeat.set_able(True)
 
     def _went_down(self, error: EngineUnavailableError) -> None:
         self._outage.met(error)
-        self._presence.set_able(False)
+        self._heartbeat.set_able(False)
         self._down.set()

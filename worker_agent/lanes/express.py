@@ -1,7 +1,7 @@
 """The express lane: threads that each wait for an Invocation, run it and end it; none waits for another thread.
 
 The admission grants a place and puts the Invocation on this worker's lane in one step. The thread that takes it off has
-it in hand from then on, in Redis: whoever finds this worker dead finds it there.
+it in flight from then on, in Redis: whoever finds this worker dead finds it there.
 """
 
 import threading
@@ -12,12 +12,12 @@ from shared_lua.contract import ContractError, Invocation, Settlement, decode
 from worker_agent import log
 from worker_agent.clock import now_us
 from worker_agent.errors import PlatformError, RedisUnavailableError
-from worker_agent.lanes.reaper import Undertaker
+from worker_agent.lanes.reaper import Reaper
 from worker_agent.metrics import Metrics
 from worker_agent.outage import Outage
 from worker_agent.stores.durable_lane import Delivery
-from worker_agent.stores.ledger_writer import Record, Recorder
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.ledger_writer import LedgerWriter, Record
+from worker_agent.stores.redis_adapter import RedisAdapter
 
 #: How long a thread waits in one go: a stop is noticed after this at the latest.
 WAIT_S = 2
@@ -34,18 +34,18 @@ class Express:
     def __init__(  # noqa: PLR0913  (the lane with all that keeps it safe)
         self,
         *,
-        redis_side: RedisSide,
-        recorder: Recorder,
-        undertaker: Undertaker,
+        redis_adapter: RedisAdapter,
+        ledger_writer: LedgerWriter,
+        reaper: Reaper,
         worker: str,
         places: int,
         conclude: Conclude,
         metrics: Metrics,
     ) -> None:
         self._metrics = metrics
-        self._redis = redis_side
-        self._recorder = recorder
-        self._undertaker = undertaker
+        self._redis = redis_adapter
+        self._ledger_writer = ledger_writer
+        self._reaper = reaper
         self._worker = worker
         self._places = places
         self._conclude = conclude
@@ -57,8 +57,8 @@ class Express:
 
     def start(self) -> None:
         """Begin to take."""
-        self._recorder.start()
-        self._undertaker.beat.start()
+        self._ledger_writer.start()
+        self._reaper.periodic.start()
         for thread in self._threads:
             thread.start()
 
@@ -79,15 +79,15 @@ class Express:
         return not any(thread.is_alive() for thread in self._threads)
 
     def give_up(self) -> None:
-        """Give what is still on the lane or in hand to the durable lane at once, and write the last records."""
+        """Give what is still on the lane or in flight to the durable lane at once, and write the last records."""
         self.join(GIVE_UP_S)
-        self._undertaker.beat.stop()
+        self._reaper.periodic.stop()
         try:
-            self._redis.bury(self._worker, alive=True)
-            self._undertaker.look()
+            self._redis.reap(self._worker, alive=True)
+            self._reaper.look()
         except PlatformError as error:
-            log.warn("left_in_hand", f"another worker will find it: {error}")
-        self._recorder.stop(GIVE_UP_S)
+            log.warn("left_in_flight", f"another worker will find it: {error}")
+        self._ledger_writer.stop(GIVE_UP_S)
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
@@ -110,7 +110,7 @@ class Express:
             return None
 
     def _carry(self, item: str) -> None:
-        """Bring what is in hand to its end, or let go of it for the durable lane: it is never just dropped."""
+        """Bring what is in flight to its end, or let go of it for the durable lane: it is never just dropped."""
         received_us = now_us()
         try:
             invocation = decode(Invocation, item)
@@ -119,13 +119,13 @@ class Express:
         except Exception as error:  # noqa: BLE001  (whatever failed, somebody else must have it)
             expected = isinstance(error, PlatformError | ContractError)
             log.warn("express_left", f"left to the durable lane: {error}", unexpected=None if expected else error)
-            self._leave(item)  # which does nothing when it has ended
+            self._release(item)  # which does nothing when it has ended
 
     def _end(self, invocation: Invocation, item: str, settlement: Settlement) -> None:
         try:
             entry = self._redis.settle_express(self._worker, invocation, item, settlement)
         except RedisUnavailableError as error:
-            # Nobody else can have it while Redis is away. Should it come back with this in hand, and somebody find
+            # Nobody else can have it while Redis is away. Should it come back with this in flight, and somebody find
             # it there, the ledger takes the first of both ends.
             log.warn("answer_not_given", str(error), invocation_id=invocation.invocation_id)
             entry = ""
@@ -133,11 +133,11 @@ class Express:
             log.warn("superseded", "it was given to the durable lane", invocation_id=invocation.invocation_id)
             return
         self._metrics.settled(settlement)
-        self._recorder.add(Record(invocation, settlement, entry))
+        self._ledger_writer.add(Record(invocation, settlement, entry))
         log.ended("settled", invocation, settlement)
 
-    def _leave(self, item: str) -> None:
+    def _release(self, item: str) -> None:
         try:
-            self._redis.leave(self._worker, item)
+            self._redis.release(self._worker, item)
         except RedisUnavailableError as error:
-            log.warn("leave_failed", f"it stays in hand until this worker ends: {error}")
+            log.warn("release_failed", f"it stays in flight until this worker ends: {error}")

@@ -14,10 +14,10 @@ from worker_agent.lanes.engine_watch import EngineWatch
 from worker_agent.metrics import Metrics
 from worker_agent.runs import outcomes, tries
 from worker_agent.runs.execute import Executor
-from worker_agent.stores.completion_events import Ends
-from worker_agent.stores.durable_lane import Delivery, Postponement
+from worker_agent.stores.completion_events import CompletionEvents
+from worker_agent.stores.durable_lane import Deferral, Delivery
 from worker_agent.stores.ledger import Ledger, SupersededError, TriedError, UnknownInvocationError
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.redis_adapter import RedisAdapter
 from worker_agent.stores.s3 import Store
 from worker_agent.tracing import Tracer
 
@@ -47,33 +47,33 @@ class Handler:
         *,
         ledger: Ledger,
         store: Store,
-        redis_side: RedisSide,
+        redis_adapter: RedisAdapter,
         executor: Executor,
         engine: EngineWatch,
         metrics: Metrics,
         tracer: Tracer,
-        ends: Ends,
+        ends: CompletionEvents,
         retry_pause_s: int,
     ) -> None:
         self._ledger = ledger
         self._store = store
-        self._redis = redis_side
+        self._redis = redis_adapter
         self._executor = executor
         self._engine = engine
         self._metrics = metrics
         self._tracer = tracer
-        self._ends = ends
+        self._completion_events = ends
         self._retry_pause_s = retry_pause_s
         self.cancelled = threading.Event()
 
-    def handle(self, delivery: Delivery) -> Postponement | None:
+    def handle(self, delivery: Delivery) -> Deferral | None:
         """Run and settle it, or find it settled; give a Postponement when it must come again, with all its attempts.
 
         What is raised means that the Delivery is to be given back, which costs it an attempt.
         """
         invocation = decode(Invocation, delivery.body)
         if self._should_wait(invocation, delivery):
-            return Postponement(invocation, _pause_s(invocation))
+            return Deferral(invocation, _pause_s(invocation))
         try:
             return self._carry(invocation, delivery)
         except TriedError as error:
@@ -82,9 +82,9 @@ class Handler:
             log.warn("dropped", f"not run: {error}", invocation_id=invocation.invocation_id)
         except EngineUnavailableError as error:
             log.warn("postponed", str(error), invocation_id=invocation.invocation_id)
-            if invocation.seats:
-                self._free_seat(invocation)
-            return Postponement(invocation, _pause_s(invocation))
+            if invocation.permits:
+                self._free_permit(invocation)
+            return Deferral(invocation, _pause_s(invocation))
         return None
 
     def _should_wait(self, invocation: Invocation, delivery: Delivery) -> bool:
@@ -93,15 +93,15 @@ class Handler:
             return False
         if self._is_stuck(invocation):
             return not self._is_hopeless(invocation)
-        return not self._has_seat(invocation)
+        return not self._has_permit(invocation)
 
-    def _has_seat(self, invocation: Invocation) -> bool:
+    def _has_permit(self, invocation: Invocation) -> bool:
         """Tell whether its tenant or function may run one more, and take that place.
 
         Without Redis nobody can count: work that was accepted is better done than left.
         """
         try:
-            return invocation.seats is None or self._redis.take_seat(invocation)
+            return invocation.permits is None or self._redis.take_permit(invocation)
         except RedisUnavailableError as error:
             log.warn("not_counted", str(error), invocation_id=invocation.invocation_id)
             return True
@@ -113,9 +113,9 @@ class Handler:
         """Tell, of one that cannot start here, whether its caller would wait in vain: no other worker can start it."""
         return invocation.mode is Mode.SYNC and not self._engine.others_answer()
 
-    def _carry(self, invocation: Invocation, delivery: Delivery) -> Postponement | None:
+    def _carry(self, invocation: Invocation, delivery: Delivery) -> Deferral | None:
         """Claim it, bring it to its end, and tell who waits for it; or put it back for its next try."""
-        ordinal = fence(invocation.hand_over, delivery.attempt)
+        ordinal = fence(invocation.enqueue_generation, delivery.attempt)
         settled = self._ledger.claim(invocation.invocation_id, ordinal, invocation.tries)
         if settled:
             self._finish(invocation, settled, repeated=True)
@@ -124,7 +124,7 @@ class Handler:
         end = self.conclude(invocation, delivery)
         whole = tries.together(before, end) if before else end
         if tries.may_follow(invocation, end.outcome, end.settled_at_us, self._retry_pause_s):
-            return self._put_back(invocation, whole)
+            return self._retry(invocation, whole)
         self._finish(invocation, self._settle(invocation, whole))
         return None
 
@@ -133,11 +133,11 @@ class Handler:
         self._answer(invocation, settlement)
         log.ended("settled_before" if repeated else "settled", invocation, settlement)
         if invocation.listener(settlement.outcome.status):
-            self._ends.tell(invocation)
+            self._completion_events.tell(invocation)
 
-    def _put_back(self, invocation: Invocation, so_far: Settlement) -> Postponement | None:
+    def _retry(self, invocation: Invocation, so_far: Settlement) -> Deferral | None:
         """Record a failed try, then let the next one come: whoever dies in between, its Delivery finds it recorded."""
-        won = _patiently(lambda: self._ledger.put_back(so_far, invocation.tries))
+        won = _patiently(lambda: self._ledger.retry(so_far, invocation.tries))
         if not won and (settled := self._ledger.standing(invocation.invocation_id, invocation.tries)):
             self._finish(invocation, settled, repeated=True)
             return None
@@ -149,18 +149,18 @@ class Handler:
         )
         return self._next_try(invocation, so_far.tries)
 
-    def _next_try(self, invocation: Invocation, made: int) -> Postponement:
-        """Let it come again after a pause, when `made` tries are recorded; others may have its seat meanwhile."""
-        self._free_seat(invocation)
+    def _next_try(self, invocation: Invocation, made: int) -> Deferral:
+        """Let it come again after a pause, when `made` tries are recorded; others may have its permit meanwhile."""
+        self._free_permit(invocation)
         after_s = min(tries.pause_s(made, self._retry_pause_s), _left_s(invocation))
-        return Postponement(tries.following(invocation, made), after_s)
+        return Deferral(tries.following(invocation, made), after_s)
 
-    def _free_seat(self, invocation: Invocation) -> None:
-        """Let others have the seat that it took to run, until it comes again."""
+    def _free_permit(self, invocation: Invocation) -> None:
+        """Let others have the permit that it took to run, until it comes again."""
         try:
-            self._redis.free_seat(invocation)
+            self._redis.free_permit(invocation)
         except RedisUnavailableError as error:
-            log.warn("seat_not_freed", str(error), invocation_id=invocation.invocation_id)
+            log.warn("permit_not_freed", str(error), invocation_id=invocation.invocation_id)
 
     def hold(self, delivery: Delivery, until_us: int) -> None:
         """Keep a Delivery's Invocation from every other attempt until then, whatever its lane does."""
@@ -193,7 +193,7 @@ class Handler:
         """
         try:
             if not invocation.tries:
-                self._store.put_undone(invocation)
+                self._store.put_abandoned_payload(invocation)
         except AwsUnavailableError as error:
             log.warn("not_kept", f"it cannot be redriven: {error}", invocation_id=invocation.invocation_id)
         return _unexecuted(invocation, outcome, delivery)
@@ -225,7 +225,7 @@ class Handler:
         return self._ledger.standing(settlement.invocation_id, invocation.tries) or settlement
 
     def _answer(self, invocation: Invocation, settlement: Settlement) -> None:
-        if invocation.mode is not Mode.SYNC and invocation.seats is None:
+        if invocation.mode is not Mode.SYNC and invocation.permits is None:
             return
         try:
             self._redis.settle(invocation, settlement)
@@ -243,7 +243,7 @@ def _pause_s(invocation: Invocation) -> int:
     """Give how long it waits until it comes again: not much longer than it may wait at all."""
     if invocation.mode is Mode.SYNC:
         return SYNC_PAUSE_S
-    return min(FIRST_PAUSE_S << min(invocation.hand_over, 10), LONGEST_PAUSE_S, _left_s(invocation))
+    return min(FIRST_PAUSE_S << min(invocation.enqueue_generation, 10), LONGEST_PAUSE_S, _left_s(invocation))
 
 
 def _left_s(invocation: Invocation) -> int:

@@ -15,10 +15,10 @@ from typing import Any
 from shared_lua.contract import SCHEMA
 from worker_agent.clock import now_us
 from worker_agent.errors import RedisUnavailableError
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.redis_adapter import RedisAdapter
 
 EVERY_S = 1.0
-#: Four beats: one that is late or lost must not make a worker disappear. After this what it has in hand is given away.
+#: Four heartbeats: a late or lost one must not make a worker disappear. After this its work in flight is given away.
 FOR_MS = 4_000
 
 
@@ -27,7 +27,7 @@ def new_worker(concurrency: int) -> str:
     return f"{secrets.token_hex(8)}|{concurrency}"
 
 
-class Presence:
+class Heartbeat:
     """The word of one worker, `<id>|<how many Invocations it runs at once>`, repeated while it lives.
 
     Until it is told otherwise it is able. The admission lets no more callers wait than such workers can serve soon.
@@ -36,12 +36,12 @@ class Presence:
 
     def __init__(
         self,
-        redis_side: RedisSide,
+        redis_adapter: RedisAdapter,
         worker: str,
         about: Callable[[], Mapping[str, Any]] = dict,
         free: Callable[[], int] = lambda: -1,
     ) -> None:
-        self._redis = redis_side
+        self._redis = redis_adapter
         self._id, _, concurrency = worker.partition("|")
         self._worker = worker
         self._about = about
@@ -70,7 +70,7 @@ class Presence:
         self._able = False
         self.tell()
         with contextlib.suppress(RedisUnavailableError):
-            self._redis.withdraw(self._id)
+            self._redis.forget_status(self._id)
 
     def set_able(self, able: bool) -> None:
         """Change the word, and tell it at once."""
@@ -100,7 +100,7 @@ class Presence:
     def tell(self) -> None:
         """Tell it now."""
         with contextlib.suppress(RedisUnavailableError):  # without Redis nobody can hear it either
-            self._redis.announce(self._worker, able=self._able, free=self._free(), for_ms=FOR_MS)
+            self._redis.heartbeat(self._worker, able=self._able, free=self._free(), for_ms=FOR_MS)
             self._redis.describe(self._id, self._word(), for_ms=FOR_MS)
 
     def _word(self) -> str:

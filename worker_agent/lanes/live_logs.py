@@ -6,9 +6,9 @@ One thread looks at all that runs, so a run pays nothing for it, and one that is
 from shared_lua.contract import Invocation, LiveLog
 from worker_agent.clock import now_us
 from worker_agent.outage import Outage
-from worker_agent.periodic import Beat
+from worker_agent.periodic import Periodic
 from worker_agent.runs.running import Running
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.redis_adapter import RedisAdapter
 
 EVERY_S = 0.5
 
@@ -19,11 +19,13 @@ class LiveLogs:
     What is shown as the `beat` stops goes at its deadline.
     """
 
-    def __init__(self, running: Running, redis_side: RedisSide) -> None:
+    def __init__(self, running: Running, redis_adapter: RedisAdapter) -> None:
         self._running = running
-        self._redis = redis_side
+        self._redis = redis_adapter
         self._shown: dict[str, int] = {}
-        self.beat = Beat("live-logs", EVERY_S, self.look, Outage("live_logs", "what functions print is not shown"))
+        self.periodic = Periodic(
+            "live-logs", EVERY_S, self.look, Outage("live_logs", "what functions print is not shown")
+        )
 
     def look(self) -> None:
         """Show what has grown since the last look, and take back what is over; raise RedisUnavailableError."""

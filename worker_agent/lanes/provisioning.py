@@ -1,6 +1,6 @@
 """Keeps this worker's share of the sandboxes that tenants want warm; never runs anything in them.
 
-The wishes are the controller's, published in Redis. A worker takes its share of each by its place among those that are
+The controller publishes in Redis what is to be kept warm. A worker takes its share by its place among those that are
 able, starts what is missing, and tells how many it holds, also the admission: it grants places where a version is warm.
 Without Redis it keeps what it was last told.
 """
@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from shared_lua.contract import Held, Provision, Version
 from worker_agent import log
 from worker_agent.errors import PlatformError
-from worker_agent.lanes.heartbeat import Presence
+from worker_agent.lanes.heartbeat import Heartbeat
 from worker_agent.outage import Outage
-from worker_agent.periodic import Beat
+from worker_agent.periodic import Periodic
 from worker_agent.pool.slots import Key, Pool, PoolFullError, Slot, Wanting, key_of
 from worker_agent.runs import outcomes
 from worker_agent.sandboxes.sandbox import Sandbox, StartFailed
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.redis_adapter import RedisAdapter
 
 EVERY_S = 2.0
 #: A function that could not start is left alone for this long: each try costs a start.
@@ -38,15 +38,15 @@ class Provisioning:
     def __init__(  # noqa: PLR0913  (whoever keeps something warm needs to know for whom, where, and how)
         self,
         *,
-        redis_side: RedisSide,
-        presence: Presence,
+        redis_adapter: RedisAdapter,
+        heartbeat: Heartbeat,
         pool: Pool,
         start: Callable[[Version, Wanting], Sandbox | Slot],
         spare: int = 1,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._redis = redis_side
-        self._presence = presence
+        self._redis = redis_adapter
+        self._heartbeat = heartbeat
         self._pool = pool
         self._start = start
         self._spare = spare
@@ -54,51 +54,51 @@ class Provisioning:
         self._kept: dict[Key, Version] = {}
         self._failed: dict[Key, tuple[float, str]] = {}
         outage = Outage("provisioning", "what is provisioned stays as it is")
-        self.beat = Beat("provisioning", EVERY_S, self.turn, outage)
+        self.periodic = Periodic("provisioning", EVERY_S, self.turn, outage)
 
     def turn(self) -> None:
         """Bring the pool to this worker's share once, and tell how far it came; raise RedisUnavailableError."""
-        wanted = self._share(self._redis.provisions(), self._presence.able())
+        wanted = self._share(self._redis.provisions(), self._heartbeat.able())
         for version in [kept for key, kept in self._kept.items() if key not in wanted]:
             self._leave(version)
-        held = {key: self._keep(version, seats) for key, (version, seats) in wanted.items()}
-        self._redis.tell_held(self._presence.worker, held, FOR_MS)
+        held = {key: self._keep(version, permits) for key, (version, permits) in wanted.items()}
+        self._redis.tell_held(self._heartbeat.worker, held, FOR_MS)
 
-    def _share(self, wishes: Sequence[Provision], workers: set[str]) -> Mapping[Key, tuple[Version, int]]:
-        """Give the seats of each Version that are this worker's: equal shares, the remainder to the first by name."""
+    def _share(self, requests: Sequence[Provision], workers: set[str]) -> Mapping[Key, tuple[Version, int]]:
+        """Give the permits of each Version that are this worker's: equal shares, the remainder to the first by name."""
         total, versions = Counter[Key](), dict[Key, Version]()
-        for wish in wishes:
-            total[key_of(wish.version)] += wish.wanted
-            versions[key_of(wish.version)] = wish.version
-        everyone = sorted(workers | {self._presence.worker})
-        place = everyone.index(self._presence.worker)
-        shares = {key: seats // len(everyone) + (place < seats % len(everyone)) for key, seats in total.items()}
+        for request in requests:
+            total[key_of(request.version)] += request.wanted
+            versions[key_of(request.version)] = request.version
+        everyone = sorted(workers | {self._heartbeat.worker})
+        place = everyone.index(self._heartbeat.worker)
+        shares = {key: permits // len(everyone) + (place < permits % len(everyone)) for key, permits in total.items()}
         return {key: (versions[key], share) for key, share in shares.items() if share}
 
-    def _keep(self, version: Version, seats: int) -> Held:
+    def _keep(self, version: Version, permits: int) -> Held:
         """Keep so many sandboxes of a Version, or as many as there is room for."""
         key, room = key_of(version), self._pool.room_for(version, self._spare)
-        self._pool.provision(version, min(seats, room))
+        self._pool.provision(version, min(permits, room))
         self._kept[key] = version
-        reason = self._fill(version, min(seats, room))
-        if not reason and room < seats:
-            reason = f"A worker has room for {room} of its {seats}."
+        reason = self._fill(version, min(permits, room))
+        if not reason and room < permits:
+            reason = f"A worker has room for {room} of its {permits}."
         held, idle = self._pool.held(version)
-        return Held(held=min(held, seats), idle=min(idle, seats), reason=reason)
+        return Held(held=min(held, permits), idle=min(idle, permits), reason=reason)
 
     def _leave(self, version: Version) -> None:
         self._pool.provision(version, 0)
         del self._kept[key_of(version)]
         self._failed.pop(key_of(version), None)
 
-    def _fill(self, version: Version, seats: int) -> str | None:
+    def _fill(self, version: Version, permits: int) -> str | None:
         """Start what is missing; give the reason when the function cannot start."""
         until_s, reason = self._failed.get(key_of(version), (0.0, ""))
         if self._monotonic_s() < until_s:
             return reason
         try:
-            for _ in range(seats - self._pool.held(version)[0]):  # one that dies at once is the next turn's
-                if not self.beat.is_stopping:
+            for _ in range(permits - self._pool.held(version)[0]):  # one that dies at once is the next turn's
+                if not self.periodic.is_stopping:
                     self._pool.add(version, lambda wanting: self._start(version, wanting))
         except StartFailed as failed:
             reason = _said(failed)

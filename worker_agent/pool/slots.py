@@ -102,9 +102,9 @@ class Pool:
             lease.returned = True
             self._end(lease.slot, "its lease ended in an error")
             raise
-        self.give_back(lease)
+        self.release(lease)
 
-    def give_back(self, lease: Lease) -> None:
+    def release(self, lease: Lease) -> None:
         """Return a Lease: its sandbox rests, or goes when it is spent. A second time is an error."""
         if lease.returned:
             raise RuntimeError("this lease was returned before: its slot may be another's by now")
@@ -125,23 +125,23 @@ class Pool:
         with self._lock:
             return any(_key(slot.version) == _key(version) for slot in self._idle())
 
-    def provision(self, version: Version, seats: int) -> None:
-        """Keep up to `seats` sandboxes of a Version from being ended to make room; 0 ends that."""
+    def provision(self, version: Version, permits: int) -> None:
+        """Keep up to `permits` sandboxes of a Version from being ended to make room; 0 ends that."""
         with self._lock:
             others = self._provisioned.total() - self._provisioned[_key(version)]
-            if others + seats >= self.size:
-                raise ValueError(f"{others + seats} provisioned seats leave no slot of {self.size} for others")
-            self._provisioned[_key(version)] = seats
+            if others + permits >= self.size:
+                raise ValueError(f"{others + permits} provisioned permits leave no slot of {self.size} for others")
+            self._provisioned[_key(version)] = permits
             self._provisioned_mb[_key(version)] = version.memory_mb
-            if not seats:
+            if not permits:
                 del self._provisioned[_key(version)], self._provisioned_mb[_key(version)]
 
     def room_for(self, version: Version, spare: int = 1) -> int:
         """Tell how many sandboxes of a Version can be provisioned beside the others that are, and `spare` Slots."""
         with self._lock:
-            others = {key: seats for key, seats in self._provisioned.items() if key != _key(version)}
+            others = {key: permits for key, permits in self._provisioned.items() if key != _key(version)}
             slots = self.size - spare - sum(others.values())
-            memory_mb = self._memory_mb - sum(seats * self._provisioned_mb[key] for key, seats in others.items())
+            memory_mb = self._memory_mb - sum(permits * self._provisioned_mb[key] for key, permits in others.items())
         return max(0, min(slots, memory_mb // version.memory_mb))
 
     def held(self, version: Version) -> tuple[int, int]:
@@ -158,7 +158,7 @@ class Pool:
         with self._lock:
             slot, dismissed = self._claim(version)
         _destroy(dismissed, "its place was needed")
-        self.give_back(self._fill(slot, start, Wanting(version.tenant), patience_s=0))
+        self.release(self._fill(slot, start, Wanting(version.tenant), patience_s=0))
 
     def close(self) -> None:
         """Destroy every idle sandbox. Leased ones are their holders' to return first."""

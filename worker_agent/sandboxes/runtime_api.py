@@ -107,7 +107,7 @@ class RuntimeApi:
         assert self._parked, "invoke() needs a runtime that wait_ready() has seen"  # noqa: S101
         link, self._parked = self._parked, None
         self._current, self._end = event.request_id, None
-        self._hand_over(link, event)
+        self._enqueue_generation(link, event)
         while self._end is None:
             self._pump(deadline)
         self._current = None
@@ -122,7 +122,7 @@ class RuntimeApi:
             open_socket.close()
         self._selector.close()
 
-    def _hand_over(self, link: Link, event: Event) -> None:
+    def _enqueue_generation(self, link: Link, event: Event) -> None:
         try:
             link.send(200, event.headers(), event.payload)
             self._rearm(link)

@@ -11,7 +11,7 @@ from shared_lua.contract import Invocation, encode
 from worker_agent import log
 from worker_agent.clock import now_us
 from worker_agent.errors import AwsUnavailableError
-from worker_agent.periodic import Beat
+from worker_agent.periodic import Periodic
 from worker_agent.stores.aws_errors import aws_call
 
 #: The most SQS hands out, or takes back, in one call.
@@ -38,7 +38,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Postponement:
+class Deferral:
     """An Invocation that is to come anew in `after_s` seconds, in the place of the Delivery that brought it."""
 
     invocation: Invocation
@@ -80,20 +80,20 @@ class DurableLane:
         with aws_call("SQS", "acknowledge a delivery"):
             self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=delivery.receipt)
 
-    def give_back(self, delivery: Delivery, after_s: int) -> None:
+    def nack(self, delivery: Delivery, after_s: int) -> None:
         """Let another attempt have the Delivery in `after_s` seconds."""
         with aws_call("SQS", "give a delivery back"):
             self._sqs.change_message_visibility(
                 QueueUrl=self._queue_url, ReceiptHandle=delivery.receipt, VisibilityTimeout=after_s
             )
 
-    def postpone(self, delivery: Delivery, invocation: Invocation, after_s: int) -> None:
+    def defer(self, delivery: Delivery, invocation: Invocation, after_s: int) -> None:
         """Put the Invocation into the lane anew, to come in `after_s` seconds (at most 900) with all its attempts.
 
         The new message is sent before the old one is let go of. A crash in between leaves both, which the ledger makes
         harmless: one is settled, the other finds it settled or superseded.
         """
-        anew = dataclasses.replace(invocation, hand_over=invocation.hand_over + 1)
+        anew = dataclasses.replace(invocation, enqueue_generation=invocation.enqueue_generation + 1)
         with aws_call("SQS", "postpone a delivery"):
             self._send(anew, DelaySeconds=min(after_s, MAX_DELAY_S))
         self.acknowledge(delivery)
@@ -123,7 +123,7 @@ class _Kept:
         return (now_us() - self.delivery.received_at_us) / 1_000_000
 
 
-class Keeper:
+class VisibilityHeartbeat:
     """Keeps what is being worked on from going to another worker; its `beat` comes thrice in a visibility timeout.
 
     `hold` writes a lease of a Delivery until a moment, µs: what keeps a run that outlasts SQS's patience. Its message
@@ -136,7 +136,7 @@ class Keeper:
         self._hold = hold
         self._held: dict[str, _Kept] = {}
         self._lock = threading.Lock()
-        self.beat = Beat("keeper", visibility_s / 3, self._keep_all)
+        self.periodic = Periodic("keeper", visibility_s / 3, self._keep_all)
 
     @contextmanager
     def keep(self, delivery: Delivery) -> Iterator[None]:

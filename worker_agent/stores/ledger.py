@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from shared_lua import keys, rows
-from shared_lua.contract import TERMINAL, Invocation, Settlement, Status, Version, decode, encode, hand_over_of
-from shared_lua.daily_usage import KEEP_DAYS, SHARDS, Sums, day_of, sums_of
+from shared_lua.contract import TERMINAL, Invocation, Settlement, Status, Version, decode, encode, enqueue_generation_of
+from shared_lua.daily_usage import KEEP_DAYS, SHARDS, DailyUsage, daily_usage_of, day_of
 from worker_agent.clock import now_us
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError
 from worker_agent.stores.aws_errors import aws_call
@@ -55,10 +55,10 @@ class TriedError(Exception):
 class Ledger:
     """The table of Invocations, and in the table of parts the sums of what they took."""
 
-    def __init__(self, dynamodb: Any, table: str, parts_table: str) -> None:
+    def __init__(self, dynamodb: Any, table: str, items_table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
-        self._parts_table = parts_table
+        self._items_table = items_table
 
     def claim(self, invocation_id: str, fence: int, tries: int = 0) -> Settlement | None:
         """Take the row for the Delivery of this fence; give its Settlement when it is settled, None when it may run.
@@ -83,8 +83,8 @@ class Ledger:
         if settled := _standing(row, tries):
             return settled
         held = int(row["attempt"]["N"])
-        if hand_over_of(held) > hand_over_of(fence):
-            raise SupersededError(f"hand-over {hand_over_of(held)} of {invocation_id} is under way")
+        if enqueue_generation_of(held) > enqueue_generation_of(fence):
+            raise SupersededError(f"hand-over {enqueue_generation_of(held)} of {invocation_id} is under way")
         raise ClaimHeldError(f"a delivery with fence {held} is under way", _wait_s(row))
 
     def hold(self, invocation_id: str, until_us: int) -> None:
@@ -104,7 +104,7 @@ class Ledger:
         row = self._read(invocation_id)
         return decode(Settlement, row["tried"]["S"]) if "tried" in row else None
 
-    def put_back(self, so_far: Settlement, tries: int) -> bool:
+    def retry(self, so_far: Settlement, tries: int) -> bool:
         """Record a try that is to be followed by another, with all those before it; the row is queued again.
 
         False when it is recorded already, or the row is settled: of tries that overlap the first to be recorded counts.
@@ -191,11 +191,11 @@ class Ledger:
 
     def _additions(self, ends: list[End]) -> list[dict[str, Any]]:
         """Give one act for each function and day: a transaction may touch an item only once."""
-        sums: dict[tuple[str, str, str], Sums] = {}
+        sums: dict[tuple[str, str, str], DailyUsage] = {}
         for invocation, settlement in ends:
             version = invocation.version
             key = version.tenant, version.function, day_of(settlement.settled_at_us)
-            sums[key] = sums.get(key, Sums()) + sums_of(settlement)
+            sums[key] = sums.get(key, DailyUsage()) + daily_usage_of(settlement)
         at_us = ends[0][1].settled_at_us
         return [self._adding(tenant, function, day, added, at_us) for (tenant, function, day), added in sums.items()]
 
@@ -217,16 +217,16 @@ class Ledger:
     def _addition(self, version: Version, settlement: Settlement) -> dict[str, Any]:
         """Give the act of adding a Settlement to one of the items of its function's day, whichever."""
         day, at_us = day_of(settlement.settled_at_us), settlement.settled_at_us
-        return self._adding(version.tenant, version.function, day, sums_of(settlement), at_us)
+        return self._adding(version.tenant, version.function, day, daily_usage_of(settlement), at_us)
 
-    def _adding(self, tenant: str, function: str, day: str, sums: Sums, at_us: int) -> dict[str, Any]:
-        part = keys.usage_part(day, function) + str(random.randrange(SHARDS))  # noqa: S311
+    def _adding(self, tenant: str, function: str, day: str, sums: DailyUsage, at_us: int) -> dict[str, Any]:
+        part = keys.usage_item(day, function) + str(random.randrange(SHARDS))  # noqa: S311
         added = sums.fields()
         expires_s = at_us // 1_000_000 + KEEP_DAYS * 86_400
         return {
             "Update": {
-                "TableName": self._parts_table,
-                "Key": {name: {"S": value} for name, value in keys.part_row(keys.usage_parts(tenant), part).items()},
+                "TableName": self._items_table,
+                "Key": {name: {"S": value} for name, value in keys.item_row(keys.usage_items(tenant), part).items()},
                 "UpdateExpression": f"SET expires_s = :expires ADD {', '.join(f'{name} :{name}' for name in added)}",
                 "ExpressionAttributeValues": {
                     ":expires": {"N": str(expires_s)},

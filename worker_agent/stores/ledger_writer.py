@@ -14,7 +14,7 @@ from worker_agent import log
 from worker_agent.errors import AwsUnavailableError, RedisUnavailableError
 from worker_agent.outage import Outage
 from worker_agent.stores.ledger import BATCH, Ledger
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.redis_adapter import RedisAdapter
 
 #: Records gather for this long, or until there are as many as one write takes: a write costs the worker and the ledger
 #: milliseconds of CPU, which the next calls wait for. Who asks for a record meanwhile is shown it out of the stream.
@@ -35,12 +35,12 @@ class Record:
     entry: str = ""
 
 
-class Recorder:
+class LedgerWriter:
     """One thread that writes what is added."""
 
-    def __init__(self, ledger: Ledger, redis_side: RedisSide) -> None:
+    def __init__(self, ledger: Ledger, redis_adapter: RedisAdapter) -> None:
         self._ledger = ledger
-        self._redis = redis_side
+        self._redis = redis_adapter
         self._waiting: list[Record] = []
         self._changed = threading.Condition()
         self._stopping = False

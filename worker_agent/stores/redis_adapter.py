@@ -18,11 +18,11 @@ KEEP_MS = 120_000
 
 #: A worker that neither ran a version nor kept it warm for so long no longer counts as having it, as in settle.lua.
 WARM_MS = 900_000
-#: A seat outlives its run by this, as a start comes before the run and the record after it.
-SEAT_GRACE_MS = 30_000
+#: A permit outlives its run by this, as a start comes before the run and the record after it.
+PERMIT_GRACE_MS = 30_000
 
 
-class RedisSide:
+class RedisAdapter:
     """One Redis. What it holds for the worker is passing: records and bills do not depend on it.
 
     `left` places of the worker's express lane are only for callers who come.
@@ -35,17 +35,17 @@ class RedisSide:
         self._scripts = Scripts(client, left)
 
     def settle(self, invocation: Invocation, settlement: Settlement) -> None:
-        """Free the Invocation's seats and give whoever waits its answer, once; raise RedisUnavailableError."""
+        """Free the Invocation's permits and give whoever waits its answer, once; raise RedisUnavailableError."""
         self._settle(invocation, encode(settlement) if invocation.mode is Mode.SYNC else "")
 
-    def free_seat(self, invocation: Invocation) -> None:
-        """Free the Invocation's seats before it has ended, if it has any; raise RedisUnavailableError."""
+    def free_permit(self, invocation: Invocation) -> None:
+        """Free the Invocation's permits before it has ended, if it has any; raise RedisUnavailableError."""
         self._settle(invocation, "")
 
-    def take_seat(self, invocation: Invocation) -> bool:
-        """Take the seat that an Invocation needs to run; False when all are taken; raise RedisUnavailableError."""
+    def take_permit(self, invocation: Invocation) -> bool:
+        """Take the permit that an Invocation needs to run; False when all are taken; raise RedisUnavailableError."""
         with _our_errors():
-            return self._scripts.seat(invocation, invocation.version.timeout_s * 1000 + SEAT_GRACE_MS)
+            return self._scripts.take_permit(invocation, invocation.version.timeout_s * 1000 + PERMIT_GRACE_MS)
 
     def show_logs(self, grown: Mapping[str, tuple[LiveLog, int]], over: Collection[str]) -> None:
         """Show what Invocations have printed so far, each for so many ms; forget those that are over.
@@ -59,14 +59,14 @@ class RedisSide:
                 together.delete(keys.live_log(invocation_id))
             together.execute()
 
-    def announce(self, worker: str, *, able: bool, free: int, for_ms: int) -> bool:
+    def heartbeat(self, worker: str, *, able: bool, free: int, for_ms: int) -> bool:
         """Tell for a while that this worker lives, whether it can start functions, and its free express places.
 
         `free` counts only where Redis knows nothing of the worker; -1 takes its express lane away. Gives whether Redis
         still has the memory of the first time; raise RedisUnavailableError.
         """
         with _our_errors():
-            epoch = self._scripts.announce(worker, for_ms, able=able, free=free, epoch=secrets.token_hex(8))
+            epoch = self._scripts.heartbeat(worker, for_ms, able=able, free=free, epoch=secrets.token_hex(8))
         self._epoch = self._epoch or epoch
         remembers, self._epoch = epoch == self._epoch, epoch
         return remembers
@@ -74,11 +74,11 @@ class RedisSide:
     def next_express(self, worker: str, wait_s: int) -> str | None:
         """Take the next Invocation off a worker's lane into its hand; None when `wait_s` bring none."""
         with _our_errors():
-            item = self._patient.blmove(keys.lane(worker), keys.in_hand(worker), wait_s, "LEFT", "RIGHT")
+            item = self._patient.blmove(keys.lane(worker), keys.in_flight(worker), wait_s, "LEFT", "RIGHT")
         return cast(bytes, item).decode() if item is not None else None
 
     def settle_express(self, worker: str, invocation: Invocation, item: str, settlement: Settlement) -> str | None:
-        """End what a worker has in hand: give the answer, the place and the seats back, and keep the record.
+        """End what a worker has in flight: give the answer, the place and the permits back, and keep the record.
 
         Gives the record's place in the stream, empty where Redis has lost its memory meanwhile; None when the worker
         was taken for dead, so that this end does not count.
@@ -91,10 +91,10 @@ class RedisSide:
             lost = self._client.get(keys.epoch()) != began.encode()
         return "" if lost else None
 
-    def leave(self, worker: str, item: str) -> None:
-        """Let go of what a worker has in hand, for the durable lane."""
+    def release(self, worker: str, item: str) -> None:
+        """Let go of what a worker has in flight, for the durable lane."""
         with _our_errors():
-            self._scripts.leave(worker, item)
+            self._scripts.release(worker, item)
 
     def dead_workers(self) -> list[str]:
         """Give the workers whose word has expired and that nobody has buried."""
@@ -102,30 +102,30 @@ class RedisSide:
             found = cast(list[bytes], self._client.zrangebyscore(keys.living(), "-inf", self._now_ms()))
         return [worker.decode() for worker in found]
 
-    def bury(self, worker: str, *, alive: bool = False) -> int:
+    def reap(self, worker: str, *, alive: bool = False) -> int:
         """Take all that a dead worker had to the orphans; give how many, -1 when it lives and is not the caller."""
         with _our_errors():
-            return self._scripts.bury(worker, alive=alive)
+            return self._scripts.reap(worker, alive=alive)
 
-    def orphans(self) -> list[str]:
+    def orphaned(self) -> list[str]:
         """Give some of what dead workers left."""
         with _our_errors():
-            return [item.decode() for item in cast(list[bytes], self._client.lrange(keys.orphans(), 0, 49))]
+            return [item.decode() for item in cast(list[bytes], self._client.lrange(keys.orphaned(), 0, 49))]
 
-    def adopted(self, item: str) -> None:
+    def forget_orphaned(self, item: str) -> None:
         """Forget an orphan: the durable lane has it."""
         with _our_errors():
-            self._client.lrem(keys.orphans(), 1, item)
+            self._client.lrem(keys.orphaned(), 1, item)
 
-    def borrow(self, worker: str, wanted: int) -> int:
+    def borrow_capacity(self, worker: str, wanted: int) -> int:
         """Take free places of a worker's express lane, but for the last ones; give how many."""
         with _our_errors():
-            return self._scripts.borrow(worker, wanted)
+            return self._scripts.borrow_capacity(worker, wanted)
 
-    def give_back(self, worker: str, places: int) -> None:
+    def return_capacity(self, worker: str, places: int) -> None:
         """Give borrowed places back; a worker that Redis has forgotten has nothing to get back."""
         with _our_errors():
-            self._scripts.give_back(worker, places)
+            self._scripts.return_capacity(worker, places)
 
     def left_records(self, older_ms: int, most: int) -> list[tuple[Invocation, Settlement, str]]:
         """Give records that have lain in the stream for longer, each with its place, without what cannot be read."""
@@ -145,17 +145,17 @@ class RedisSide:
         with _our_errors():
             now_ms = self._now_ms()
             with self._client.pipeline() as together:
-                together.set(keys.worker_word(worker_id), word, px=for_ms)
-                together.zadd(keys.worker_words(), {worker_id: now_ms + for_ms})
-                together.zremrangebyscore(keys.worker_words(), "-inf", now_ms)
-                together.pexpire(keys.worker_words(), for_ms)
+                together.set(keys.worker_status(worker_id), word, px=for_ms)
+                together.zadd(keys.worker_statuses(), {worker_id: now_ms + for_ms})
+                together.zremrangebyscore(keys.worker_statuses(), "-inf", now_ms)
+                together.pexpire(keys.worker_statuses(), for_ms)
                 together.execute()
 
-    def withdraw(self, worker_id: str) -> None:
+    def forget_status(self, worker_id: str) -> None:
         """Tell nothing more of a worker; raise RedisUnavailableError."""
         with _our_errors(), self._client.pipeline() as together:
-            together.zrem(keys.worker_words(), worker_id)
-            together.delete(keys.worker_word(worker_id))
+            together.zrem(keys.worker_statuses(), worker_id)
+            together.delete(keys.worker_status(worker_id))
             together.execute()
 
     def able(self) -> set[str]:
@@ -168,7 +168,7 @@ class RedisSide:
         """Give what the fleet is to keep warm, without what cannot be read; raise RedisUnavailableError."""
         with _our_errors():
             found = cast(dict[bytes, bytes], self._client.hgetall(keys.provisions()))
-        return [wish for _, text in sorted(found.items()) if (wish := _provision(text.decode()))]
+        return [request for _, text in sorted(found.items()) if (request := _provision(text.decode()))]
 
     def tell_held(self, worker: str, held: Mapping[tuple[str, str, str], Held], for_ms: int) -> None:
         """Tell for a while how much of it this worker has, by version; raise RedisUnavailableError.
@@ -202,7 +202,7 @@ class RedisSide:
 
 
 def _provision(text: str) -> Provision | None:
-    """A newer controller's wish that this worker cannot read must not keep it from the others."""
+    """A newer controller's request that this worker cannot read must not keep it from the others."""
     try:
         return decode(Provision, text)
     except ContractError as error:

@@ -31,9 +31,9 @@ class Store:
         """Keep an answer that is too large for the ledger."""
         self._put(keys.result(invocation_id), result)
 
-    def put_undone(self, invocation: Invocation) -> None:
+    def put_abandoned_payload(self, invocation: Invocation) -> None:
         """Keep an Invocation that was not run, whose message goes: it may be asked for again."""
-        self._put(keys.undone(invocation.invocation_id), encode(invocation))
+        self._put(keys.abandoned_payload(invocation.invocation_id), encode(invocation))
 
     def _put(self, key: str, text: str) -> None:
         with aws_call("S3", f"write {key}"):

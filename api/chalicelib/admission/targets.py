@@ -1,4 +1,4 @@
-"""What an Invocation of a function gets, remembered for as long as the function's generation stays; never stale."""
+"""What an Invocation of a function gets, remembered for as long as the function's cache_version stays; never stale."""
 
 import contextlib
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from chalicelib.errors import NotFoundError
 from chalicelib.functions.event_invoke import EventInvoke
 from chalicelib.functions.routing import Route
 
-#: A generation that could not be made new, as Redis failed after a write, is outlived by no memory of this age.
+#: A cache_version that could not be made new, as Redis failed after a write, is outlived by no memory of this age.
 REMEMBER_S = 60.0
 #: Beyond this many the memory starts afresh.
 MAX_REMEMBERED = 10_000
@@ -17,9 +17,9 @@ MAX_REMEMBERED = 10_000
 
 @dataclass(frozen=True)
 class Known:
-    """Where a name and qualifier led at a generation; nowhere when there was no such function then."""
+    """Where a name and qualifier led at a cache_version; nowhere when there was no such function then."""
 
-    generation: str
+    cache_version: str
     route: Route | None
     until_s: float
 
@@ -57,20 +57,20 @@ class Targets:
         except NotFoundError:
             return None
 
-    def learn(self, tenant: str, name: str, qualifier: str | None, generation: str) -> Known:
-        """Read the route and remember it under the generation, which was asked for before; raise UnavailableError.
+    def learn(self, tenant: str, name: str, qualifier: str | None, cache_version: str) -> Known:
+        """Read the route and remember it under the cache_version, which was asked for before; raise UnavailableError.
 
-        What changes after the generation was asked for has another one, so this memory will not count then. What
+        What changes after the cache_version was asked for has another one, so this memory will not count then. What
         another call has learnt under it while this one waited for its turn is not read again.
         """
         with self._aside():
             known = self.remembered(tenant, name, qualifier)
-            if known is None or not generation or known.generation != generation:
-                known = self._learn(tenant, name, qualifier, generation)
+            if known is None or not cache_version or known.cache_version != cache_version:
+                known = self._learn(tenant, name, qualifier, cache_version)
         return known
 
-    def _learn(self, tenant: str, name: str, qualifier: str | None, generation: str) -> Known:
-        known = Known(generation, self.read(tenant, name, qualifier), self._monotonic_s() + REMEMBER_S)
+    def _learn(self, tenant: str, name: str, qualifier: str | None, cache_version: str) -> Known:
+        known = Known(cache_version, self.read(tenant, name, qualifier), self._monotonic_s() + REMEMBER_S)
         if len(self._remembered) >= MAX_REMEMBERED:
             self._remembered.clear()
             self._event_invokes.clear()
@@ -80,7 +80,7 @@ class Targets:
     def event_invoke(self, tenant: str, name: str, qualifier: str | None, known: Known | None) -> EventInvoke:
         """Give what is configured, remembered for as long as what is `known` of the function; raise UnavailableError.
 
-        It changes under the function's generation, so that it needs none of its own.
+        It changes under the function's cache_version, so that it needs none of its own.
         """
         place = tenant, name, qualifier
         kept = self._event_invokes.get(place)

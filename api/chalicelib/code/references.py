@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.storage.aws_errors import is_refused_condition, needing
-from chalicelib.storage.items import PART, Act, Part, Parts
+from chalicelib.storage.items import ITEMS, Act, Item, Items
 from shared_lua import keys
 
 #: After this long a collector that marked a zip is dead: it is longer than any Lambda runs. Until then nobody takes
@@ -24,14 +24,14 @@ class Unnamed:
     """A zip that was without a name at a time, and may have one by now."""
 
     sha256: str
-    part: str  #: where the table says so
+    item: str  #: where the table says so
 
 
 @dataclass(frozen=True)
 class CodeRefs:
     """The counts. Each method that talks to the table raises UnavailableError when it does not answer."""
 
-    parts: Parts
+    items: Items
 
     def naming(self, sha256: str, versions: int = 1) -> Act:
         """Give the act of versions that take this zip. It is refused when the zip is not there, or about to go:
@@ -69,15 +69,15 @@ class CodeRefs:
             "attribute_not_exists(collecting)",
             {":now_s": now_s, ":none": 0},
         )
-        return self.parts.transact([hold, self._suspecting(sha256, now_s)])
+        return self.items.transact([hold, self._suspecting(sha256, now_s)])
 
     def unnamed(self, before_s: int, most: int) -> Iterator[Unnamed]:
         """Give the zips, oldest first, that were left or held before then, and may be named all the same."""
-        found, _ = self.parts.page(keys.unnamed_codes(), most=most)
-        for part in found:
-            since_s, _, sha256 = part.part.partition("/")
+        found, _ = self.items.page(keys.unnamed_codes(), most=most)
+        for item in found:
+            since_s, _, sha256 = item.name.partition("/")
             if int(since_s) < before_s:
-                yield Unnamed(sha256, part.part)
+                yield Unnamed(sha256, item.name)
 
     def mark(self, sha256: str, now_s: int, before_s: int) -> bool:
         """Begin to collect a zip, so that nobody names or puts it; False when it is named, younger, or marked."""
@@ -87,26 +87,26 @@ class CodeRefs:
             "refs = :none AND zero_at_s < :before_s AND (attribute_not_exists(collecting) OR collecting < :abandoned)",
             {":now_s": now_s, ":none": 0, ":before_s": before_s, ":abandoned": now_s - ABANDONED_S},
         )
-        return self._done(self.parts.dynamodb.update_item, act["Update"])
+        return self._done(self.items.dynamodb.update_item, act["Update"])
 
     def gone(self, sha256: str, now_s: int) -> None:
         """Forget a zip that was marked at this time, its object being gone."""
         mine = {"ConditionExpression": "collecting = :now_s", "ExpressionAttributeValues": _numbers({":now_s": now_s})}
-        self._done(self.parts.dynamodb.delete_item, {**self._where(sha256), **mine})
+        self._done(self.items.dynamodb.delete_item, {**self._where(sha256), **mine})
 
     def is_collecting(self, sha256: str) -> bool:
         """Tell whether somebody has marked the zip and not ended."""
-        with needing(PART):
-            answer = self.parts.dynamodb.get_item(**self._where(sha256), ConsistentRead=True)
+        with needing(ITEMS):
+            answer = self.items.dynamodb.get_item(**self._where(sha256), ConsistentRead=True)
         return "collecting" in answer.get("Item", {})
 
     def clear(self, unnamed: Unnamed) -> None:
         """Forget the suspicion; a younger one of the same zip stays."""
-        self.parts.remove(keys.unnamed_codes(), unnamed.part)
+        self.items.remove(keys.unnamed_codes(), unnamed.item)
 
     def _suspecting(self, sha256: str, now_s: int) -> Act:
-        return self.parts.putting(
-            Part(owner=keys.unnamed_codes(), part=keys.unnamed_code(now_s, sha256), body={}),
+        return self.items.putting(
+            Item(partition=keys.unnamed_codes(), name=keys.unnamed_code(now_s, sha256), body={}),
         )
 
     def _update(self, sha256: str, update: str, condition: str, numbers: dict[str, int]) -> Act:
@@ -120,11 +120,11 @@ class CodeRefs:
         }
 
     def _where(self, sha256: str) -> dict[str, Any]:
-        row = keys.part_row(keys.code_parts(sha256), keys.code_count())
-        return {"TableName": self.parts.table, "Key": {name: {"S": value} for name, value in row.items()}}
+        row = keys.item_row(keys.code_items(sha256), keys.code_count())
+        return {"TableName": self.items.table, "Key": {name: {"S": value} for name, value in row.items()}}
 
     def _done(self, call: Any, arguments: dict[str, Any]) -> bool:
-        with needing(PART):
+        with needing(ITEMS):
             try:
                 call(**arguments)
             except ClientError as error:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from chalicelib.code.references import CodeRefs, Unnamed
 from chalicelib.errors import UnservedError
 from chalicelib.storage.aws_errors import needing
-from chalicelib.storage.s3_file import GONE, PART, open_object
+from chalicelib.storage.s3_file import GONE, ITEMS, open_object
 from shared_lua import keys
 
 #: How long a link to a function's zip works, as on Lambda.
@@ -37,7 +37,7 @@ class CodeStore:
         self._hold(sha256)
         if not isinstance(source, bytes):
             source.seek(0)  # whoever hashed or checked it left it at its end, and S3's client sends from where it is
-        with needing(PART):
+        with needing(ITEMS):
             if not self._has(sha256):
                 self._s3.put_object(
                     Bucket=self._bucket,
@@ -69,7 +69,7 @@ class CodeStore:
 
     def check(self) -> None:
         """Raise UnavailableError unless the bucket answers."""
-        with needing(PART):
+        with needing(ITEMS):
             self._s3.head_bucket(Bucket=self._bucket)
 
     def _hold(self, sha256: str) -> None:
@@ -82,7 +82,7 @@ class CodeStore:
             if not self._refs.is_collecting(unnamed.sha256):
                 self._refs.clear(unnamed)
             return False
-        with needing(PART):
+        with needing(ITEMS):
             self._s3.delete_object(Bucket=self._bucket, Key=keys.code(unnamed.sha256))
         self._refs.gone(unnamed.sha256, now_s)
         self._refs.clear(unnamed)

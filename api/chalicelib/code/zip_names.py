@@ -24,20 +24,20 @@ class Names:
 
     def add(self, entry: Entry) -> str:
         """Give the path that the entry unpacks to; raise InvalidParameterError when it cannot have its own."""
-        parts = [part for part in entry.name.split("/") if part not in ("", ".")]
-        if not parts:
+        items = [item for item in entry.name.split("/") if item not in ("", ".")]
+        if not items:
             if not entry.is_folder:
                 raise refused(entry.name, "has no name")
             return ""
-        _check_lengths(entry, parts)
-        self._add(entry, "/".join(parts), FOLDER if entry.is_folder else FILE)
-        self._add_folders(entry, parts)
-        return "/".join(parts)
+        _check_lengths(entry, items)
+        self._add(entry, "/".join(items), FOLDER if entry.is_folder else FILE)
+        self._add_folders(entry, items)
+        return "/".join(items)
 
-    def _add_folders(self, entry: Entry, parts: list[str]) -> None:
+    def _add_folders(self, entry: Entry, items: list[str]) -> None:
         """From the innermost out, up to one that is known: the ones around that are known too."""
-        for depth in range(len(parts) - 1, 0, -1):
-            if not self._add(entry, "/".join(parts[:depth]), IMPLIED):
+        for depth in range(len(items) - 1, 0, -1):
+            if not self._add(entry, "/".join(items[:depth]), IMPLIED):
                 return
 
     def _add(self, entry: Entry, path: str, kind: int) -> bool:
@@ -74,8 +74,8 @@ def _check_same(entry: Entry, known: int, exact: int, kind: int) -> None:
         raise refused(entry.name, "is in the zip twice")
 
 
-def _check_lengths(entry: Entry, parts: list[str]) -> None:
-    if len(entry.raw_name) > MAX_ZIP_NAME_BYTES or any(len(part.encode()) > MAX_ZIP_PART_BYTES for part in parts):
+def _check_lengths(entry: Entry, items: list[str]) -> None:
+    if len(entry.raw_name) > MAX_ZIP_NAME_BYTES or any(len(item.encode()) > MAX_ZIP_PART_BYTES for item in items):
         raise refused(entry.name, f"has more than {MAX_ZIP_PART_BYTES} bytes, or {MAX_ZIP_NAME_BYTES} with its folders")
-    if len(parts) - (not entry.is_folder) > MAX_ZIP_DEPTH:
+    if len(items) - (not entry.is_folder) > MAX_ZIP_DEPTH:
         raise refused(entry.name, f"lies in more than {MAX_ZIP_DEPTH} folders")

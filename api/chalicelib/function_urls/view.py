@@ -12,8 +12,8 @@ from chalicelib.function_urls import answers, cors
 from chalicelib.function_urls.answers import Answer, MalformedAnswerError, Raw
 from chalicelib.function_urls.request import event
 from chalicelib.functions.urls import AWS_IAM, FunctionUrl
-from chalicelib.invocations.invoke import Reply, Wish
-from chalicelib.tenants.authentication import Visitor
+from chalicelib.invocations.invoke import InvokeRequest, Reply
+from chalicelib.tenants.authentication import Principal
 from chalicelib.wiring import Controller
 from shared_lua.contract import Mode, Status
 
@@ -26,7 +26,7 @@ def serve(hearth: Controller, call: Call, url_id: str, **_below: str) -> Respons
     The address's token comes first: without it, trying ids would cost the table a read each.
     """
     with hearth.tracing.segment("hearth-url", call.header("x-amzn-trace-id")):
-        hearth.entrance.knock(call)
+        hearth.authentication.take_token(call)
         url = hearth.urls.find(url_id)
         if url is None:
             raise NotFoundError("Not Found")
@@ -38,20 +38,20 @@ def serve(hearth: Controller, call: Call, url_id: str, **_below: str) -> Respons
     return Raw(answer, cors.for_answer(url.cors, call))
 
 
-def _let_in(hearth: Controller, url: FunctionUrl, call: Call) -> Visitor:
+def _let_in(hearth: Controller, url: FunctionUrl, call: Call) -> Principal:
     """Give the visitor if it may use the URL: by the owner's own signature, or by a policy that opens it to all."""
     if url.auth_type == AWS_IAM:
-        return hearth.entrance.owner(url.tenant, call)
+        return hearth.authentication.owner(url.tenant, call)
     if not hearth.policies.open_url(url.tenant, url.function, url.qualifier):
         raise ForbiddenUrlError
-    return hearth.entrance.stranger(url.tenant)
+    return hearth.authentication.anonymous(url.tenant)
 
 
-def _run(hearth: Controller, url: FunctionUrl, call: Call, visitor: Visitor) -> Answer:
-    wish = Wish(
+def _run(hearth: Controller, url: FunctionUrl, call: Call, principal: Principal) -> Answer:
+    request = InvokeRequest(
         function=url.function, event=event(url, call, hearth.base_of(call)), mode=Mode.SYNC, qualifier=url.qualifier
     )
-    return _answer(hearth.invocations.invoke(visitor, wish))
+    return _answer(hearth.invocations.invoke(principal, request))
 
 
 def _answer(reply: Reply) -> Answer:

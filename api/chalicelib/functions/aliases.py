@@ -11,7 +11,7 @@ from chalicelib.errors import ConflictError, InvalidParameterError, RevisionMism
 from chalicelib.functions.function import Function
 from chalicelib.functions.lifecycle import Functions, touched
 from chalicelib.functions.versions import NUMBER, Versions
-from chalicelib.storage.items import Part, Parts
+from chalicelib.storage.items import Item, Items
 from shared_lua import keys
 from shared_lua.contract import LATEST
 
@@ -59,7 +59,7 @@ class Alias:
 class Aliases:
     """The use-cases. Each raises NotFoundError for a function or version that is not there."""
 
-    parts: Parts
+    items: Items
     functions: Functions
     versions: Versions
 
@@ -88,8 +88,8 @@ class Aliases:
         """Give an alias, None when there is none; whether there is such a function is not asked."""
         if not NAME.fullmatch(name):
             return None
-        part = self.parts.find(keys.function_parts(tenant, function), PREFIX + name)
-        return _alias(part) if part else None
+        item = self.items.find(keys.function_items(tenant, function), PREFIX + name)
+        return _alias(item) if item else None
 
     def get(self, tenant: str, function: str, name: str) -> Alias:
         """Give an alias; raise NotFoundError."""
@@ -103,25 +103,25 @@ class Aliases:
     ) -> tuple[list[Alias], str | None]:
         """Give up to `most` of a function's aliases, or of a version's, by name, and the name to go on after."""
         self.functions.get(tenant, function)
-        start, owner = PREFIX + after if after else None, keys.function_parts(tenant, function)
+        start, partition = PREFIX + after if after else None, keys.function_items(tenant, function)
 
-        def wanted(part: Part) -> bool:
-            return number is None or _alias(part).names(number)
+        def wanted(item: Item) -> bool:
+            return number is None or _alias(item).names(number)
 
-        found, last = self.parts.chosen(owner, PREFIX, wanted, after=start, most=most)
-        return [_alias(part) for part in found], last.removeprefix(PREFIX) if last else None
+        found, last = self.items.chosen(partition, PREFIX, wanted, after=start, most=most)
+        return [_alias(item) for item in found], last.removeprefix(PREFIX) if last else None
 
     def naming(self, tenant: str, function: str, number: str) -> list[str]:
         """Give the names of the aliases that name a version."""
-        every = [_alias(part) for part in self.parts.every(keys.function_parts(tenant, function), PREFIX)]
+        every = [_alias(item) for item in self.items.every(keys.function_items(tenant, function), PREFIX)]
         return [alias.name for alias in every if alias.names(number)]
 
     def delete(self, tenant: str, function: str, name: str) -> None:
         """Forget an alias with what belongs to it; one that is not there is forgotten already, as on Lambda."""
         latest = self.functions.get(tenant, function)
-        alias = self.parts.removing(keys.function_parts(tenant, function), PREFIX + name)
-        belongings = self.functions.belongings.removing_of(tenant, function, name)
-        self.functions.store(touched(latest), latest, [alias, *belongings])
+        alias = self.items.removing(keys.function_items(tenant, function), PREFIX + name)
+        cascade = self.functions.cascade.removing_of(tenant, function, name)
+        self.functions.store(touched(latest), latest, [alias, *cascade])
 
     def _store(self, latest: Function, alias: Alias) -> Alias:
         """Store an alias as of the function that was seen first: what was read since cannot have changed meanwhile."""
@@ -129,15 +129,15 @@ class Aliases:
         for number in {alias.number, *alias.weights} - {LATEST}:
             self.versions.get(tenant, function, number)
         stored = dataclasses.replace(alias, revision=str(uuid.uuid4()))
-        part = self.parts.putting(_part(keys.function_parts(tenant, function), stored))
-        self.functions.store(touched(latest), latest, [part])
+        item = self.items.putting(_item(keys.function_items(tenant, function), stored))
+        self.functions.store(touched(latest), latest, [item])
         return stored
 
 
-def _part(owner: str, alias: Alias) -> Part:
+def _item(partition: str, alias: Alias) -> Item:
     body = {"number": alias.number, "weights": dict(alias.weights), "description": alias.description}
-    return Part(owner=owner, part=PREFIX + alias.name, body=body, revision=alias.revision)
+    return Item(partition=partition, name=PREFIX + alias.name, body=body, revision=alias.revision)
 
 
-def _alias(part: Part) -> Alias:
-    return Alias(**part.body, name=part.part.removeprefix(PREFIX), revision=part.revision)
+def _alias(item: Item) -> Alias:
+    return Alias(**item.body, name=item.name.removeprefix(PREFIX), revision=item.revision)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chalicelib.storage.items import Act, Part, Parts
+from chalicelib.storage.items import Act, Item, Items
 from shared_lua import keys
 
 #: In the body of a function's part: what stands elsewhere for it and goes with it, as [owner, part] pairs.
@@ -11,34 +11,34 @@ ELSEWHERE = "elsewhere"
 
 
 @dataclass(frozen=True)
-class Belongings:
+class Cascade:
     """The one place that knows how a function's parts end; it asks no part of what kind it is."""
 
-    parts: Parts
+    items: Items
 
     def forget_all(self, tenant: str, name: str) -> None:
         """Remove every part of a function, each together with what stands elsewhere for it; raise UnavailableError.
 
         But for its versions: each counts for its zips, and goes with its counts.
         """
-        for part in self.parts.every(keys.function_parts(tenant, name)):
-            if not part.part.startswith(keys.VERSION):
-                self.parts.transact(self.removing(part))
+        for item in self.items.every(keys.function_items(tenant, name)):
+            if not item.name.startswith(keys.VERSION):
+                self.items.transact(self.removing(item))
 
     def removing_of(self, tenant: str, name: str, qualifier: str) -> list[Act]:
         """Give the acts that remove what belongs to one alias or version of a function; raise UnavailableError.
 
         A public URL that outlived its alias would serve the next one of this name.
         """
-        owner = keys.function_parts(tenant, name)
-        found = [self.parts.find(owner, prefix + qualifier) for prefix in keys.QUALIFIED]
-        return [act for part in found if part for act in self.removing(part)]
+        partition = keys.function_items(tenant, name)
+        found = [self.items.find(partition, prefix + qualifier) for prefix in keys.QUALIFIED]
+        return [act for item in found if item for act in self.removing(item)]
 
-    def removing(self, part: Part) -> list[Act]:
+    def removing(self, item: Item) -> list[Act]:
         """Give the acts that remove one part with what stands elsewhere for it."""
-        return [self.parts.removing(owner, name) for owner, name in _places(part)]
+        return [self.items.removing(partition, name) for partition, name in _places(item)]
 
 
-def _places(part: Part) -> Iterator[tuple[str, str]]:
-    yield from ((owner, name) for owner, name in part.body.get(ELSEWHERE, []))
-    yield part.owner, part.part
+def _places(item: Item) -> Iterator[tuple[str, str]]:
+    yield from ((partition, name) for partition, name in item.body.get(ELSEWHERE, []))
+    yield item.partition, item.name

@@ -1,4 +1,4 @@
-"""Concurrency seats: what functions reserve of a tenant's, and what is left for the rest; never counts who runs."""
+"""Concurrency permits: what functions reserve of a tenant's, and what is left for the rest; never counts who runs."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,42 +13,44 @@ from chalicelib.functions.reservations import Reservations
 
 @dataclass(frozen=True)
 class Concurrency:
-    """The use-cases. `seats_of` gives how many seats a tenant has; `least` must stay for functions that reserve none.
+    """The use-cases.
+
+    `permits_of` gives how many permits a tenant has; `least` must stay for functions that reserve none.
 
     `tenant_changed` is told of every change: what the others share is remembered with the tenant.
     """
 
     functions: Functions
     reservations: Reservations
-    seats_of: Callable[[str], int]
+    permits_of: Callable[[str], int]
     least: int
     tenant_changed: Callable[[str], None]
 
-    def reserve(self, tenant: str, name: str, seats: int) -> None:
-        """Reserve seats for a function, 0 to stop it; raise NotFoundError, InvalidParameterError or ConflictError."""
+    def reserve(self, tenant: str, name: str, permits: int) -> None:
+        """Reserve permits for a function, 0 to stop it; raise NotFoundError, InvalidParameterError or ConflictError."""
         function = self.functions.get(tenant, name)
-        more = seats - (function.reserved or 0)
-        most = self.seats_of(tenant) - self.least
+        more = permits - (function.reserved or 0)
+        most = self.permits_of(tenant) - self.least
         if more > 0 and self.reservations.total(tenant) + more > most:
             raise InvalidParameterError(
                 "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution"
                 f" below its minimum value of [{self.least}]."
             )
-        self._store(function, reserved=seats, more=more, most=most)
+        self._store(function, reserved=permits, more=more, most=most)
 
     def release(self, tenant: str, name: str) -> None:
-        """Let a function share the tenant's seats again; raise NotFoundError or ConflictError."""
+        """Let a function share the tenant's permits again; raise NotFoundError or ConflictError."""
         function = self.functions.get(tenant, name)
         self._store(function, reserved=None, more=-(function.reserved or 0), most=None)
 
     def unreserved(self, tenant: str) -> int:
-        """Give the seats of a tenant that no function has reserved."""
-        return max(0, self.seats_of(tenant) - self.reservations.total(tenant))
+        """Give the permits of a tenant that no function has reserved."""
+        return max(0, self.permits_of(tenant) - self.reservations.total(tenant))
 
     def account(self, tenant: str) -> dict[str, Any]:
-        """Give a tenant's seats, those that no function has reserved, and how many functions it has."""
+        """Give a tenant's permits, those that no function has reserved, and how many functions it has."""
         return {
-            "seats": self.seats_of(tenant),
+            "permits": self.permits_of(tenant),
             "unreserved": self.unreserved(tenant),
             "functions": self.functions.registry.count(tenant),
         }

@@ -23,7 +23,7 @@ FUNCTION = re.compile(r"arn:aws[a-zA-Z-]*:lambda:.+", re.ASCII)
 class Queue:
     """An SQS queue that somebody outside made."""
 
-    owner: str  #: the AWS account whose it is
+    account: str  #: the AWS account whose it is
     name: str
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError
 from chalicelib.functions.destinations import Destinations
 from chalicelib.functions.lifecycle import Functions
-from chalicelib.storage.items import Part, Parts
+from chalicelib.storage.items import Item, Items
 from shared_lua import keys
 from shared_lua.contract import LATEST
 
@@ -33,7 +33,7 @@ class EventInvoke:
 class EventInvokes:
     """Configurations by function and qualifier. Whether there is such a function is for the caller to know."""
 
-    parts: Parts
+    items: Items
     functions: Functions
     destinations: Destinations
     now_us: Callable[[], int]
@@ -54,7 +54,7 @@ class EventInvokes:
         """Set a configuration, and all that is not named to its default; raise InvalidParameterError."""
         wanted = self._checked(tenant, EventInvoke(), named)
         with self.functions.changing(tenant, name):
-            self.parts.put(_part(tenant, name, qualifier, wanted))
+            self.items.put(_item(tenant, name, qualifier, wanted))
         return wanted
 
     def update(self, tenant: str, name: str, qualifier: str | None, named: Mapping[str, Any]) -> EventInvoke:
@@ -62,7 +62,7 @@ class EventInvokes:
         present = self.get(tenant, name, qualifier)
         wanted = self._checked(tenant, present, named)
         with self.functions.changing(tenant, name):
-            if not self.parts.replace(_part(tenant, name, qualifier, wanted), present.revision):
+            if not self.items.replace(_item(tenant, name, qualifier, wanted), present.revision):
                 raise ConflictError(f"The EventInvokeConfig of {name} was changed by another request. Try again.")
         return wanted
 
@@ -70,15 +70,15 @@ class EventInvokes:
         """Go back to the defaults; raise NotFoundError when there is no configuration."""
         self.get(tenant, name, qualifier)
         with self.functions.changing(tenant, name):
-            self.parts.remove(keys.function_parts(tenant, name), _part_name(qualifier))
+            self.items.remove(keys.function_items(tenant, name), _item_name(qualifier))
 
     def page(
         self, tenant: str, name: str, after: str | None, most: int
     ) -> tuple[list[tuple[str, EventInvoke]], str | None]:
         """Give up to `most` configurations of a function by qualifier, and the qualifier to go on after."""
         start = PREFIX + after if after else None
-        found, last = self.parts.page(keys.function_parts(tenant, name), PREFIX, after=start, most=most)
-        shown = [(part.part.removeprefix(PREFIX), _configuration(part)) for part in found]
+        found, last = self.items.page(keys.function_items(tenant, name), PREFIX, after=start, most=most)
+        shown = [(item.name.removeprefix(PREFIX), _configuration(item)) for item in found]
         return shown, last.removeprefix(PREFIX) if last else None
 
     def _checked(self, tenant: str, before: EventInvoke, named: Mapping[str, Any]) -> EventInvoke:
@@ -91,19 +91,19 @@ class EventInvokes:
         return wanted
 
     def _find(self, tenant: str, name: str, qualifier: str | None) -> EventInvoke | None:
-        part = self.parts.find(keys.function_parts(tenant, name), _part_name(qualifier))
-        return _configuration(part) if part else None
+        item = self.items.find(keys.function_items(tenant, name), _item_name(qualifier))
+        return _configuration(item) if item else None
 
 
-def _part_name(qualifier: str | None) -> str:
+def _item_name(qualifier: str | None) -> str:
     return PREFIX + (qualifier or LATEST)
 
 
-def _part(tenant: str, name: str, qualifier: str | None, wanted: EventInvoke) -> Part:
+def _item(tenant: str, name: str, qualifier: str | None, wanted: EventInvoke) -> Item:
     body = dataclasses.asdict(wanted)
     del body["revision"]
-    return Part(owner=keys.function_parts(tenant, name), part=_part_name(qualifier), body=body)
+    return Item(partition=keys.function_items(tenant, name), name=_item_name(qualifier), body=body)
 
 
-def _configuration(part: Part) -> EventInvoke:
-    return EventInvoke(**part.body, revision=part.revision)
+def _configuration(item: Item) -> EventInvoke:
+    return EventInvoke(**item.body, revision=item.revision)

@@ -68,13 +68,15 @@ class Function:
     role: str
     description: str
     modified_at_us: int
-    revision: str  #: another one after every change
+    revision_id: str  #: another one after every change
     published: int = 0  #: the highest number that a version of it was ever given
     published_id: str = ""  #: content id of what was published last, when it was $LATEST
-    reserved: int | None = None  #: concurrency seats that are its own
+    reserved: int | None = None  #: concurrency permits that are its own
     upload_id: str = ""  #: the upload that is to bring its next code; none but this one may
     failure: Failure | None = None  #: why the last upload did not
-    tick: int = 0  #: counts every change of the function and of what belongs to it: who changes it has seen the last
+    revision: int = (
+        0  #: counts every change of the function and of what belongs to it: who changes it has seen the last
+    )
 
     @property
     def configuration(self) -> Configuration:

@@ -11,7 +11,7 @@ from chalicelib.code.store import CodeStore
 from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError
 from chalicelib.functions.lifecycle import Source, digest_of, size_of
 from chalicelib.naming import Home, checked_layer_name, layer_of
-from chalicelib.storage.items import Part, Parts
+from chalicelib.storage.items import Item, Items
 from shared_lua import keys
 from shared_lua.contract import Layer
 
@@ -45,7 +45,7 @@ Wanted = Callable[[LayerVersion], bool]
 class Layers:
     """The use-cases, each on one tenant's layers: nobody else's can be named."""
 
-    parts: Parts
+    items: Items
     code_store: CodeStore
     refs: CodeRefs
     home: Home
@@ -56,7 +56,7 @@ class Layers:
         zip_bytes = size_of(source)
         limits.check_zip_size(zip_bytes)
         unpacked_bytes = zip_gate.check_layer(source, asked.runtimes)
-        latest = self.parts.find(keys.tenant_layers(tenant), asked.name)
+        latest = self.items.find(keys.tenant_layers(tenant), asked.name)
         version = dataclasses.replace(
             asked,
             number=latest.body["published"] + 1 if latest else 1,
@@ -71,12 +71,12 @@ class Layers:
 
     def get(self, tenant: str, name: str, number: int) -> LayerVersion:
         """Give one version; raise NotFoundError."""
-        part = self.parts.find(keys.layer_parts(tenant, name), _part_name(number))
-        if part is None:
+        item = self.items.find(keys.layer_items(tenant, name), _item_name(number))
+        if item is None:
             raise NotFoundError(
                 f"The resource you requested does not exist: {self.home.layer_arn(tenant, name, number)}"
             )
-        return LayerVersion(**part.body)
+        return LayerVersion(**item.body)
 
     def named(self, tenant: str, arns: Sequence[str]) -> tuple[Layer, ...]:
         """Give what a function needs of the layer versions that it names; raise InvalidParameterError."""
@@ -86,51 +86,51 @@ class Layers:
     def page(self, tenant: str, wanted: Wanted, after: str | None, most: int) -> tuple[list[LayerVersion], str | None]:
         """Give up to `most` layers' latest versions, of those that are wanted, by name, and the name to go on after."""
 
-        def chosen(part: Part) -> bool:
-            return bool(part.body["latest"]) and wanted(LayerVersion(**part.body["latest"]))
+        def chosen(item: Item) -> bool:
+            return bool(item.body["latest"]) and wanted(LayerVersion(**item.body["latest"]))
 
-        found, last = self.parts.chosen(keys.tenant_layers(tenant), "", chosen, after=after, most=most)
-        return [LayerVersion(**part.body["latest"]) for part in found], last
+        found, last = self.items.chosen(keys.tenant_layers(tenant), "", chosen, after=after, most=most)
+        return [LayerVersion(**item.body["latest"]) for item in found], last
 
     def versions(
         self, tenant: str, name: str, wanted: Wanted, after: str | None, most: int
     ) -> tuple[list[LayerVersion], str | None]:
         """Give up to `most` of a layer's versions that are wanted, newest first, and the number to go on after."""
-        start, owner = _part_name(int(after)) if after else None, keys.layer_parts(tenant, name)
+        start, partition = _item_name(int(after)) if after else None, keys.layer_items(tenant, name)
 
-        def chosen(part: Part) -> bool:
-            return wanted(LayerVersion(**part.body))
+        def chosen(item: Item) -> bool:
+            return wanted(LayerVersion(**item.body))
 
-        found, last = self.parts.chosen(owner, "", chosen, after=start, most=most, newest_first=True)
-        return [LayerVersion(**part.body) for part in found], str(int(last)) if last else None
+        found, last = self.items.chosen(partition, "", chosen, after=start, most=most, newest_first=True)
+        return [LayerVersion(**item.body) for item in found], str(int(last)) if last else None
 
     def delete(self, tenant: str, name: str, number: int) -> None:
         """Forget one version, also one that was never there. Functions that name it keep it, as on Lambda."""
-        part = self.parts.find(keys.layer_parts(tenant, name), _part_name(number))
-        latest = self.parts.find(keys.tenant_layers(tenant), name)
-        if part is None or latest is None:
+        item = self.items.find(keys.layer_items(tenant, name), _item_name(number))
+        latest = self.items.find(keys.tenant_layers(tenant), name)
+        if item is None or latest is None:
             return
-        rest, _ = self.parts.page(keys.layer_parts(tenant, name), most=2, newest_first=True)
-        left = [one.body for one in rest if one.part != part.part]
+        rest, _ = self.items.page(keys.layer_items(tenant, name), most=2, newest_first=True)
+        left = [one.body for one in rest if one.name != item.name]
         acts = [
-            self.parts.removing(part.owner, part.part),
-            self.parts.replacing(
+            self.items.removing(item.partition, item.name),
+            self.items.replacing(
                 _latest(tenant, name, latest.body["published"], left[0] if left else None), latest.revision
             ),
-            *self.refs.unnaming(part.body["code_sha256"], self.now_us() // 1_000_000),
+            *self.refs.unnaming(item.body["code_sha256"], self.now_us() // 1_000_000),
         ]
         self._transact(name, acts)
 
     def delete_all(self, tenant: str, most: int) -> bool:
         """Forget up to `most` versions of the layers of a tenant that is no more, and tell whether nothing is left."""
-        for layer in self.parts.every(keys.tenant_layers(tenant)):
-            for version in self.parts.every(keys.layer_parts(tenant, layer.part)):
+        for layer in self.items.every(keys.tenant_layers(tenant)):
+            for version in self.items.every(keys.layer_items(tenant, layer.name)):
                 if most == 0:
                     return False
                 left = self.refs.unnaming(version.body["code_sha256"], self.now_us() // 1_000_000)
-                self.parts.transact([self.parts.taking(version.owner, version.part), *left])
+                self.items.transact([self.items.taking(version.partition, version.name), *left])
                 most -= 1
-            self.parts.remove(layer.owner, layer.part)
+            self.items.remove(layer.partition, layer.name)
         return True
 
     def link(self, version: LayerVersion) -> str:
@@ -150,27 +150,27 @@ class Layers:
             unpacked_bytes=version.unpacked_bytes,
         )
 
-    def _store(self, tenant: str, version: LayerVersion, latest: Part | None) -> None:
+    def _store(self, tenant: str, version: LayerVersion, latest: Item | None) -> None:
         body = dataclasses.asdict(version)
         pointer = _latest(tenant, version.name, version.number, body)
         acts = [
-            self.parts.adding(
-                Part(owner=keys.layer_parts(tenant, version.name), part=_part_name(version.number), body=body)
+            self.items.adding(
+                Item(partition=keys.layer_items(tenant, version.name), name=_item_name(version.number), body=body)
             ),
-            self.parts.replacing(pointer, latest.revision) if latest else self.parts.adding(pointer),
+            self.items.replacing(pointer, latest.revision) if latest else self.items.adding(pointer),
             self.refs.naming(version.code_sha256),
         ]
         self._transact(version.name, acts)
 
     def _transact(self, name: str, acts: Sequence[dict[str, dict[str, object]]]) -> None:
-        if not self.parts.transact(acts):
+        if not self.items.transact(acts):
             raise ConflictError(f"Layer {name} was changed by another request meanwhile. Look, then try again.")
 
 
-def _part_name(number: int) -> str:
+def _item_name(number: int) -> str:
     return f"{number:010}"
 
 
-def _latest(tenant: str, name: str, published: int, latest: object) -> Part:
+def _latest(tenant: str, name: str, published: int, latest: object) -> Item:
     """Give a layer's own part: the highest number ever given, which is never given again, and the latest version."""
-    return Part(owner=keys.tenant_layers(tenant), part=name, body={"published": published, "latest": latest})
+    return Item(partition=keys.tenant_layers(tenant), name=name, body={"published": published, "latest": latest})

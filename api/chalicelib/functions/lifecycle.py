@@ -15,11 +15,11 @@ from chalicelib.code import zip_gate
 from chalicelib.code.references import CodeRefs
 from chalicelib.code.store import CodeStore
 from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError, RevisionMismatchError
-from chalicelib.functions.cascade import Belongings
+from chalicelib.functions.cascade import Cascade
 from chalicelib.functions.function import NO_CODE, Code, Configuration, Failure, Function, mint_version, named_zips
 from chalicelib.functions.registry import Page, Registry
 from chalicelib.naming import Home
-from chalicelib.storage.items import Act, Part
+from chalicelib.storage.items import Act, Item
 from shared_lua import keys
 from shared_lua.contract import Version, decode
 
@@ -44,10 +44,10 @@ class Functions:
     code_store: CodeStore
     refs: CodeRefs
     home: Home
-    belongings: Belongings
-    reserving: Callable[[str, int], Act]  #: the act of a tenant's reserved seats growing by so many
+    cascade: Cascade
+    reserving: Callable[[str, int], Act]  #: the act of a tenant's reserved permits growing by so many
     changed: Callable[[str, str], None]
-    tenant_changed: Callable[[str], None]  #: told when seats that a function had reserved are the tenant's again
+    tenant_changed: Callable[[str], None]  #: told when permits that a function had reserved are the tenant's again
     now_us: Callable[[], int]
 
     def create(self, tenant: str, configuration: Configuration, source: Source) -> Function:
@@ -132,7 +132,7 @@ class Functions:
     def at_revision(self, tenant: str, name: str, revision: str | None) -> Function:
         """Give a function, at this revision if one is named; raise NotFoundError or RevisionMismatchError."""
         function = self.get(tenant, name)
-        if revision not in (None, function.revision):
+        if revision not in (None, function.revision_id):
             raise RevisionMismatchError
         return function
 
@@ -151,9 +151,9 @@ class Functions:
             for _ in range(TRIES):
                 function = self.get(tenant, name)  # before its versions, so that none can be published in between
                 self._forget_versions(tenant, name)
-                self.belongings.forget_all(tenant, name)
+                self.cascade.forget_all(tenant, name)
                 if self.registry.remove(function, self._leaving(function)):
-                    self.belongings.forget_all(tenant, name)
+                    self.cascade.forget_all(tenant, name)
                     if function.reserved:
                         self.tenant_changed(tenant)
                     return
@@ -178,7 +178,7 @@ class Functions:
         taken = named_zips(version) + (named_zips(published) if published else Counter())
         zips = self.refs.moving(left, taken, self.now_us() // 1_000_000)
         with self.changing(version.tenant, version.function):
-            if not self.registry.write(function, seen.tick if seen else None, [*zips, *acts]):
+            if not self.registry.write(function, seen.revision if seen else None, [*zips, *acts]):
                 raise _changed_meanwhile(version.function)
 
     @contextmanager
@@ -198,26 +198,26 @@ class Functions:
 
     def _forget_versions(self, tenant: str, name: str) -> None:
         """Forget all published versions, each with what it counts for its zips."""
-        parts, now_s = self.belongings.parts, self.now_us() // 1_000_000
-        for part in parts.every(keys.function_parts(tenant, name), keys.VERSION):
-            left = self.refs.moving(named_zips(decode(Version, part.body["version"])), {}, now_s)
-            parts.transact([parts.taking(part.owner, part.part), *left])
+        items, now_s = self.cascade.items, self.now_us() // 1_000_000
+        for item in items.every(keys.function_items(tenant, name), keys.VERSION):
+            left = self.refs.moving(named_zips(decode(Version, item.body["version"])), {}, now_s)
+            items.transact([items.taking(item.partition, item.name), *left])
 
     def _leaving(self, function: Function) -> list[Act]:
-        """Give the acts by which a function leaves its seats and its zips, and its last number behind."""
+        """Give the acts by which a function leaves its permits and its zips, and its last number behind."""
         tenant, name = function.version.tenant, function.version.function
         acts = self.refs.moving(named_zips(function.version), {}, self.now_us() // 1_000_000)
         if function.reserved:
             acts.append(self.reserving(tenant, -function.reserved))
         if function.published:
-            last = Part(owner=keys.tenant_numbers(tenant), part=name, body={"last": function.published})
-            acts.append(self.belongings.parts.putting(last))
+            last = Item(partition=keys.tenant_numbers(tenant), name=name, body={"last": function.published})
+            acts.append(self.cascade.items.putting(last))
         return acts
 
     def _last_number(self, tenant: str, name: str) -> int:
         """Give the highest number that a deleted function of this name ever gave: none is given twice."""
-        part = self.belongings.parts.find(keys.tenant_numbers(tenant), name)
-        return part.body["last"] if part else 0
+        item = self.cascade.items.find(keys.tenant_numbers(tenant), name)
+        return item.body["last"] if item else 0
 
     def _changed_to(self, current: Function, configuration: Configuration, code: Code) -> Function:
         fresh = self._function(current.version.tenant, configuration, code)
@@ -226,7 +226,7 @@ class Functions:
             published=current.published,
             published_id=current.published_id,
             reserved=current.reserved,
-            tick=current.tick + 1,
+            revision=current.revision + 1,
         )
 
     def _function(self, tenant: str, configuration: Configuration, code: Code) -> Function:
@@ -235,20 +235,20 @@ class Functions:
             role=configuration.role,
             description=configuration.description,
             modified_at_us=self.now_us(),
-            revision=str(uuid.uuid4()),
+            revision_id=str(uuid.uuid4()),
             # Never again the number of a function that had this name before: who has seen that one must not write.
-            tick=self.now_us(),
+            revision=self.now_us(),
         )
 
 
 def touched(function: Function) -> Function:
     """Give a function of which nothing changes itself, but something that belongs to it."""
-    return dataclasses.replace(function, tick=function.tick + 1)
+    return dataclasses.replace(function, revision=function.revision + 1)
 
 
 def _noted(function: Function) -> Function:
     """Give a function of which something is shown anew, and nothing is to run differently."""
-    return dataclasses.replace(touched(function), revision=str(uuid.uuid4()))
+    return dataclasses.replace(touched(function), revision_id=str(uuid.uuid4()))
 
 
 def check_runnable(function: Function) -> None:

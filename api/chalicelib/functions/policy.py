@@ -18,7 +18,7 @@ from chalicelib.errors import (
     PolicyTooLongError,
     RevisionMismatchError,
 )
-from chalicelib.storage.items import Part, Parts
+from chalicelib.storage.items import Item, Items
 from shared_lua import keys
 
 #: Of the policy's JSON text, as on Lambda.
@@ -57,14 +57,14 @@ class Shown:
 class Policies:
     """Policies by function and qualifier. Whether there is such a function is for the caller to know."""
 
-    parts: Parts
+    items: Items
 
     def get(self, tenant: str, name: str, qualifier: str | None) -> Shown:
         """Give a policy; raise NotFoundError when there is none."""
-        part = self._find(tenant, name, qualifier)
-        if part is None:
+        item = self._find(tenant, name, qualifier)
+        if item is None:
             raise NotFoundError("The resource you requested does not exist.")
-        return Shown(_text(part.body["statements"]), part.revision)
+        return Shown(_text(item.body["statements"]), item.revision)
 
     def add(self, tenant: str, name: str, qualifier: str | None, statement: Statement, revision: str | None) -> None:
         """Add a statement; raise ConflictError when its id is taken, RevisionMismatchError, PolicyTooLongError."""
@@ -91,20 +91,20 @@ class Policies:
         """Tell whether everybody may use the function's URL that asks for no authentication."""
         return any(opens_url(one) for one in _statements(self._find(tenant, name, qualifier)))
 
-    def _find(self, tenant: str, name: str, qualifier: str | None) -> Part | None:
-        part = self.parts.find(keys.function_parts(tenant, name), _part_name(qualifier))
-        return part if _statements(part) else None
+    def _find(self, tenant: str, name: str, qualifier: str | None) -> Item | None:
+        item = self.items.find(keys.function_items(tenant, name), _item_name(qualifier))
+        return item if _statements(item) else None
 
     def _store(
-        self, tenant: str, name: str, qualifier: str | None, statements: list[Statement], present: Part | None
+        self, tenant: str, name: str, qualifier: str | None, statements: list[Statement], present: Item | None
     ) -> None:
         if len(_text(statements).encode()) > MAX_POLICY_BYTES:
             raise PolicyTooLongError
-        owner = keys.function_parts(tenant, name)
-        part = Part(owner=owner, part=_part_name(qualifier), body={"statements": statements})
+        partition = keys.function_items(tenant, name)
+        item = Item(partition=partition, name=_item_name(qualifier), body={"statements": statements})
         if not statements:
-            self.parts.remove(part.owner, part.part)
-        elif not (self.parts.replace(part, present.revision) if present else self.parts.add(part)):
+            self.items.remove(item.partition, item.name)
+        elif not (self.items.replace(item, present.revision) if present else self.items.add(item)):
             raise ConflictError(f"The policy of {name} was changed by another request meanwhile. Try again.")
 
 
@@ -159,18 +159,18 @@ def _principal(asked: str) -> str | dict[str, str]:
     )
 
 
-def _part_name(qualifier: str | None) -> str:
+def _item_name(qualifier: str | None) -> str:
     return keys.POLICY + (qualifier or "")
 
 
-def _statements(part: Part | None) -> list[Statement]:
-    return list(part.body["statements"]) if part else []
+def _statements(item: Item | None) -> list[Statement]:
+    return list(item.body["statements"]) if item else []
 
 
 def _text(statements: list[Statement]) -> str:
     return json.dumps({"Version": "2012-10-17", "Id": "default", "Statement": statements}, separators=(",", ":"))
 
 
-def _check_revision(present: Part | None, revision: str | None) -> None:
+def _check_revision(present: Item | None, revision: str | None) -> None:
     if revision is not None and (present is None or present.revision != revision):
         raise RevisionMismatchError("The RevisionId provided does not match the latest one. Call GetPolicy.")

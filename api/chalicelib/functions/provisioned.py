@@ -15,23 +15,23 @@ from chalicelib.errors import (
     ProvisionedNotFoundError,
     UnavailableError,
 )
-from chalicelib.functions.cascade import ELSEWHERE, Belongings
+from chalicelib.functions.cascade import ELSEWHERE, Cascade
 from chalicelib.functions.function import Function
 from chalicelib.functions.lifecycle import Functions, touched
 from chalicelib.functions.routing import Router
-from chalicelib.storage.items import Act, Part, Parts
-from chalicelib.storage.redis_adapter import RedisGate
+from chalicelib.storage.items import Act, Item, Items
+from chalicelib.storage.redis_adapter import RedisAdapter
 from shared_lua import keys
 from shared_lua.contract import LATEST, Held, Provision, Version, encode
 
-PREFIX = keys.WISH
+PREFIX = keys.PROVISIONED_REQUEST
 
-#: Replaced with every wish of a tenant, so that two at once cannot both be the last that is allowed.
+#: Replaced with every request of a tenant, so that two at once cannot both be the last that is allowed.
 GUARD = "provisioned"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class ProvisionedRequest:
     """How many sandboxes a tenant wants warm, of what a qualifier leads to."""
 
     tenant: str
@@ -43,9 +43,9 @@ class Wish:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a wish stands."""
+    """How a request stands."""
 
-    wish: Wish
+    request: ProvisionedRequest
     allocated: int
     available: int  #: of these, idle now
     status: str  #: as Lambda calls it
@@ -54,14 +54,17 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Provisioned:
-    """The use-cases. `seats_of` gives how many seats a tenant has; `least` of them must stay for what is not warm."""
+    """The use-cases.
 
-    parts: Parts
+    `permits_of` gives how many permits a tenant has; `least` of them must stay for what is not warm.
+    """
+
+    items: Items
     functions: Functions
     router: Router
-    belongings: Belongings
-    board: RedisGate
-    seats_of: Callable[[str], int]
+    cascade: Cascade
+    board: RedisAdapter
+    permits_of: Callable[[str], int]
     least: int
     now_us: Callable[[], int]
 
@@ -72,73 +75,73 @@ class Provisioned:
         """
         latest = self.functions.get(tenant, function)
         version = self._published(tenant, function, qualifier)
-        wish = Wish(
+        request = ProvisionedRequest(
             tenant=tenant,
             function=function,
             qualifier=qualifier or LATEST,
             wanted=wanted,
             modified_at_us=self.now_us(),
         )
-        self._check_no_other(wish, version)
-        self.functions.store(touched(latest), latest, self._storing(wish, latest))
+        self._check_no_other(request, version)
+        self.functions.store(touched(latest), latest, self._storing(request, latest))
         self.follow(tenant, function)
-        return self._standing(wish)
+        return self._standing(request)
 
     def get(self, tenant: str, function: str, qualifier: str | None) -> Standing:
-        """Give how a wish stands; raise NotFoundError, also when there is no such wish."""
-        return self._standing(_wish(self._part(tenant, function, qualifier)))
+        """Give how a request stands; raise NotFoundError, also when there is no such request."""
+        return self._standing(_request(self._item(tenant, function, qualifier)))
 
     def page(self, tenant: str, function: str, after: str | None, most: int) -> tuple[list[Standing], str | None]:
-        """Give how up to `most` of a function's wishes stand, by qualifier, and the qualifier to go on after."""
+        """Give how up to `most` of a function's requests stand, by qualifier, and the qualifier to go on after."""
         self.functions.get(tenant, function)
         start = PREFIX + after if after else None
-        found, last = self.parts.page(keys.function_parts(tenant, function), PREFIX, after=start, most=most)
-        return [self._standing(_wish(part)) for part in found], last.removeprefix(PREFIX) if last else None
+        found, last = self.items.page(keys.function_items(tenant, function), PREFIX, after=start, most=most)
+        return [self._standing(_request(item)) for item in found], last.removeprefix(PREFIX) if last else None
 
     def delete(self, tenant: str, function: str, qualifier: str | None) -> None:
-        """Wish for no warm sandboxes any more; raise NotFoundError, also when there is no such wish."""
-        self.parts.transact(self.belongings.removing(self._part(tenant, function, qualifier)))
+        """Wish for no warm sandboxes any more; raise NotFoundError, also when there is no such request."""
+        self.items.transact(self.cascade.removing(self._item(tenant, function, qualifier)))
         self.follow(tenant, function)
 
     def follow(self, tenant: str, function: str) -> None:
-        """Publish a function's wishes as they are since it changed, if Redis can be reached; if not, the tick will."""
+        """Publish a function's provisioned concurrency if Redis answers; if not, the timer will."""
         with suppress(UnavailableError):
             known = self.board.provisions(keys.provision(tenant, function, ""))
-            found = self.parts.every(keys.function_parts(tenant, function), PREFIX)
+            found = self.items.every(keys.function_items(tenant, function), PREFIX)
             self._publish(found, known)
 
     def publish_all(self) -> int:
-        """Publish every wish of every tenant, and tell how many there are."""
+        """Publish every request of every tenant, and tell how many there are."""
         known = self.board.provisions("")
-        found = [part for entry in self.parts.every(keys.PROVISIONED) for part in self._behind(entry)]
+        found = [item for entry in self.items.every(keys.PROVISIONED) for item in self._behind(entry)]
         return self._publish(found, known)
 
-    def _publish(self, found: list[Part], known: set[str]) -> int:
-        """Publish these wishes; of what was known before they were read, the rest goes."""
+    def _publish(self, found: list[Item], known: set[str]) -> int:
+        """Publish these requests; of what was known before they were read, the rest goes."""
         published = dict(self._published_as(found))
         self.board.publish_provisions(published, known - published.keys())
         return len(published)
 
-    def _published_as(self, found: list[Part]) -> Iterator[tuple[str, str]]:
-        """Give wishes as the workers read them; what has lost its version or alias goes."""
-        for part in found:
-            wish = _wish(part)
+    def _published_as(self, found: list[Item]) -> Iterator[tuple[str, str]]:
+        """Give requests as the workers read them; what has lost its version or alias goes."""
+        for item in found:
+            request = _request(item)
             try:
-                version = self._published(wish.tenant, wish.function, wish.qualifier)
+                version = self._published(request.tenant, request.function, request.qualifier)
             except NotFoundError:
-                self.parts.transact(self.belongings.removing(part))
+                self.items.transact(self.cascade.removing(item))
             except (InvalidParameterError, ConflictError):
                 continue  # an alias that leads to $LATEST by now
             else:
-                field = keys.provision(wish.tenant, wish.function, wish.qualifier)
-                yield field, encode(Provision(version=version, wanted=wish.wanted))
+                field = keys.provision(request.tenant, request.function, request.qualifier)
+                yield field, encode(Provision(version=version, wanted=request.wanted))
 
-    def _behind(self, entry: Part) -> list[Part]:
-        """Give the wish that an entry in the row of all stands for; forget an entry that stands for none."""
-        part = self.parts.find(*entry.body["wish"])
-        if part is None:
-            self.parts.remove(entry.owner, entry.part)
-        return [part] if part else []
+    def _behind(self, entry: Item) -> list[Item]:
+        """Give the request that an entry in the row of all stands for; forget an entry that stands for none."""
+        item = self.items.find(*entry.body["request"])
+        if item is None:
+            self.items.remove(entry.partition, entry.name)
+        return [item] if item else []
 
     def _published(self, tenant: str, function: str, qualifier: str | None) -> Version:
         version = self.router.route(tenant, function, None if qualifier == LATEST else qualifier).version
@@ -148,17 +151,17 @@ class Provisioned:
             )
         return version
 
-    def _part(self, tenant: str, function: str, qualifier: str | None) -> Part:
+    def _item(self, tenant: str, function: str, qualifier: str | None) -> Item:
         self.router.shown(tenant, function, qualifier)
-        part = self.parts.find(keys.function_parts(tenant, function), f"{PREFIX}{qualifier or LATEST}")
-        if part is None:
+        item = self.items.find(keys.function_items(tenant, function), f"{PREFIX}{qualifier or LATEST}")
+        if item is None:
             raise ProvisionedNotFoundError
-        return part
+        return item
 
-    def _check_no_other(self, wish: Wish, version: Version) -> None:
-        for part in self.parts.every(keys.function_parts(wish.tenant, wish.function), PREFIX):
-            other = _wish(part)
-            if other.qualifier == wish.qualifier:
+    def _check_no_other(self, request: ProvisionedRequest, version: Version) -> None:
+        for item in self.items.every(keys.function_items(request.tenant, request.function), PREFIX):
+            other = _request(item)
+            if other.qualifier == request.qualifier:
                 continue
             with suppress(NotFoundError, InvalidParameterError):
                 if self._published(other.tenant, other.function, other.qualifier) == version:
@@ -166,66 +169,68 @@ class Provisioned:
                         f"Version {version.number} has provisioned concurrency as {other.qualifier} already."
                     )
 
-    def _storing(self, wish: Wish, latest: Function) -> list[Act]:
-        """Give the acts of storing a wish; raise InvalidParameterError when it is for too much."""
-        owner = keys.tenant_concurrency(wish.tenant)
-        guard = self.parts.find(owner, GUARD)
-        others = [part.body for part in self.parts.every(keys.PROVISIONED, f"{wish.tenant}/")]
-        others = [one for one in others if one["wish"] != [_owner(wish), _name(wish)]]
-        self._check_sums(wish, latest, others)
-        new_guard = Part(owner=owner, part=GUARD, body={})
+    def _storing(self, request: ProvisionedRequest, latest: Function) -> list[Act]:
+        """Give the acts of storing a request; raise InvalidParameterError when it is for too much."""
+        partition = keys.tenant_concurrency(request.tenant)
+        guard = self.items.find(partition, GUARD)
+        others = [item.body for item in self.items.every(keys.PROVISIONED, f"{request.tenant}/")]
+        others = [one for one in others if one["request"] != [_owner(request), _name(request)]]
+        self._check_sums(request, latest, others)
+        new_guard = Item(partition=partition, name=GUARD, body={})
         return [
-            self.parts.replacing(new_guard, guard.revision) if guard else self.parts.adding(new_guard),
-            *(self.parts.putting(part) for part in _parts(wish)),
+            self.items.replacing(new_guard, guard.revision) if guard else self.items.adding(new_guard),
+            *(self.items.putting(item) for item in _items(request)),
         ]
 
-    def _check_sums(self, wish: Wish, latest: Function, others: list[Mapping[str, object]]) -> None:
-        of_function = sum(int(str(one["wanted"])) for one in others if one["function"] == wish.function)
-        if latest.reserved is not None and of_function + wish.wanted > latest.reserved:
+    def _check_sums(self, request: ProvisionedRequest, latest: Function, others: list[Mapping[str, object]]) -> None:
+        of_function = sum(int(str(one["wanted"])) for one in others if one["function"] == request.function)
+        if latest.reserved is not None and of_function + request.wanted > latest.reserved:
             raise InvalidParameterError(
                 "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for"
                 f" function, which is {latest.reserved}"
             )
-        most = self.seats_of(wish.tenant) - self.least
+        most = self.permits_of(request.tenant) - self.least
         of_all = sum(int(str(one["wanted"])) for one in others)
-        if of_all + wish.wanted > most:
+        if of_all + request.wanted > most:
             raise InvalidParameterError(
                 "Specified ProvisionedConcurrentExecutions decreases account's UnreservedConcurrentExecution below its"
                 f" minimum value of [{self.least}]. {max(0, most - of_all)} more can be provisioned."
             )
 
-    def _standing(self, wish: Wish) -> Standing:
+    def _standing(self, request: ProvisionedRequest) -> Standing:
         try:
-            version = self._published(wish.tenant, wish.function, wish.qualifier)
+            version = self._published(request.tenant, request.function, request.qualifier)
         except (InvalidParameterError, ConflictError, NotFoundError) as error:
-            return Standing(wish, 0, 0, "FAILED", str(error))
+            return Standing(request, 0, 0, "FAILED", str(error))
         held = self.board.held(version)
-        allocated = min(wish.wanted, sum(one.held for one in held))
+        allocated = min(request.wanted, sum(one.held for one in held))
         available = min(allocated, sum(one.idle for one in held))
-        return Standing(wish, allocated, available, *_status(wish, allocated, held))
+        return Standing(request, allocated, available, *_status(request, allocated, held))
 
 
-def _status(wish: Wish, allocated: int, held: list[Held]) -> tuple[str, str]:
-    if allocated == wish.wanted:
+def _status(request: ProvisionedRequest, allocated: int, held: list[Held]) -> tuple[str, str]:
+    if allocated == request.wanted:
         return "READY", ""
     reason = next((one.reason for one in held if one.reason), "")
     return ("FAILED", reason) if reason else ("IN_PROGRESS", "")
 
 
-def _owner(wish: Wish) -> str:
-    return keys.function_parts(wish.tenant, wish.function)
+def _owner(request: ProvisionedRequest) -> str:
+    return keys.function_items(request.tenant, request.function)
 
 
-def _name(wish: Wish) -> str:
-    return PREFIX + wish.qualifier
+def _name(request: ProvisionedRequest) -> str:
+    return PREFIX + request.qualifier
 
 
-def _parts(wish: Wish) -> Iterator[Part]:
-    entry = keys.provision(wish.tenant, wish.function, wish.qualifier)
-    yield Part(owner=_owner(wish), part=_name(wish), body={**vars(wish), ELSEWHERE: [[keys.PROVISIONED, entry]]})
-    where = {"wish": [_owner(wish), _name(wish)], "function": wish.function, "wanted": wish.wanted}
-    yield Part(owner=keys.PROVISIONED, part=entry, body=where)
+def _items(request: ProvisionedRequest) -> Iterator[Item]:
+    entry = keys.provision(request.tenant, request.function, request.qualifier)
+    yield Item(
+        partition=_owner(request), name=_name(request), body={**vars(request), ELSEWHERE: [[keys.PROVISIONED, entry]]}
+    )
+    where = {"request": [_owner(request), _name(request)], "function": request.function, "wanted": request.wanted}
+    yield Item(partition=keys.PROVISIONED, name=entry, body=where)
 
 
-def _wish(part: Part) -> Wish:
-    return Wish(**{name: value for name, value in part.body.items() if name != ELSEWHERE})
+def _request(item: Item) -> ProvisionedRequest:
+    return ProvisionedRequest(**{name: value for name, value in item.body.items() if name != ELSEWHERE})

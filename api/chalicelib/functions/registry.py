@@ -7,11 +7,11 @@ from typing import Any
 
 from chalicelib.functions.function import Failure, Function
 from chalicelib.storage.aws_errors import needing
-from chalicelib.storage.items import Act, Parts
+from chalicelib.storage.items import Act, Items
 from shared_lua import keys
 from shared_lua.contract import Version, decode, encode
 
-PART = "The table of functions (DynamoDB)"
+ITEMS = "The table of functions (DynamoDB)"
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,21 @@ class Registry:
     What belongs to a function lies among the parts, and changes in one transaction with the function's row.
     """
 
-    def __init__(self, dynamodb: Any, table: str, parts: Parts) -> None:
+    def __init__(self, dynamodb: Any, table: str, items: Items) -> None:
         self._dynamodb = dynamodb
         self._table = table
-        self._parts = parts
+        self._items = items
 
     def find(self, tenant: str, name: str) -> Function | None:
         """Give the function, None when there is none."""
-        with needing(PART):
+        with needing(ITEMS):
             row = self._dynamodb.get_item(TableName=self._table, Key=_key(tenant, name), ConsistentRead=True)
         return _function(row["Item"]) if "Item" in row else None
 
     def page(self, tenant: str, after: str | None, most: int) -> Page:
         """Give up to `most` functions whose names follow `after`."""
         start = {"ExclusiveStartKey": _key(tenant, after)} if after else {}
-        with needing(PART):
+        with needing(ITEMS):
             answer = self._dynamodb.query(
                 TableName=self._table,
                 KeyConditionExpression="tenant = :tenant",
@@ -58,7 +58,7 @@ class Registry:
         """Give how many functions a tenant has: it reads past all of them, so never where somebody waits often."""
         found, start = 0, dict[str, Any]()
         while True:
-            with needing(PART):
+            with needing(ITEMS):
                 answer = self._dynamodb.query(
                     TableName=self._table,
                     KeyConditionExpression="tenant = :tenant",
@@ -71,32 +71,32 @@ class Registry:
                 return found
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def write(self, function: Function, seen_tick: int | None, acts: Sequence[Act] = ()) -> bool:
+    def write(self, function: Function, seen_revision: int | None, acts: Sequence[Act] = ()) -> bool:
         """Store a function over the one that was seen (None: that there was none), and do the acts with it.
 
         All of it, or nothing and False when somebody was faster or one of the acts was refused.
         """
-        return self._parts.transact([self._put(function, seen_tick), *acts])
+        return self._items.transact([self._put(function, seen_revision), *acts])
 
     def remove(self, function: Function, acts: Sequence[Act] = ()) -> bool:
         """Forget a function as it was seen, and do the acts with it; False as `write` gives it."""
         key = _key(function.version.tenant, function.version.function)
-        act = {"Delete": {"TableName": self._table, "Key": key, **_as_seen(function.tick)}}
-        return self._parts.transact([act, *acts])
+        act = {"Delete": {"TableName": self._table, "Key": key, **_as_seen(function.revision)}}
+        return self._items.transact([act, *acts])
 
     def check(self) -> None:
         """Raise UnavailableError unless the table answers."""
         self.find("-", "-")
 
-    def _put(self, function: Function, seen_tick: int | None) -> Act:
+    def _put(self, function: Function, seen_revision: int | None) -> Act:
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(tenant)"}
-        if seen_tick is not None:
-            condition = _as_seen(seen_tick)
+        if seen_revision is not None:
+            condition = _as_seen(seen_revision)
         return {"Put": {"TableName": self._table, "Item": _item(function), **condition}}
 
 
-def _as_seen(tick: int) -> dict[str, Any]:
-    return {"ConditionExpression": "tick = :seen", "ExpressionAttributeValues": {":seen": {"N": str(tick)}}}
+def _as_seen(revision: int) -> dict[str, Any]:
+    return {"ConditionExpression": "revision = :seen", "ExpressionAttributeValues": {":seen": {"N": str(revision)}}}
 
 
 def _key(tenant: str, name: str) -> dict[str, dict[str, str]]:
@@ -110,10 +110,10 @@ def _item(function: Function) -> dict[str, dict[str, str]]:
         "role": {"S": function.role},
         "description": {"S": function.description},
         "modified_at_us": {"N": str(function.modified_at_us)},
-        "revision": {"S": function.revision},
+        "revision_id": {"S": function.revision_id},
         "published": {"N": str(function.published)},
         "published_id": {"S": function.published_id},
-        "tick": {"N": str(function.tick)},
+        "revision": {"N": str(function.revision)},
         **({"reserved": {"N": str(function.reserved)}} if function.reserved is not None else {}),
         **({"upload_id": {"S": function.upload_id}} if function.upload_id else {}),
         **({"failure": {"S": json.dumps(asdict(function.failure))}} if function.failure else {}),
@@ -126,11 +126,11 @@ def _function(item: Mapping[str, Mapping[str, str]]) -> Function:
         role=item["role"]["S"],
         description=item["description"]["S"],
         modified_at_us=int(item["modified_at_us"]["N"]),
-        revision=item["revision"]["S"],
+        revision_id=item["revision_id"]["S"],
         published=int(item["published"]["N"]),
         published_id=item["published_id"]["S"],
         reserved=int(item["reserved"]["N"]) if "reserved" in item else None,
         upload_id=item["upload_id"]["S"] if "upload_id" in item else "",
         failure=Failure(**json.loads(item["failure"]["S"])) if "failure" in item else None,
-        tick=int(item["tick"]["N"]),
+        revision=int(item["revision"]["N"]),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from chalicelib import limits
 from chalicelib.errors import ConflictError, InvalidParameterError
-from chalicelib.storage.items import Part, Parts
+from chalicelib.storage.items import Item, Items
 from shared_lua import keys
 
 MAX_TAGS = 50
@@ -13,7 +13,7 @@ MAX_KEY_CHARS = 128
 MAX_VALUE_CHARS = 256
 
 #: All tags of a function are one part: they are read together, and counted.
-PART = "tags#"
+ITEMS = "tags#"
 
 Labels = Mapping[str, str]
 
@@ -22,12 +22,12 @@ Labels = Mapping[str, str]
 class Tags:
     """Tags by function. Whether there is such a function is for the caller to know."""
 
-    parts: Parts
+    items: Items
 
     def of(self, tenant: str, name: str) -> Labels:
         """Give a function's tags; raise UnavailableError."""
-        part = self.parts.find(keys.function_parts(tenant, name), PART)
-        return part.body["tags"] if part else {}
+        item = self.items.find(keys.function_items(tenant, name), ITEMS)
+        return item.body["tags"] if item else {}
 
     def add(self, tenant: str, name: str, tags: Labels) -> None:
         """Put tags on a function, over those of the same keys; raise InvalidParameterError when one cannot be kept."""
@@ -40,12 +40,12 @@ class Tags:
 
     def _change(self, tenant: str, name: str, changed: Callable[[Labels], Labels]) -> None:
         """Write what `changed` makes of the tags, all of them or nothing; raise ConflictError in a race."""
-        owner = keys.function_parts(tenant, name)
-        present = self.parts.find(owner, PART)
+        partition = keys.function_items(tenant, name)
+        present = self.items.find(partition, ITEMS)
         tags = changed(present.body["tags"] if present else {})
         check(tags)
-        part = Part(owner=owner, part=PART, body={"tags": tags})
-        if not (self.parts.replace(part, present.revision) if present else self.parts.add(part)):
+        item = Item(partition=partition, name=ITEMS, body={"tags": tags})
+        if not (self.items.replace(item, present.revision) if present else self.items.add(item)):
             raise ConflictError(f"The tags of {name} were changed by another request meanwhile. Try again.")
 
 

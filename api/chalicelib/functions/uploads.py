@@ -17,7 +17,7 @@ from chalicelib.functions.function import Configuration, Failure, Function
 from chalicelib.functions.lifecycle import Functions
 from chalicelib.functions.upload_store import Form, UploadStore
 from chalicelib.functions.versions import Versions
-from chalicelib.storage.items import Act, Part, Parts
+from chalicelib.storage.items import Act, Item, Items
 from shared_lua import keys
 
 #: After this nobody waits any more; the bucket's lifecycle removes what was put there meanwhile.
@@ -47,7 +47,7 @@ class Upload:
 class Uploads:
     """The use-cases. Each raises UnavailableError when a part is down, and can then be asked again."""
 
-    parts: Parts
+    items: Items
     store: UploadStore
     functions: Functions
     versions: Versions
@@ -74,24 +74,24 @@ class Uploads:
 
     def arrived(self, tenant: str, upload_id: str) -> None:
         """Make a zip that has come its function's code, or say there why not; what nobody waits for stays as it is."""
-        part = self.parts.find(keys.tenant_uploads(tenant), upload_id)
-        if part is None:  # it is there to be named as an S3Key, or is done with
+        item = self.items.find(keys.tenant_uploads(tenant), upload_id)
+        if item is None:  # it is there to be named as an S3Key, or is done with
             return
-        upload = Upload(**part.body)
+        upload = Upload(**item.body)
         self._settle(upload, self._take)
         self.store.forget(tenant, upload_id)
-        self.parts.transact(self._removing(upload))
+        self.items.transact(self._removing(upload))
 
     def give_up(self) -> int:
         """Wait no longer for what did not come in time, and tell how many that were; one that fails stays for later."""
         now_s = self.now_us() // 1_000_000
-        page, _ = self.parts.page(keys.waiting_uploads(), most=PAGE)
-        return sum(self._give_up_apart(Upload(**part.body)) for part in page if part.body["give_up_s"] <= now_s)
+        page, _ = self.items.page(keys.waiting_uploads(), most=PAGE)
+        return sum(self._give_up_apart(Upload(**item.body)) for item in page if item.body["give_up_s"] <= now_s)
 
     def _give_up_apart(self, upload: Upload) -> bool:
         try:
             self._settle(upload, self._miss)
-            return self.parts.transact(self._removing(upload))
+            return self.items.transact(self._removing(upload))
         except HearthError:
             extra = {"action": "upload_not_given_up", "tenant": upload.tenant, "upload": upload.upload_id}
             logger.warning("An upload could not be given up", exc_info=True, extra=extra)
@@ -130,19 +130,19 @@ class Uploads:
         self.functions.fail(current, Failure(code="InvalidConfiguration", reason=reason))
 
     def _adding(self, upload: Upload) -> list[Act]:
-        return [self.parts.adding(part) for part in _parts(upload)]
+        return [self.items.adding(item) for item in _items(upload)]
 
     def _removing(self, upload: Upload) -> list[Act]:
-        return [self.parts.removing(part.owner, part.part) for part in _parts(upload)]
+        return [self.items.removing(item.partition, item.name) for item in _items(upload)]
 
 
-def _parts(upload: Upload) -> Iterator[Part]:
+def _items(upload: Upload) -> Iterator[Item]:
     body = dataclasses.asdict(upload)
     # In as many digits as any moment will ever have: names are ordered as texts.
     waiting = f"{upload.give_up_s:012}#{upload.tenant}/{upload.upload_id}"
     expires_s = upload.give_up_s - WAIT_S + KEEP_S
-    yield Part(owner=keys.tenant_uploads(upload.tenant), part=upload.upload_id, body=body, expires_s=expires_s)
-    yield Part(owner=keys.waiting_uploads(), part=waiting, body=body)
+    yield Item(partition=keys.tenant_uploads(upload.tenant), name=upload.upload_id, body=body, expires_s=expires_s)
+    yield Item(partition=keys.waiting_uploads(), name=waiting, body=body)
 
 
 def _failure(configuration: Configuration, upload: Upload, error: HearthError) -> Failure:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError
-from chalicelib.functions.cascade import ELSEWHERE, Belongings
-from chalicelib.storage.items import Part, Parts
+from chalicelib.functions.cascade import ELSEWHERE, Cascade
+from chalicelib.storage.items import Item, Items
 from shared_lua import keys
 
 NONE = "NONE"
@@ -60,8 +60,8 @@ class FunctionUrl:
 class FunctionUrls:
     """URLs by id, and by function and qualifier. Whether there is such a function is for the caller to know."""
 
-    parts: Parts
-    belongings: Belongings
+    items: Items
+    cascade: Cascade
     now_us: Callable[[], int]
 
     def create(
@@ -79,7 +79,7 @@ class FunctionUrls:
             created_at_us=now_us,
             modified_at_us=now_us,
         )
-        if not self.parts.transact([self.parts.adding(_pointer(url)), self.parts.adding(_target(url))]):
+        if not self.items.transact([self.items.adding(_pointer(url)), self.items.adding(_target(url))]):
             raise ConflictError(
                 "Failed to create function url config: the function has one. Update it, or delete it first."
             )
@@ -94,28 +94,28 @@ class FunctionUrls:
 
     def find(self, url_id: str) -> FunctionUrl | None:
         """Give the URL of this id with one read, None when there is none."""
-        part = self.parts.find(keys.url_parts(url_id), TARGET) if ID.fullmatch(url_id) else None
-        return _url(part) if part else None
+        item = self.items.find(keys.url_items(url_id), TARGET) if ID.fullmatch(url_id) else None
+        return _url(item) if item else None
 
     def every(self, tenant: str, name: str) -> list[FunctionUrl]:
         """Give all URLs of a function: its own and its aliases'."""
-        pointers = self.parts.every(keys.function_parts(tenant, name), keys.URL)
+        pointers = self.items.every(keys.function_items(tenant, name), keys.URL)
         found = [self.find(pointer.body["url_id"]) for pointer in pointers]
         return [url for url in found if url is not None]
 
     def change(self, url: FunctionUrl, auth_type: str, cors: Cors | None) -> FunctionUrl:
         """Store and give a URL over what was read; raise ConflictError when it was changed or deleted meanwhile."""
         changed = dataclasses.replace(url, auth_type=auth_type, cors=cors, modified_at_us=self.now_us())
-        if not self.parts.replace(_target(changed), url.revision):
+        if not self.items.replace(_target(changed), url.revision):
             raise ConflictError("The function url config was changed by another request meanwhile. Try again.")
         return changed
 
     def delete(self, tenant: str, name: str, qualifier: str | None) -> None:
         """Forget a function's URL; raise NotFoundError."""
-        self.parts.transact(self.belongings.removing(self._pointer(tenant, name, qualifier)))
+        self.items.transact(self.cascade.removing(self._pointer(tenant, name, qualifier)))
 
-    def _pointer(self, tenant: str, name: str, qualifier: str | None) -> Part:
-        pointer = self.parts.find(keys.function_parts(tenant, name), _pointer_name(qualifier))
+    def _pointer(self, tenant: str, name: str, qualifier: str | None) -> Item:
+        pointer = self.items.find(keys.function_items(tenant, name), _pointer_name(qualifier))
         if pointer is None:
             raise _not_found()
         return pointer
@@ -142,22 +142,22 @@ def _pointer_name(qualifier: str | None) -> str:
     return keys.URL + (qualifier or "")
 
 
-def _pointer(url: FunctionUrl) -> Part:
-    return Part(
-        owner=keys.function_parts(url.tenant, url.function),
-        part=_pointer_name(url.qualifier),
-        body={"url_id": url.url_id, ELSEWHERE: [[keys.url_parts(url.url_id), TARGET]]},
+def _pointer(url: FunctionUrl) -> Item:
+    return Item(
+        partition=keys.function_items(url.tenant, url.function),
+        name=_pointer_name(url.qualifier),
+        body={"url_id": url.url_id, ELSEWHERE: [[keys.url_items(url.url_id), TARGET]]},
     )
 
 
-def _target(url: FunctionUrl) -> Part:
+def _target(url: FunctionUrl) -> Item:
     body = dataclasses.asdict(url)
     del body["revision"], body["url_id"]
-    return Part(owner=keys.url_parts(url.url_id), part=TARGET, body=body)
+    return Item(partition=keys.url_items(url.url_id), name=TARGET, body=body)
 
 
-def _url(part: Part) -> FunctionUrl:
-    body: Mapping[str, Any] = part.body
+def _url(item: Item) -> FunctionUrl:
+    body: Mapping[str, Any] = item.body
     cors = Cors(**body["cors"]) if body["cors"] else None
-    url_id = part.owner.removeprefix(keys.url_parts(""))
-    return FunctionUrl(**{**body, "cors": cors}, url_id=url_id, revision=part.revision)
+    url_id = item.partition.removeprefix(keys.url_items(""))
+    return FunctionUrl(**{**body, "cors": cors}, url_id=url_id, revision=item.revision)

@@ -10,7 +10,7 @@ from chalicelib import limits
 from chalicelib.errors import ConflictError, InvalidParameterError
 from chalicelib.functions.function import Function, mint_version, named_zips
 from chalicelib.functions.lifecycle import Functions, check_runnable, touched
-from chalicelib.storage.items import Part, Parts
+from chalicelib.storage.items import Item, Items
 from shared_lua import keys
 from shared_lua.contract import Version, decode, encode
 
@@ -23,7 +23,7 @@ NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 class Versions:
     """The use-cases. A version is a Function whose Version bears a number."""
 
-    parts: Parts
+    items: Items
     functions: Functions
 
     def publish(
@@ -55,8 +55,8 @@ class Versions:
         """Give one version, None when there is none; whether there is such a function is not asked."""
         if not NUMBER.fullmatch(number):
             return None
-        part = self.parts.find(keys.function_parts(tenant, name), _part_name(int(number)))
-        return _function(part) if part else None
+        item = self.items.find(keys.function_items(tenant, name), _item_name(int(number)))
+        return _function(item) if item else None
 
     def get(self, tenant: str, name: str, number: str) -> Function:
         """Give one version; raise NotFoundError."""
@@ -68,9 +68,9 @@ class Versions:
     def page(self, tenant: str, name: str, after: str | None, most: int) -> tuple[list[Function], str | None]:
         """Give up to `most` of a function's versions, oldest first, and the number to go on after."""
         self.functions.get(tenant, name)
-        owner = keys.function_parts(tenant, name)
-        found, last = self.parts.page(owner, PREFIX, after=_part_name(int(after)) if after else None, most=most)
-        return [_function(part) for part in found], str(int(last.removeprefix(PREFIX))) if last else None
+        partition = keys.function_items(tenant, name)
+        found, last = self.items.page(partition, PREFIX, after=_item_name(int(after)) if after else None, most=most)
+        return [_function(item) for item in found], str(int(last.removeprefix(PREFIX))) if last else None
 
     def delete(self, tenant: str, name: str, number: str, named_by: Callable[[], Iterable[str]]) -> None:
         """Forget one version with what belongs to it; raise NotFoundError, or ConflictError when aliases still name it.
@@ -84,10 +84,10 @@ class Versions:
             raise ConflictError(
                 f"Version {number} of {name} is named by {', '.join(aliases)}. Point them elsewhere first."
             )
-        owner, now_s = keys.function_parts(tenant, name), self.functions.now_us() // 1_000_000
+        partition, now_s = keys.function_items(tenant, name), self.functions.now_us() // 1_000_000
         left = self.functions.refs.moving(named_zips(version.version), {}, now_s)
-        left += self.functions.belongings.removing_of(tenant, name, number)
-        self.functions.store(touched(latest), latest, [self.parts.taking(owner, _part_name(int(number))), *left])
+        left += self.functions.cascade.removing_of(tenant, name, number)
+        self.functions.store(touched(latest), latest, [self.items.taking(partition, _item_name(int(number))), *left])
 
     def publish_as(self, latest: Function, seen: Function, description: str | None = None) -> Function:
         """Store a function over what was seen of it, with its next version, in one; raise ConflictError."""
@@ -102,32 +102,32 @@ class Versions:
                 str(number),
             ),
             description=latest.description if description is None else description,
-            revision=str(uuid.uuid4()),
+            revision_id=str(uuid.uuid4()),
             upload_id="",
             failure=None,
         )
         counted = dataclasses.replace(touched(latest), published=number, published_id=latest.content_id)
-        self.functions.store(counted, seen, [self.parts.adding(_part(version, number))], version.version)
+        self.functions.store(counted, seen, [self.items.adding(_item(version, number))], version.version)
         return version
 
 
-def _part_name(number: int) -> str:
+def _item_name(number: int) -> str:
     return f"{PREFIX}{number:010}"
 
 
-def _part(version: Function, number: int) -> Part:
-    return Part(
-        owner=keys.function_parts(version.version.tenant, version.version.function),
-        part=_part_name(number),
+def _item(version: Function, number: int) -> Item:
+    return Item(
+        partition=keys.function_items(version.version.tenant, version.version.function),
+        name=_item_name(number),
         body={
             "version": encode(version.version),
             "role": version.role,
             "description": version.description,
             "modified_at_us": version.modified_at_us,
         },
-        revision=version.revision,
+        revision=version.revision_id,
     )
 
 
-def _function(part: Part) -> Function:
-    return Function(**{**part.body, "version": decode(Version, part.body["version"])}, revision=part.revision)
+def _function(item: Item) -> Function:
+    return Function(**{**item.body, "version": decode(Version, item.body["version"])}, revision_id=item.revision)

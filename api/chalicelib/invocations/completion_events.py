@@ -12,8 +12,8 @@ from typing import Any
 
 from chalicelib.errors import HearthError, UnservedError
 from chalicelib.functions.destinations import Destinations, Queue
-from chalicelib.invocations.invoke import Invocations, Wish
-from chalicelib.invocations.queue_sender import Outbox
+from chalicelib.invocations.invoke import Invocations, InvokeRequest
+from chalicelib.invocations.queue_sender import QueueSender
 from chalicelib.naming import Named
 from shared_lua.contract import LATEST, Invocation, Mode, Settlement, Status, decode
 
@@ -26,12 +26,12 @@ logger = logging.getLogger("hearth")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ends:
+class CompletionEvents:
     """The use-case."""
 
     invocations: Invocations
     destinations: Destinations
-    outbox: Outbox
+    queue_sender: QueueSender
 
     def deliver(self, message: str) -> None:
         """Tell of the end that a worker's message speaks of; raise HearthError, once it is logged, when it cannot."""
@@ -50,7 +50,7 @@ class Ends:
         target = self.destinations.read(invocation.version.tenant, arn)
         record = self._record(invocation, settlement)
         if isinstance(target, Queue):
-            self.outbox.send(target, _fitting(record))
+            self.queue_sender.send(target, _fitting(record))
         else:
             self._run(invocation, target, record)
 
@@ -59,7 +59,7 @@ class Ends:
         if after.chain >= MAX_CHAIN:
             logger.warning("A chain of destinations was cut", extra=_about("chain_cut", after))
             return
-        wish = Wish(
+        request = InvokeRequest(
             function=target.name,
             qualifier=target.qualifier,
             event=_text(record).encode(),
@@ -67,7 +67,7 @@ class Ends:
             chain=after.chain + 1,
         )
         next_id = str(uuid.uuid5(uuid.NAMESPACE_OID, after.invocation_id))
-        if not self.invocations.queue_once(after.version.tenant, wish, next_id):
+        if not self.invocations.queue_once(after.version.tenant, request, next_id):
             raise UnservedError("This end is being delivered by somebody else at this moment")
 
     def _record(self, invocation: Invocation, settlement: Settlement) -> dict[str, Any]:

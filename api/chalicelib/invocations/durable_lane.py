@@ -5,7 +5,7 @@ from typing import Any
 from chalicelib.storage.aws_errors import needing
 from shared_lua.contract import Invocation, encode
 
-PART = "The queue (SQS)"
+ITEMS = "The queue (SQS)"
 
 
 class DurableLane:
@@ -17,12 +17,12 @@ class DurableLane:
 
     def send(self, invocation: Invocation) -> None:
         """Hand an Invocation to whichever worker comes first; the queue serves tenants in turn, by their groups."""
-        with needing(PART):
+        with needing(ITEMS):
             self._sqs.send_message(
                 QueueUrl=self._queue_url, MessageBody=encode(invocation), MessageGroupId=invocation.version.tenant
             )
 
     def check(self) -> None:
         """Raise UnavailableError unless the queue answers."""
-        with needing(PART):
+        with needing(ITEMS):
             self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from chalicelib.errors import IdempotencyMismatchError, UnavailableError
 from chalicelib.invocations.ledger import Ledger
-from chalicelib.storage.items import Part, Parts
+from chalicelib.storage.items import Item, Items
 from shared_lua import keys
 from shared_lua.contract import Invocation, Mode, Status
 
@@ -35,7 +35,7 @@ class Once:
     client_context: str | None
 
     @property
-    def part(self) -> str:
+    def item(self) -> str:
         """The key's name among the parts: keys are callers' own words, and may be secrets."""
         return hashlib.sha256(self.key.encode()).hexdigest()
 
@@ -61,7 +61,7 @@ class First:
 class Idempotency:
     """Invocations by key; each method raises UnavailableError unless it says otherwise."""
 
-    parts: Parts
+    items: Items
     ledger: Ledger
     now_us: Callable[[], int]
 
@@ -70,42 +70,42 @@ class Idempotency:
 
         Raises IdempotencyMismatchError when that one is another call's.
         """
-        mine = self._part(once, invocation)
+        mine = self._item(once, invocation)
         for _ in range(LOOKS):
-            if self.parts.transact([self.parts.adding_anew(mine, self._now_s()), self.ledger.opening(invocation)]):
+            if self.items.transact([self.items.adding_anew(mine, self._now_s()), self.ledger.opening(invocation)]):
                 return _first(mine)
-            first = self.parts.find(mine.owner, mine.part)
+            first = self.items.find(mine.partition, mine.name)
             if first and (counts := self._of(first, once, mine, invocation)):
                 return counts
         raise UnavailableError("The record of Idempotency-Keys")
 
     def forget(self, once: Once, invocation: Invocation) -> None:
         """Undo `open` for a call that is refused after all, if the tables can be reached; else see LOST_AFTER_US."""
-        part = self._part(once, invocation)
+        item = self._item(once, invocation)
         with suppress(UnavailableError):
-            self.parts.remove(part.owner, part.part)
+            self.items.remove(item.partition, item.name)
         self.ledger.forget(invocation.invocation_id)
 
-    def _of(self, first: Part, once: Once, mine: Part, invocation: Invocation) -> First | None:
+    def _of(self, first: Item, once: Once, mine: Item, invocation: Invocation) -> First | None:
         """Give what a stored part stands for, ours if it stands for nothing any more; None to look again."""
         if first.body["fingerprint"] != once.fingerprint:
             raise IdempotencyMismatchError
         if not self._is_lost(first):
             return _first(first)
-        acts = [self.parts.replacing(mine, first.revision), self.ledger.opening(invocation)]
-        return _first(mine) if self.parts.transact(acts) else None
+        acts = [self.items.replacing(mine, first.revision), self.ledger.opening(invocation)]
+        return _first(mine) if self.items.transact(acts) else None
 
-    def _is_lost(self, first: Part) -> bool:
+    def _is_lost(self, first: Item) -> bool:
         """Tell whether what a part points to was never accepted: no row, or one that nobody can have queued."""
         row = self.ledger.find(first.body["invocation_id"])
         is_late = self.now_us() > first.body["start_by_us"] + LOST_AFTER_US
         return row is None or (row.status is Status.QUEUED and is_late)
 
-    def _part(self, once: Once, invocation: Invocation) -> Part:
+    def _item(self, once: Once, invocation: Invocation) -> Item:
         version = invocation.version
-        return Part(
-            owner=keys.idempotency_parts(version.tenant, version.function),
-            part=once.part,
+        return Item(
+            partition=keys.idempotency_items(version.tenant, version.function),
+            name=once.item,
             body={
                 "invocation_id": invocation.invocation_id,
                 "version": version.number,
@@ -120,5 +120,5 @@ class Idempotency:
         return self.now_us() // 1_000_000
 
 
-def _first(part: Part) -> First:
-    return First(part.body["invocation_id"], part.body["version"])
+def _first(item: Item) -> First:
+    return First(item.body["invocation_id"], item.body["version"])

@@ -17,12 +17,12 @@ from chalicelib.invocations.idempotency import LOOKS, First, Idempotency, Once
 from chalicelib.invocations.ledger import Ledger, Row, row_of
 from chalicelib.invocations.payloads import PayloadStore
 from chalicelib.invocations.polling import poll
-from chalicelib.storage.redis_adapter import RedisGate
-from chalicelib.storage.throttle import Turns
-from chalicelib.tenants.authentication import Visitor
+from chalicelib.storage.redis_adapter import RedisAdapter
+from chalicelib.storage.throttle import Throttles
+from chalicelib.tenants.authentication import Principal
 from chalicelib.tracing import Tracing
 from shared_lua.contract import Invocation, Mode, Outcome, Settlement, Status, encode
-from shared_lua.scripts import Word
+from shared_lua.scripts import Decision
 
 #: An event that takes more than this in its message, where quotes are escaped, goes through S3 instead.
 MAX_QUEUED_BYTES = 128 * 1024
@@ -38,7 +38,7 @@ WAITS_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class InvokeRequest:
     """What a caller asks to be run."""
 
     function: str
@@ -84,7 +84,7 @@ class _Minted:
 
 @dataclass(frozen=True, kw_only=True)
 class Invocations:
-    """The use-cases. Nothing is stored nor queued for a wish that is refused."""
+    """The use-cases. Nothing is stored nor queued for a request that is refused."""
 
     functions: Functions
     admission: Admission
@@ -92,48 +92,52 @@ class Invocations:
     idempotency: Idempotency
     payloads: PayloadStore
     lane: DurableLane
-    answers: RedisGate
+    answers: RedisAdapter
     tracing: Tracing
     settings: Settings
     now_us: Callable[[], int]
-    turns: Turns
+    throttles: Throttles
 
-    def check(self, visitor: Visitor, wish: Wish) -> None:
+    def check(self, principal: Principal, request: InvokeRequest) -> None:
         """Raise what `invoke` would raise, and run nothing."""
-        limits.event_text(wish.event)
-        self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, Mode.ASYNC))
+        limits.event_text(request.event)
+        self.admission.admit(principal, Wanted(request.function, request.qualifier, Mode.ASYNC))
 
-    def invoke(self, visitor: Visitor, wish: Wish) -> Reply:
-        """Hand the wish to a worker and, when synchronous, wait for its outcome.
+    def invoke(self, principal: Principal, request: InvokeRequest) -> Reply:
+        """Hand the request to a worker and, when synchronous, wait for its outcome.
 
-        Raises what is wrong with the wish, UnavailableError, and UnservedError when the platform gave it up.
+        Raises what is wrong with the request, UnavailableError, and UnservedError when the platform gave it up.
         """
-        event = limits.event_text(wish.event)
-        if wish.idempotency_key is not None:
-            return self._invoke_once(visitor, wish, event, wish.idempotency_key)
-        minted = _Minted(lambda admitted: self._mint(admitted, wish, event))
-        express = minted.encoded if wish.mode is Mode.SYNC and _fits(event) else None
+        event = limits.event_text(request.event)
+        if request.idempotency_key is not None:
+            return self._invoke_once(principal, request, event, request.idempotency_key)
+        minted = _Minted(lambda admitted: self._mint(admitted, request, event))
+        express = minted.encoded if request.mode is Mode.SYNC and _fits(event) else None
         with self.tracing.subsegment("admission"):
-            admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, wish.mode, express))
-        self.turns.admission.give_up()
-        if admitted.word is Word.WAITS:
+            admitted = self.admission.admit(
+                principal, Wanted(request.function, request.qualifier, request.mode, express)
+            )
+        self.throttles.admission.give_up()
+        if admitted.decision is Decision.WAITS:
             return self._reply_behind(minted, event)
-        if admitted.word is Word.EXPRESS:
+        if admitted.decision is Decision.EXPRESS:
             return self._reply_express(minted.last)
-        invocation = self._mint(admitted, wish, event)
+        invocation = self._mint(admitted, request, event)
         with self.tracing.subsegment("queue"):
             self._send(invocation, event, self.ledger.open)
         return self._reply(invocation)
 
-    def queue_once(self, tenant: str, wish: Wish, invocation_id: str) -> bool:
-        """Queue a wish under an id that stands for it, and for the same event, however often asked to.
+    def queue_once(self, tenant: str, request: InvokeRequest, invocation_id: str) -> bool:
+        """Queue a request under an id that stands for it, and for the same event, however often asked to.
 
         False when the id was taken only just now: whoever took it is about to queue it. Raises what `invoke` raises of
-        an asynchronous wish.
+        an asynchronous request.
         """
-        event = limits.event_text(wish.event)
-        admitted = self.admission.inside(tenant, Wanted(wish.function, wish.qualifier, wish.mode), invocation_id)
-        invocation = self._mint(admitted, wish, event)
+        event = limits.event_text(request.event)
+        admitted = self.admission.inside(
+            tenant, Wanted(request.function, request.qualifier, request.mode), invocation_id
+        )
+        invocation = self._mint(admitted, request, event)
         if invocation.payload is None:
             self.payloads.put(invocation_id, event)
         if not self.ledger.open_once(invocation):
@@ -199,37 +203,39 @@ class Invocations:
         outcome = settlement.outcome
         return outcome.payload if outcome.payload is not None else self.payloads.result(settlement.invocation_id)
 
-    def accept(self, visitor: Visitor, wish: Wish, record: Callable[[Invocation], None]) -> Invocation:
-        """Queue an asynchronous wish that `record` writes down; raise what `invoke` and `record` raise."""
-        event = limits.event_text(wish.event)
-        admitted = self.admission.admit(visitor, Wanted(wish.function, wish.qualifier, Mode.ASYNC))
-        invocation = self._mint(admitted, wish, event)
+    def accept(self, principal: Principal, request: InvokeRequest, record: Callable[[Invocation], None]) -> Invocation:
+        """Queue an asynchronous request that `record` writes down; raise what `invoke` and `record` raise."""
+        event = limits.event_text(request.event)
+        admitted = self.admission.admit(principal, Wanted(request.function, request.qualifier, Mode.ASYNC))
+        invocation = self._mint(admitted, request, event)
         with self.tracing.subsegment("queue"):
             self._send(invocation, event, record)
         return invocation
 
-    def _invoke_once(self, visitor: Visitor, wish: Wish, event: str, key: str) -> Reply:
+    def _invoke_once(self, principal: Principal, request: InvokeRequest, event: str, key: str) -> Reply:
         """Do what `invoke` does for the first call with a key; give every other one the answer to that."""
         limits.check_idempotency_key(key)
-        wanted = Wanted(wish.function, wish.qualifier, wish.mode, takes_seat=False)
-        admitted = self.admission.admit(visitor, wanted)
-        self.turns.admission.give_up()
-        invocation = self._mint(admitted, wish, event)
-        once = Once(key=key, mode=wish.mode, qualifier=wish.qualifier, event=event, client_context=wish.client_context)
+        wanted = Wanted(request.function, request.qualifier, request.mode, takes_permit=False)
+        admitted = self.admission.admit(principal, wanted)
+        self.throttles.admission.give_up()
+        invocation = self._mint(admitted, request, event)
+        once = Once(
+            key=key, mode=request.mode, qualifier=request.qualifier, event=event, client_context=request.client_context
+        )
         for _ in range(LOOKS):
             first = self.idempotency.open(once, invocation)
             if first.invocation_id == invocation.invocation_id:
-                self._accept(visitor, wanted, once, invocation)
+                self._accept(principal, wanted, once, invocation)
                 return self._reply(invocation)
-            if reply := self._repeat(first, wish.mode):
+            if reply := self._repeat(first, request.mode):
                 return reply
         raise UnavailableError("The record of Idempotency-Keys")
 
-    def _accept(self, visitor: Visitor, wanted: Wanted, once: Once, invocation: Invocation) -> None:
-        """Queue what is recorded already, so that no repeat needed a seat; nothing is left of it when it is refused."""
+    def _accept(self, principal: Principal, wanted: Wanted, once: Once, invocation: Invocation) -> None:
+        """Enqueue an Invocation that is recorded already; nothing is left of it when it is refused."""
         try:
             if invocation.mode is Mode.SYNC:
-                self.admission.take_seat(visitor, wanted, invocation.invocation_id)
+                self.admission.take_permit(principal, wanted, invocation.invocation_id)
             with self.tracing.subsegment("queue"):
                 self._send(invocation, once.event, lambda _: None)
         except Exception:
@@ -256,7 +262,7 @@ class Invocations:
         When Redis cannot say it may be forgotten there, and run by nobody: at worst it runs twice, and ends once.
         """
         try:
-            return self.answers.withdraw(invocation_id, item)
+            return self.answers.cancel(invocation_id, item)
         except UnavailableError:
             return True
 
@@ -297,7 +303,7 @@ class Invocations:
         row = self.ledger.find(invocation_id)
         return None if row and row.settlement is None else _Seen(row.settlement if row else None)
 
-    def _mint(self, admitted: Admitted, wish: Wish, event: str) -> Invocation:
+    def _mint(self, admitted: Admitted, request: InvokeRequest, event: str) -> Invocation:
         version = admitted.version
         now_us = self.now_us()
         done = admitted.event_invoke or EventInvoke(retries=0, max_age_s=self.settings.sync_queue_s)
@@ -305,24 +311,24 @@ class Invocations:
         return Invocation(
             invocation_id=admitted.invocation_id,
             version=version,
-            mode=wish.mode,
+            mode=request.mode,
             admitted_at_us=now_us,
             deadline_us=now_us + (queue_s + version.timeout_s) * 1_000_000,
             payload=event if _fits(event) else None,
             trace_header=self.tracing.header(),
-            client_context=wish.client_context,
+            client_context=request.client_context,
             function_arn=admitted.arn,
-            seats=admitted.seats,
+            permits=admitted.permits,
             retries=DEFAULT_RETRIES if done.retries is None else done.retries,
             on_success=done.on_success,
             on_failure=done.on_failure,
-            chain=wish.chain,
+            chain=request.chain,
         )
 
     def _send(self, invocation: Invocation, event: str, record: Callable[[Invocation], object]) -> None:
         """Payload, row, message, in this order: a worker that has the message finds everything it needs."""
         try:
-            with self.turns.queue.taken():
+            with self.throttles.queue.taken():
                 if invocation.payload is None:
                     self.payloads.put(invocation.invocation_id, event)
                 record(invocation)
@@ -334,7 +340,7 @@ class Invocations:
                 return
             if invocation.payload is None:
                 self.payloads.forget(invocation.invocation_id)
-            self.answers.give_back(invocation.invocation_id, invocation.version.tenant, invocation.version.function)
+            self.answers.free_permits(invocation.invocation_id, invocation.version.tenant, invocation.version.function)
             raise
 
     def _wait(self, invocation_id: str, wait_s: float) -> Outcome | None:

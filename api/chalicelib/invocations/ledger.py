@@ -13,7 +13,7 @@ from chalicelib.storage.items import Act
 from shared_lua import keys, rows
 from shared_lua.contract import Invocation, Settlement, Status, attempt_of, decode
 
-PART = "The ledger of invocations (DynamoDB)"
+ITEMS = "The ledger of invocations (DynamoDB)"
 
 #: What callers may ask for; a longer word would be no key of the table.
 ID = re.compile(r"[ -~]{1,128}")
@@ -44,13 +44,13 @@ class Ledger:
 
     def open(self, invocation: Invocation) -> None:
         """Record an Invocation before any lane has it: work that is not recorded would be nobody's."""
-        with needing(PART):
+        with needing(ITEMS):
             self._dynamodb.put_item(TableName=self._table, Item=rows.queued(invocation))
 
     def open_once(self, invocation: Invocation) -> bool:
         """Record an Invocation whose id others may have taken before; False when one has."""
         condition = "attribute_not_exists(invocation_id)"
-        with needing(PART):
+        with needing(ITEMS):
             try:
                 self._dynamodb.put_item(
                     TableName=self._table, Item=rows.queued(invocation), ConditionExpression=condition
@@ -63,7 +63,7 @@ class Ledger:
 
     def note_running(self, invocation: Invocation) -> None:
         """Record an Invocation of the express lane whose caller waits no more, unless it has a record by now."""
-        with suppress(UnavailableError), needing(PART):
+        with suppress(UnavailableError), needing(ITEMS):
             self._dynamodb.put_item(
                 TableName=self._table,
                 Item=rows.running(invocation),
@@ -93,7 +93,7 @@ class Ledger:
 
     def redriven(self, row: Row, invocation: Invocation) -> None:
         """Note that what is to run in a row's place was queued."""
-        with needing(PART):
+        with needing(ITEMS):
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key=_key(row.invocation_id),
@@ -130,7 +130,7 @@ class Ledger:
 
         True as well while the table cannot be reached: the row expires.
         """
-        with suppress(UnavailableError), needing(PART):
+        with suppress(UnavailableError), needing(ITEMS):
             try:
                 self._dynamodb.delete_item(**self._making_room(invocation_id)["Delete"])
             except ClientError as error:
@@ -143,7 +143,7 @@ class Ledger:
         """Give the row, None when there is none, as of a word that is nobody's id."""
         if not ID.fullmatch(invocation_id):
             return None
-        with needing(PART):
+        with needing(ITEMS):
             answer = self._dynamodb.get_item(TableName=self._table, Key=_key(invocation_id), ConsistentRead=True)
         return _row(answer["Item"]) if "Item" in answer else None
 
@@ -155,7 +155,7 @@ class Ledger:
     def page(self, tenant: str, function: str, most: int, after: str | None = None) -> tuple[list[Row], str | None]:
         """Give what `recent` gives, and the word to go on after; raise InvalidParameterError when it is not ours."""
         start = {"ExclusiveStartKey": _place(tenant, function, after)} if after else {}
-        with needing(PART):
+        with needing(ITEMS):
             answer = self._dynamodb.query(
                 TableName=self._table,
                 IndexName="recent",

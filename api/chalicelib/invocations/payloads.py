@@ -10,7 +10,7 @@ from chalicelib.storage.aws_errors import needing
 from shared_lua import keys
 from shared_lua.contract import Invocation, decode
 
-PART = "The bucket (S3)"
+ITEMS = "The bucket (S3)"
 
 
 class PayloadStore:
@@ -22,7 +22,7 @@ class PayloadStore:
 
     def put(self, invocation_id: str, event: str) -> None:
         """Store an event for the worker to fetch."""
-        with needing(PART):
+        with needing(ITEMS):
             self._s3.put_object(
                 Bucket=self._bucket,
                 Key=keys.payload(invocation_id),
@@ -32,23 +32,23 @@ class PayloadStore:
 
     def forget(self, invocation_id: str) -> None:
         """Remove an event that nobody will run, if S3 can be reached; else the bucket's lifecycle does in 14 days."""
-        with suppress(UnavailableError), needing(PART):
+        with suppress(UnavailableError), needing(ITEMS):
             self._s3.delete_object(Bucket=self._bucket, Key=keys.payload(invocation_id))
 
     def event(self, invocation: Invocation) -> str:
         """Give an Invocation's event, wherever it waits."""
         if invocation.payload is not None:
             return invocation.payload
-        with needing(PART):
+        with needing(ITEMS):
             answer = self._s3.get_object(Bucket=self._bucket, Key=keys.payload(invocation.invocation_id))
             text: str = answer["Body"].read().decode()
         return text
 
-    def undone(self, invocation_id: str) -> Invocation | None:
+    def abandoned_payload(self, invocation_id: str) -> Invocation | None:
         """Give an Invocation that a worker gave up without a run; None when it was not kept."""
-        with needing(PART):
+        with needing(ITEMS):
             try:
-                answer = self._s3.get_object(Bucket=self._bucket, Key=keys.undone(invocation_id))
+                answer = self._s3.get_object(Bucket=self._bucket, Key=keys.abandoned_payload(invocation_id))
             except ClientError as error:
                 if error.response["Error"]["Code"] != "NoSuchKey":
                     raise
@@ -57,7 +57,7 @@ class PayloadStore:
 
     def result(self, invocation_id: str) -> str:
         """Give an answer that the worker put here."""
-        with needing(PART):
+        with needing(ITEMS):
             answer = self._s3.get_object(Bucket=self._bucket, Key=keys.result(invocation_id))
             text: str = answer["Body"].read().decode()
         return text

@@ -6,7 +6,7 @@ from chalicelib.functions.destinations import Queue
 from chalicelib.storage.aws_errors import needing
 
 
-class Outbox:
+class QueueSender:
     """Sends; raises UnavailableError when a queue is not there, is not open to Hearth, or does not answer."""
 
     def __init__(self, sqs: Any) -> None:
@@ -14,6 +14,6 @@ class Outbox:
 
     def send(self, queue: Queue, text: str) -> None:
         """Put one message into a queue."""
-        with needing(f"The queue {queue.name} of account {queue.owner} (SQS)"):
-            found = self._sqs.get_queue_url(QueueName=queue.name, QueueOwnerAWSAccountId=queue.owner)
+        with needing(f"The queue {queue.name} of account {queue.account} (SQS)"):
+            found = self._sqs.get_queue_url(QueueName=queue.name, QueueOwnerAWSAccountId=queue.account)
             self._sqs.send_message(QueueUrl=found["QueueUrl"], MessageBody=text)

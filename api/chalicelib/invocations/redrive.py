@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from chalicelib.admission.admit import Admission, Wanted
 from chalicelib.errors import NotFoundError, UnavailableError
-from chalicelib.invocations.invoke import Invocations, Wish
+from chalicelib.invocations.invoke import Invocations, InvokeRequest
 from chalicelib.invocations.ledger import Ledger, Row
 from chalicelib.invocations.payloads import PayloadStore
-from chalicelib.storage.items import Parts
-from chalicelib.tenants.authentication import Visitor
+from chalicelib.storage.items import Items
+from chalicelib.tenants.authentication import Principal
 from shared_lua.contract import Invocation, Mode, Status
 
 #: How many are run again by one call, and among how many of a function's latest Invocations they are looked for.
@@ -56,19 +56,19 @@ class Redrive:
     invocations: Invocations
     ledger: Ledger
     payloads: PayloadStore
-    parts: Parts
+    items: Items
     now_us: Callable[[], int]
 
-    def redrive(self, visitor: Visitor, name: str, selection: Selection) -> list[Redriven]:
+    def redrive(self, principal: Principal, name: str, selection: Selection) -> list[Redriven]:
         """Run a function's Invocations again and tell of each what became of it, the latest first.
 
         Raises what admission does, and UnavailableError when they cannot be looked up; what is done by then stays done.
         """
-        self.admission.admit(visitor, Wanted(name, None, Mode.ASYNC))
-        visitor = visitor.without_dues()
+        self.admission.admit(principal, Wanted(name, None, Mode.ASYNC))
+        principal = principal.without_dues()
         if selection.invocation_ids is None:
-            return [self._try(visitor, row) for row in self._given_up(visitor.tenant, name, selection.since_us)]
-        return [self._try_named(visitor, name, id_, selection.since_us) for id_ in selection.invocation_ids]
+            return [self._try(principal, row) for row in self._given_up(principal.tenant, name, selection.since_us)]
+        return [self._try_named(principal, name, id_, selection.since_us) for id_ in selection.invocation_ids]
 
     def _given_up(self, tenant: str, name: str, since_us: int) -> list[Row]:
         rows = (row for row in self._latest(tenant, name) if row.status in GIVEN_UP and not row.is_redriven)
@@ -87,26 +87,26 @@ class Redrive:
             if after is None:
                 return
 
-    def _try_named(self, visitor: Visitor, name: str, invocation_id: str, since_us: int) -> Redriven:
+    def _try_named(self, principal: Principal, name: str, invocation_id: str, since_us: int) -> Redriven:
         row = self.ledger.find(invocation_id)
-        if row is None or (row.tenant, row.function) != (visitor.tenant, name):
+        if row is None or (row.tenant, row.function) != (principal.tenant, name):
             return Redriven(invocation_id, reason="this function has no such Invocation")
         if row.created_at_us < since_us:
             return Redriven(invocation_id, reason="it is from before `since`")
-        return self._try(visitor, row)
+        return self._try(principal, row)
 
-    def _try(self, visitor: Visitor, row: Row) -> Redriven:
+    def _try(self, principal: Principal, row: Row) -> Redriven:
         try:
-            return Redriven(row.invocation_id, redriven_as=self._again(visitor, row).invocation_id)
+            return Redriven(row.invocation_id, redriven_as=self._again(principal, row).invocation_id)
         except (_SkippedError, NotFoundError, UnavailableError) as error:
             return Redriven(row.invocation_id, reason=str(error))
 
-    def _again(self, visitor: Visitor, row: Row) -> Invocation:
+    def _again(self, principal: Principal, row: Row) -> Invocation:
         self._check(row)
-        kept = self.payloads.undone(row.invocation_id)
+        kept = self.payloads.abandoned_payload(row.invocation_id)
         if kept is None:
             raise _SkippedError("its event was not kept: the bucket could not be reached when it was given up")
-        invocation = self.invocations.accept(visitor, self._wish(kept), lambda new: self._record(row, new))
+        invocation = self.invocations.accept(principal, self._request(kept), lambda new: self._record(row, new))
         with suppress(UnavailableError):  # it is queued all the same, and the next redrive will see that it runs
             self.ledger.redriven(row, invocation)
         return invocation
@@ -125,12 +125,12 @@ class Redrive:
             raise _SkippedError(f"it was redriven before, as {row.redriven_as}")
 
     def _record(self, row: Row, invocation: Invocation) -> None:
-        if not self.parts.transact(self.ledger.redriving(row, invocation)):
+        if not self.items.transact(self.ledger.redriving(row, invocation)):
             raise _SkippedError("another redrive has just taken it")
 
-    def _wish(self, kept: Invocation) -> Wish:
+    def _request(self, kept: Invocation) -> InvokeRequest:
         """Ask for what was asked for then: the same name of the function, which may stand for another Version now."""
-        return Wish(
+        return InvokeRequest(
             function=kept.version.function,
             qualifier=_qualifier(kept),
             event=self.payloads.event(kept).encode(),

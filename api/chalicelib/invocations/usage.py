@@ -7,9 +7,9 @@ from typing import Any
 
 from chalicelib.storage.aws_errors import needing
 from shared_lua import keys
-from shared_lua.daily_usage import SHARDS, Sums
+from shared_lua.daily_usage import SHARDS, DailyUsage
 
-PART = "The table of parts (DynamoDB)"
+ITEMS = "The table of parts (DynamoDB)"
 
 #: Sorts after every digit and every character of a function's name.
 LAST = "~"
@@ -26,7 +26,7 @@ class FunctionDay:
 
     day: str  #: as 2026-11-24
     function: str
-    sums: Sums
+    sums: DailyUsage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,20 +51,19 @@ class UsageTable:
         for (day, function), items in groupby(self._items(tenant, begin, f"{last}/{LAST}"), key=_day_and_function):
             if len(days) == most:
                 return Days(days=days, next_after=f"{days[-1].day}/{days[-1].function}")
-            days.append(FunctionDay(day, function, sum((_sums(item) for item in items), Sums())))
+            days.append(FunctionDay(day, function, sum((_sums(item) for item in items), DailyUsage())))
         return Days(days=days)
 
     def _items(self, tenant: str, begin: str, end: str) -> Iterator[Item]:
         """Give the items between two parts, page by page, as far as they are wanted."""
         more: dict[str, Any] = {}
         while True:
-            with needing(PART):
+            with needing(ITEMS):
                 answer = self._dynamodb.query(
                     TableName=self._table,
-                    KeyConditionExpression="#owner = :owner AND part BETWEEN :begin AND :end",
-                    ExpressionAttributeNames={"#owner": "owner"},
+                    KeyConditionExpression="partition_key = :partition AND sort_key BETWEEN :begin AND :end",
                     ExpressionAttributeValues={
-                        ":owner": {"S": keys.usage_parts(tenant)},
+                        ":partition": {"S": keys.usage_items(tenant)},
                         ":begin": {"S": begin},
                         ":end": {"S": end},
                     },
@@ -79,10 +78,10 @@ class UsageTable:
 
 
 def _day_and_function(item: Item) -> tuple[str, str]:
-    day, function, _shard = item["part"]["S"].split("/")
+    day, function, _shard = item["sort_key"]["S"].split("/")
     return day, function
 
 
-def _sums(item: Item) -> Sums:
+def _sums(item: Item) -> DailyUsage:
     """A field that is not there was not counted yet when the item was written."""
-    return Sums(**{name: int(item[name]["N"]) for name in Sums().fields() if name in item})
+    return DailyUsage(**{name: int(item[name]["N"]) for name in DailyUsage().fields() if name in item})

@@ -1,4 +1,4 @@
-"""Door 1's operations on concurrency seats and on what a tenant may use."""
+"""Door 1's operations on concurrency permits and on what a tenant may use."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,9 +11,9 @@ Asked = Mapping[str, Any]
 
 def put(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """PutFunctionConcurrency."""
-    seats = asked["ReservedConcurrentExecutions"]
-    hearth.concurrency.reserve(tenant, hearth.home.resolve(tenant, asked["FunctionName"]), seats)
-    return {"ReservedConcurrentExecutions": seats}
+    permits = asked["ReservedConcurrentExecutions"]
+    hearth.concurrency.reserve(tenant, hearth.home.resolve(tenant, asked["FunctionName"]), permits)
+    return {"ReservedConcurrentExecutions": permits}
 
 
 def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def account(hearth: Controller, tenant: str, _asked: Asked) -> dict[str, Any]:
         "AccountLimit": {
             "CodeSizeUnzipped": limits.MAX_UNPACKED_BYTES,
             "CodeSizeZipped": limits.MAX_ZIP_BYTES,
-            "ConcurrentExecutions": found["seats"],
+            "ConcurrentExecutions": found["permits"],
             "UnreservedConcurrentExecutions": found["unreserved"],
         },
         "AccountUsage": {"FunctionCount": found["functions"]},

@@ -184,7 +184,7 @@ def shown(function: Function) -> dict[str, Any]:
         "LastModified": moment(function.modified_at_us),
         "CodeSha256": base64.b64encode(bytes.fromhex(version.code_sha256)).decode(),
         "Version": version.number,
-        "RevisionId": function.revision,
+        "RevisionId": function.revision_id,
         **_states(function),
         **SHOWN,
         **({"Environment": {"Variables": dict(version.environment)}} if version.environment else {}),

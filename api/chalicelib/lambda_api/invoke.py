@@ -1,4 +1,4 @@
-"""Door 1's Invoke: from the model's members to a wish, and from its reply to Lambda's answer."""
+"""Door 1's Invoke: from the model's members to a request, and from its reply to Lambda's answer."""
 
 import base64
 import dataclasses
@@ -8,9 +8,9 @@ from typing import Any
 
 from chalicelib import limits
 from chalicelib.errors import InvalidParameterError, InvalidRequestContentError
-from chalicelib.invocations.invoke import Reply, Wish
+from chalicelib.invocations.invoke import InvokeRequest, Reply
 from chalicelib.naming import Named
-from chalicelib.tenants.authentication import Visitor
+from chalicelib.tenants.authentication import Principal
 from chalicelib.wiring import Controller
 from shared_lua.contract import Mode, Status
 
@@ -25,21 +25,21 @@ class Answer:
     headers: dict[str, str]
 
 
-def invoke(hearth: Controller, visitor: Visitor, asked: Mapping[str, Any]) -> Answer:
+def invoke(hearth: Controller, principal: Principal, asked: Mapping[str, Any]) -> Answer:
     """Invoke: 200 with the function's own words, 202 when they are still to come, 204 for a dry run."""
-    wish = _wish(asked, hearth.home.find(visitor.tenant, asked["FunctionName"], asked.get("Qualifier")))
+    request = _request(asked, hearth.home.find(principal.tenant, asked["FunctionName"], asked.get("Qualifier")))
     if asked.get("InvocationType") == "DryRun":
-        hearth.invocations.check(visitor, wish)
+        hearth.invocations.check(principal, request)
         return Answer({"StatusCode": 204, "Payload": ""}, {})
-    return _answer(hearth.invocations.invoke(visitor, wish), wants_log=asked.get("LogType") == "Tail")
+    return _answer(hearth.invocations.invoke(principal, request), wants_log=asked.get("LogType") == "Tail")
 
 
-def _wish(asked: Mapping[str, Any], named: Named) -> Wish:
+def _request(asked: Mapping[str, Any], named: Named) -> InvokeRequest:
     kind = asked.get("InvocationType", "RequestResponse")
     if kind not in MODES:
         raise InvalidParameterError(f"InvocationType must be RequestResponse, Event or DryRun, not {kind!r}")
     context = _client_context(asked.get("ClientContext"))
-    return Wish(
+    return InvokeRequest(
         function=named.name,
         qualifier=named.qualifier,
         event=asked.get("Payload", b""),

@@ -23,7 +23,7 @@ from chalicelib.lambda_api import (
 )
 from chalicelib.lambda_api.invoke import Answer
 from chalicelib.lambda_api.model import Operation, operations
-from chalicelib.tenants.authentication import Visitor
+from chalicelib.tenants.authentication import Principal
 from chalicelib.wiring import Controller
 
 View = Callable[[Controller, str, Mapping[str, Any]], dict[str, Any]]
@@ -87,8 +87,8 @@ OFFERED: Mapping[str, View | Addressed] = {
     "ListFunctionUrlConfigs": Addressed(urls.list_all),
 }
 
-#: The same for what runs a function, whose admission takes its tokens and its seat in one: the view gets the visitor.
-RUNNING: Mapping[str, Callable[[Controller, Visitor, Mapping[str, Any]], Answer]] = {
+#: The same for what runs a function, whose admission takes its tokens and its permit in one: the view gets the visitor.
+RUNNING: Mapping[str, Callable[[Controller, Principal, Mapping[str, Any]], Answer]] = {
     "Invoke": invoke.invoke,
 }
 
@@ -113,9 +113,9 @@ def serve(candidates: list[Operation], hearth: Controller, call: Call, tenant: s
     return operation.render(view(hearth, tenant, asked))
 
 
-def run(operation: Operation, hearth: Controller, call: Call, visitor: Visitor, names: dict[str, str]) -> Response:
+def run(operation: Operation, hearth: Controller, call: Call, principal: Principal, names: dict[str, str]) -> Response:
     """Serve an operation that runs a function."""
-    answer = RUNNING[operation.name](hearth, visitor, operation.parse(call, names))
+    answer = RUNNING[operation.name](hearth, principal, operation.parse(call, names))
     response = operation.render(answer.members)
     response.headers |= answer.headers
     return response

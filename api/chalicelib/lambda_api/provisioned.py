@@ -31,7 +31,7 @@ def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     name = hearth.home.resolve(tenant, asked["FunctionName"])
     after, most = page_asked(asked)
     found, last = hearth.provisioned.page(tenant, name, checked_qualifier(after), most)
-    shown = [{"FunctionArn": hearth.home.arn(tenant, name, one.wish.qualifier), **_shown(one)} for one in found]
+    shown = [{"FunctionArn": hearth.home.arn(tenant, name, one.request.qualifier), **_shown(one)} for one in found]
     return {"ProvisionedConcurrencyConfigs": shown, **marker(last)}
 
 
@@ -50,10 +50,10 @@ def _named(hearth: Controller, tenant: str, asked: Asked) -> Named:
 
 def _shown(standing: Standing) -> dict[str, Any]:
     return {
-        "RequestedProvisionedConcurrentExecutions": standing.wish.wanted,
+        "RequestedProvisionedConcurrentExecutions": standing.request.wanted,
         "AllocatedProvisionedConcurrentExecutions": standing.allocated,
         "AvailableProvisionedConcurrentExecutions": standing.available,
         "Status": standing.status,
         **({"StatusReason": standing.reason} if standing.reason else {}),
-        "LastModified": moment(standing.wish.modified_at_us),
+        "LastModified": moment(standing.request.modified_at_us),
     }

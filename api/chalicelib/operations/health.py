@@ -13,7 +13,7 @@ class Health:
 
     def states(self) -> dict[str, str]:
         """Give each part's state: `ok`, or a sentence."""
-        return {part: _state(checks) for part, checks in self._checks.items()}
+        return {item: _state(checks) for item, checks in self._checks.items()}
 
 
 def _state(checks: tuple[Callable[[], None], ...]) -> str:

@@ -12,7 +12,7 @@ MEMBERS: dict[str, tuple[type, str]] = {"reserved": (int, "a whole number, 0 or 
 
 
 def put(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
-    """Reserve seats for a function: as many of it run at once and no more, 0 stops it."""
+    """Reserve permits for a function: as many of it run at once and no more, 0 stops it."""
     reserved = members_asked(call, MEMBERS).get("reserved")
     if reserved is None or reserved < 0:
         raise InvalidParameterError('A reservation needs a whole number, 0 or more: {"reserved": 5}')
@@ -21,6 +21,6 @@ def put(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
 
 
 def delete(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
-    """Let a function share the tenant's seats again."""
+    """Let a function share the tenant's permits again."""
     hearth.concurrency.release(tenant, checked_name(name))
     return nothing()

@@ -162,12 +162,12 @@ ROUTES: dict[str, Described] = {
         answers={204: says_nothing("It is gone.")}, errors=(400, 404, 409)
     ),
     "PUT /functions/{name}/concurrency": Described(
-        body=Body(says="How many seats are its own; 0 stops it.", schema=ref("Reservation")),
+        body=Body(says="How many permits are its own; 0 stops it.", schema=ref("Reservation")),
         answers={200: shows("What is reserved.", ref("Reservation"))},
         errors=(400, 404, 409, 413),
     ),
     "DELETE /functions/{name}/concurrency": Described(
-        answers={204: says_nothing("It shares the tenant's seats.")}, errors=(400, 404, 409)
+        answers={204: says_nothing("It shares the tenant's permits.")}, errors=(400, 404, 409)
     ),
     "GET /functions/{name}/aliases": Described(
         query=(Parameter(name="after", says="List what comes after this name.", schema=QUALIFIER), LIMIT),

@@ -8,19 +8,19 @@ from chalice.app import Response
 
 from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
-from chalicelib.invocations.invoke import Reply, Wish
+from chalicelib.invocations.invoke import InvokeRequest, Reply
 from chalicelib.invocations.ledger import Row
 from chalicelib.invocations.logs import FunctionLog
 from chalicelib.naming import asked_qualifier, checked_name, checked_qualifier
 from chalicelib.rest_api.answers import moment, most_asked, shown, text
-from chalicelib.tenants.authentication import Visitor
+from chalicelib.tenants.authentication import Principal
 from chalicelib.wiring import Controller
 from shared_lua.contract import Mode, Outcome, Settlement, Status, Usage
 
 
-def run(hearth: Controller, call: Call, visitor: Visitor, name: str) -> Response:
+def run(hearth: Controller, call: Call, principal: Principal, name: str) -> Response:
     """Run a function with the event that is the body."""
-    return _reply(hearth.invocations.invoke(visitor, _wish(call, name)), call)
+    return _reply(hearth.invocations.invoke(principal, _request(call, name)), call)
 
 
 def show(hearth: Controller, _call: Call, tenant: str, invocation_id: str) -> Response:
@@ -45,13 +45,13 @@ def logs(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     return shown({"logs": [_log(one) for one in seen.logs], "next": seen.cursor})
 
 
-def _wish(call: Call, name: str) -> Wish:
+def _request(call: Call, name: str) -> InvokeRequest:
     """Give what an invocation asks for."""
     mode = call.parameter("mode") or ("async" if "respond-async" in (call.header("prefer") or "").lower() else "sync")
     if mode not in list(Mode):
         raise InvalidParameterError(f"mode must be sync or async, not {mode!r}")
     qualifier = asked_qualifier(name, checked_qualifier(call.parameter("qualifier")))
-    return Wish(
+    return InvokeRequest(
         function=checked_name(name),
         event=call.body,
         mode=Mode(mode),

@@ -79,7 +79,7 @@ OFFERED: list[tuple[str, str, View]] = [
     ("POST", "/keys/{key_id}/rotation", keys.rotate),
 ]
 
-#: The same for what runs a function, whose admission takes its tokens and its seat in one: the view gets the visitor.
+#: The same for what runs a function, whose admission takes its tokens and its permit in one: the view gets the visitor.
 RUNNING: list[tuple[str, str, View]] = [
     ("POST", "/functions/{name}/invocations", invocations.run),
     ("POST", "/functions/{name}/redrive", redrive.redrive),

@@ -10,15 +10,15 @@ from chalicelib.errors import InvalidParameterError
 from chalicelib.invocations.redrive import MOST, Selection
 from chalicelib.naming import checked_name
 from chalicelib.rest_api.answers import shown
-from chalicelib.tenants.authentication import Visitor
+from chalicelib.tenants.authentication import Principal
 from chalicelib.wiring import Controller
 
 MEMBERS = ("invocation_ids", "since")
 
 
-def redrive(hearth: Controller, call: Call, visitor: Visitor, name: str) -> Response:
+def redrive(hearth: Controller, call: Call, principal: Principal, name: str) -> Response:
     """Run again what the platform gave up, and say of each what became of it."""
-    done = hearth.redrive.redrive(visitor, checked_name(name), _selection(call))
+    done = hearth.redrive.redrive(principal, checked_name(name), _selection(call))
     return shown(
         {
             "redriven": [

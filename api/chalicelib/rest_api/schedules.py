@@ -9,7 +9,7 @@ from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
 from chalicelib.naming import checked_name, checked_qualifier
 from chalicelib.rest_api.answers import members_asked, moment, nothing, shown
-from chalicelib.schedules.store import Schedule, Wanted, shown_input
+from chalicelib.schedules.store import Schedule, ScheduleRequest, shown_input
 from chalicelib.wiring import Controller
 from shared_lua.contract import LATEST
 
@@ -47,13 +47,13 @@ def list_all(hearth: Controller, _call: Call, tenant: str, name: str) -> Respons
     return shown({"schedules": [_schedule(one) for one in hearth.schedules.every(tenant, name)]})
 
 
-def _wanted(call: Call) -> Wanted:
+def _wanted(call: Call) -> ScheduleRequest:
     """Give what a body asks for; raise InvalidParameterError naming the member that is wrong."""
     asked = members_asked(call, MEMBERS)
     if "expression" not in asked:
         raise InvalidParameterError("A schedule needs an expression, such as rate(5 minutes)")
     qualifier = checked_qualifier(asked.get("qualifier"))
-    return Wanted(
+    return ScheduleRequest(
         expression=asked["expression"],
         input=json.dumps(asked["input"], separators=(",", ":")) if "input" in asked else None,
         enabled=asked.get("enabled", True),

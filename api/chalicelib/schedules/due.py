@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chalicelib.errors import ConflictError, HearthError, NotFoundError
-from chalicelib.invocations.invoke import Invocations, Wish
+from chalicelib.invocations.invoke import Invocations, InvokeRequest
 from chalicelib.naming import Home, account
 from chalicelib.schedules.store import Schedule, Schedules, Waiting
 from shared_lua.contract import LATEST, Mode
@@ -71,29 +71,29 @@ class Due:
             self.schedules.drop(waiting)
             return False
         try:
-            if not self.invocations.queue_once(schedule.tenant, self._wish(schedule), schedule.invocation_id()):
+            if not self.invocations.queue_once(schedule.tenant, self._request(schedule), schedule.invocation_id()):
                 return False
         except (NotFoundError, ConflictError):  # no alias or no code: the schedule goes on, as EventBridge's would
             logger.warning("A schedule found nothing to run", extra=_about("schedule_missed", waiting))
         return self.schedules.move_on(schedule)
 
-    def _wish(self, schedule: Schedule) -> Wish:
+    def _request(self, schedule: Schedule) -> InvokeRequest:
         event = schedule.wanted.input if schedule.wanted.input is not None else self._event(schedule)
         qualifier = None if schedule.wanted.qualifier == LATEST else schedule.wanted.qualifier
-        return Wish(function=schedule.function, event=event.encode(), mode=Mode.ASYNC, qualifier=qualifier)
+        return InvokeRequest(function=schedule.function, event=event.encode(), mode=Mode.ASYNC, qualifier=qualifier)
 
     def _event(self, schedule: Schedule) -> str:
         """Give an event like that of EventBridge's scheduled rules."""
-        owner = account(schedule.tenant)
+        partition = account(schedule.tenant)
         event = {
             "version": "0",
             "id": schedule.invocation_id(),
             "detail-type": "Scheduled Event",
             "source": "aws.events",
-            "account": owner,
+            "account": partition,
             "time": datetime.fromtimestamp(schedule.due_s or 0, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "region": self.home.region,
-            "resources": [f"arn:aws:events:{self.home.region}:{owner}:rule/{schedule.schedule_id}"],
+            "resources": [f"arn:aws:events:{self.home.region}:{partition}:rule/{schedule.schedule_id}"],
             "detail": {},
         }
         return json.dumps(event, separators=(",", ":"))

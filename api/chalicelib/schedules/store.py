@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chalicelib.errors import ConflictError, InvalidParameterError, NotFoundError
-from chalicelib.functions.cascade import ELSEWHERE, Belongings
+from chalicelib.functions.cascade import ELSEWHERE, Cascade
 from chalicelib.schedules import cron
-from chalicelib.storage.items import Act, Part, Parts
+from chalicelib.storage.items import Act, Item, Items
 from shared_lua import keys
 
 MAX_SCHEDULES = 100  #: of one tenant
@@ -29,7 +29,7 @@ TRIES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class ScheduleRequest:
     """What a tenant asks a schedule to be, checked at birth."""
 
     expression: str
@@ -51,7 +51,7 @@ class Schedule:
     tenant: str
     function: str
     schedule_id: str
-    wanted: Wanted
+    wanted: ScheduleRequest
     incarnation: str  #: another one for a schedule that takes a deleted one's id
     created_s: int
     since_s: int
@@ -67,18 +67,18 @@ class Schedule:
 class Schedules:
     """The use-cases. Whether there is such a function is for the caller to know."""
 
-    parts: Parts
-    belongings: Belongings
+    items: Items
+    cascade: Cascade
     now_us: Callable[[], int]
 
-    def put(self, tenant: str, function: str, schedule_id: str, wanted: Wanted) -> tuple[Schedule, bool]:
+    def put(self, tenant: str, function: str, schedule_id: str, wanted: ScheduleRequest) -> tuple[Schedule, bool]:
         """Make or replace a schedule, and tell whether it is new; its rhythm begins now."""
         _check_id(schedule_id)
         for _ in range(TRIES):
             current = self.find(tenant, function, schedule_id)
             schedule = self._planned(tenant, function, schedule_id, wanted, current)
             acts = self._replacing(schedule, current) if current else self._adding(schedule)
-            if self.parts.transact(acts):
+            if self.items.transact(acts):
                 return schedule, current is None
         raise ConflictError(f"Schedule {schedule_id} was changed by another request meanwhile. Look, then try again.")
 
@@ -91,28 +91,28 @@ class Schedules:
 
     def find(self, tenant: str, function: str, schedule_id: str) -> Schedule | None:
         """Give a schedule, None when there is none."""
-        part = self._part(tenant, function, schedule_id)
-        return _schedule(part) if part else None
+        item = self._item(tenant, function, schedule_id)
+        return _schedule(item) if item else None
 
     def every(self, tenant: str, function: str) -> list[Schedule]:
         """Give all schedules of a function by their ids."""
-        return [_schedule(part) for part in self.parts.every(keys.function_parts(tenant, function), "schedule#")]
+        return [_schedule(item) for item in self.items.every(keys.function_items(tenant, function), "schedule#")]
 
     def delete(self, tenant: str, function: str, schedule_id: str) -> None:
         """Forget a schedule; raise NotFoundError."""
-        part = self._part(tenant, function, schedule_id)
-        if part is None:
+        item = self._item(tenant, function, schedule_id)
+        if item is None:
             raise _not_found(schedule_id)
-        self.parts.transact(self.belongings.removing(part))
+        self.items.transact(self.cascade.removing(item))
 
     def due(self, after: str | None, most: int) -> tuple[list["Waiting"], str | None]:
         """Give schedules by when they are due, soonest first, and the name to go on after."""
-        page, following = self.parts.page(keys.due_schedules(), after=after, most=most)
-        return [Waiting(**part.body, name=part.part) for part in page], following
+        page, following = self.items.page(keys.due_schedules(), after=after, most=most)
+        return [Waiting(**item.body, name=item.name) for item in page], following
 
     def drop(self, waiting: "Waiting") -> None:
         """Forget a due time that no schedule has any more."""
-        self.parts.remove(keys.due_schedules(), waiting.name)
+        self.items.remove(keys.due_schedules(), waiting.name)
 
     def move_on(self, schedule: Schedule) -> bool:
         """Plan the next due time after now, once; False when the schedule is another by now.
@@ -123,15 +123,15 @@ class Schedules:
         since_s = schedule.due_s if schedule.due_s is not None else schedule.since_s
         due_s = cron.parse(schedule.wanted.expression).next_after(max(now_s, since_s), since_s)
         moved = dataclasses.replace(schedule, since_s=since_s, due_s=due_s)
-        return self.parts.transact(self._replacing(moved, schedule))
+        return self.items.transact(self._replacing(moved, schedule))
 
-    def _part(self, tenant: str, function: str, schedule_id: str) -> Part | None:
+    def _item(self, tenant: str, function: str, schedule_id: str) -> Item | None:
         if not ID.fullmatch(schedule_id):
             return None
-        return self.parts.find(keys.function_parts(tenant, function), f"schedule#{schedule_id}")
+        return self.items.find(keys.function_items(tenant, function), f"schedule#{schedule_id}")
 
     def _planned(
-        self, tenant: str, function: str, schedule_id: str, wanted: Wanted, current: Schedule | None
+        self, tenant: str, function: str, schedule_id: str, wanted: ScheduleRequest, current: Schedule | None
     ) -> Schedule:
         now_s = self.now_us() // 1_000_000
         due_s = cron.parse(wanted.expression).next_after(now_s, now_s)
@@ -149,22 +149,22 @@ class Schedules:
         )
 
     def _adding(self, schedule: Schedule) -> list[Act]:
-        owner = keys.tenant_schedules(schedule.tenant)
-        guard = self.parts.find(owner, GUARD)
-        if len(self.parts.every(owner, "schedule#")) >= MAX_SCHEDULES:
+        partition = keys.tenant_schedules(schedule.tenant)
+        guard = self.items.find(partition, GUARD)
+        if len(self.items.every(partition, "schedule#")) >= MAX_SCHEDULES:
             raise InvalidParameterError(f"A tenant may have {MAX_SCHEDULES} schedules: delete one that is not needed")
-        new_guard = Part(owner=owner, part=GUARD, body={})
+        new_guard = Item(partition=partition, name=GUARD, body={})
         return [
-            self.parts.replacing(new_guard, guard.revision) if guard else self.parts.adding(new_guard),
-            self.parts.adding(Part(owner=owner, part=_entry(schedule), body={})),
-            self.parts.adding(_definition(schedule)),
+            self.items.replacing(new_guard, guard.revision) if guard else self.items.adding(new_guard),
+            self.items.adding(Item(partition=partition, name=_entry(schedule), body={})),
+            self.items.adding(_definition(schedule)),
             *self._waiting(schedule),
         ]
 
     def _replacing(self, schedule: Schedule, current: Schedule) -> list[Act]:
-        acts = [self.parts.replacing(_definition(schedule), current.revision)]
+        acts = [self.items.replacing(_definition(schedule), current.revision)]
         if current.due_s is not None and current.due_s != schedule.due_s:
-            acts.append(self.parts.removing(keys.due_schedules(), _waiting_name(current)))
+            acts.append(self.items.removing(keys.due_schedules(), _waiting_name(current)))
         return [*acts, *self._waiting(schedule)]
 
     def _waiting(self, schedule: Schedule) -> list[Act]:
@@ -172,7 +172,7 @@ class Schedules:
             return []
         named = ("tenant", "function", "schedule_id", "due_s")
         body = {name: getattr(schedule, name) for name in named}
-        return [self.parts.putting(Part(owner=keys.due_schedules(), part=_waiting_name(schedule), body=body))]
+        return [self.items.putting(Item(partition=keys.due_schedules(), name=_waiting_name(schedule), body=body))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,19 +211,19 @@ def _waiting_name(schedule: Schedule) -> str:
     return f"{schedule.due_s:012}#{schedule.tenant}/{schedule.function}/{schedule.schedule_id}"
 
 
-def _definition(schedule: Schedule) -> Part:
+def _definition(schedule: Schedule) -> Item:
     body = dataclasses.asdict(schedule)
     del body["revision"]
     elsewhere = [[keys.tenant_schedules(schedule.tenant), _entry(schedule)]]
     if schedule.due_s is not None:
         elsewhere.append([keys.due_schedules(), _waiting_name(schedule)])
-    return Part(
-        owner=keys.function_parts(schedule.tenant, schedule.function),
-        part=f"schedule#{schedule.schedule_id}",
+    return Item(
+        partition=keys.function_items(schedule.tenant, schedule.function),
+        name=f"schedule#{schedule.schedule_id}",
         body=body | {ELSEWHERE: elsewhere},
     )
 
 
-def _schedule(part: Part) -> Schedule:
-    body = {name: value for name, value in part.body.items() if name != ELSEWHERE}
-    return Schedule(**body | {"wanted": Wanted(**body["wanted"])}, revision=part.revision)
+def _schedule(item: Item) -> Schedule:
+    body = {name: value for name, value in item.body.items() if name != ELSEWHERE}
+    return Schedule(**body | {"wanted": ScheduleRequest(**body["wanted"])}, revision=item.revision)

@@ -38,7 +38,7 @@ class _Asked:
         self.woken.release()
 
 
-class Together:
+class Coalescer:
     """Stands for a Redis client where scripts are registered; a script's call raises what the client raises."""
 
     def __init__(self, client: redis.Redis) -> None:

@@ -12,48 +12,47 @@ from botocore.exceptions import ClientError
 from chalicelib.storage.aws_errors import is_refused_condition, needing
 from shared_lua import keys
 
-PART = "The table of parts (DynamoDB)"
+ITEMS = "The table of items (DynamoDB)"
 
 #: One entry of DynamoDB's TransactWriteItems.
 Act = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class Item:
     """One thing that belongs to `owner`; `part` orders it among the owner's others. `body` is any JSON object."""
 
-    owner: str
-    part: str
+    partition: str
+    name: str
     body: Mapping[str, Any]
     revision: str = field(default_factory=lambda: str(uuid.uuid4()))  #: another one after every change
     expires_s: int | None = None  #: when it may be forgotten, Unix seconds; None = never
 
 
 @dataclass(frozen=True)
-class Parts:
+class Items:
     """The table. Each method that talks to it raises UnavailableError when it does not answer."""
 
     dynamodb: Any
     table: str
 
-    def find(self, owner: str, part: str) -> Part | None:
-        """Give one part, None when there is none."""
-        with needing(PART):
-            answer = self.dynamodb.get_item(TableName=self.table, Key=_key(owner, part), ConsistentRead=True)
-        return _part(answer["Item"]) if "Item" in answer else None
+    def find(self, partition: str, name: str) -> Item | None:
+        """Give one item, None when there is none."""
+        with needing(ITEMS):
+            answer = self.dynamodb.get_item(TableName=self.table, Key=_key(partition, name), ConsistentRead=True)
+        return _item(answer["Item"]) if "Item" in answer else None
 
     def page(
-        self, owner: str, prefix: str = "", *, after: str | None = None, most: int = 50, newest_first: bool = False
-    ) -> tuple[list[Part], str | None]:
-        """Give up to `most` parts whose names begin with `prefix`, in their order, and the name to go on after."""
-        start = {"ExclusiveStartKey": _key(owner, after)} if after else {}
-        condition = "#owner = :owner" + (" AND begins_with(part, :prefix)" if prefix else "")
-        values = {":owner": {"S": owner}, **({":prefix": {"S": prefix}} if prefix else {})}
-        with needing(PART):
+        self, partition: str, prefix: str = "", *, after: str | None = None, most: int = 50, newest_first: bool = False
+    ) -> tuple[list[Item], str | None]:
+        """Give up to `most` items whose names begin with `prefix`, in their order, and the name to go on after."""
+        start = {"ExclusiveStartKey": _key(partition, after)} if after else {}
+        condition = "partition_key = :partition" + (" AND begins_with(sort_key, :prefix)" if prefix else "")
+        values = {":partition": {"S": partition}, **({":prefix": {"S": prefix}} if prefix else {})}
+        with needing(ITEMS):
             answer = self.dynamodb.query(
                 TableName=self.table,
                 KeyConditionExpression=condition,
-                ExpressionAttributeNames={"#owner": "owner"},
                 ExpressionAttributeValues=values,
                 ScanIndexForward=not newest_first,
                 ConsistentRead=True,
@@ -61,40 +60,47 @@ class Parts:
                 **start,
             )
         last = answer.get("LastEvaluatedKey")
-        return [_part(item) for item in answer["Items"]], last["part"]["S"] if last else None
+        return [_item(row) for row in answer["Items"]], last["sort_key"]["S"] if last else None
 
-    def every(self, owner: str, prefix: str = "") -> list[Part]:
-        """Give all of an owner's parts whose names begin with `prefix`: only where there can be few."""
-        return list(self._each(owner, prefix, at_once=1000))
+    def every(self, partition: str, prefix: str = "") -> list[Item]:
+        """Give all of an owner's items whose names begin with `prefix`: only where there can be few."""
+        return list(self._each(partition, prefix, at_once=1000))
 
     def chosen(
-        self, owner: str, prefix: str, wanted: Callable[[Part], bool], *, after: str | None, most: int, **order: bool
-    ) -> tuple[list[Part], str | None]:
-        """Give a page of what is wanted of an owner's parts, as `page` does: full, unless no more is to come."""
-        found = list(islice(filter(wanted, self._each(owner, prefix, after=after, **order)), most + 1))
-        return found[:most], found[most - 1].part if len(found) > most else None
+        self,
+        partition: str,
+        prefix: str,
+        wanted: Callable[[Item], bool],
+        *,
+        after: str | None,
+        most: int,
+        **order: bool,
+    ) -> tuple[list[Item], str | None]:
+        """Give a page of what is wanted of an owner's items, as `page` does: full, unless no more is to come."""
+        found = list(islice(filter(wanted, self._each(partition, prefix, after=after, **order)), most + 1))
+        return found[:most], found[most - 1].name if len(found) > most else None
 
-    def add(self, part: Part) -> bool:
-        """Store a part that does not exist yet; False when it does."""
-        return self._put_alone(self.adding(part))
+    def add(self, item: Item) -> bool:
+        """Store an item that does not exist yet; False when it does."""
+        return self._put_alone(self.adding(item))
 
-    def put(self, part: Part) -> None:
-        """Store a part, whatever was there."""
-        self._put_alone(self.putting(part))
+    def put(self, item: Item) -> None:
+        """Store an item, whatever was there."""
+        self._put_alone(self.putting(item))
 
-    def replace(self, part: Part, expected_revision: str) -> bool:
-        """Store a part over the revision that was read; False when another is stored by now."""
-        return self._put_alone(self.replacing(part, expected_revision))
+    def replace(self, item: Item, expected_revision: str) -> bool:
+        """Store an item over the revision that was read; False when another is stored by now."""
+        return self._put_alone(self.replacing(item, expected_revision))
 
-    def remove(self, owner: str, part: str) -> Part | None:
-        """Forget a part and give it; None when there was none."""
-        with needing(PART):
-            answer = self.dynamodb.delete_item(TableName=self.table, Key=_key(owner, part), ReturnValues="ALL_OLD")
-        return _part(answer["Attributes"]) if "Attributes" in answer else None
+    def remove(self, partition: str, name: str) -> Item | None:
+        """Forget an item and give it; None when there was none."""
+        with needing(ITEMS):
+            answer = self.dynamodb.delete_item(TableName=self.table, Key=_key(partition, name), ReturnValues="ALL_OLD")
+        return _item(answer["Attributes"]) if "Attributes" in answer else None
 
     def transact(self, acts: Sequence[Act]) -> bool:
         """Do all of it or nothing; False when a condition of one of the acts does not hold."""
-        with needing(PART):
+        with needing(ITEMS):
             try:
                 self.dynamodb.transact_write_items(TransactItems=list(acts))
             except ClientError as error:
@@ -103,47 +109,47 @@ class Parts:
                 return False
         return True
 
-    def adding(self, part: Part) -> Act:
-        """Give the act of storing a part that must not exist yet."""
-        return self._put(part, {"ConditionExpression": "attribute_not_exists(part)"})
+    def adding(self, item: Item) -> Act:
+        """Give the act of storing an item that must not exist yet."""
+        return self._put(item, {"ConditionExpression": "attribute_not_exists(sort_key)"})
 
-    def adding_anew(self, part: Part, now_s: int) -> Act:
-        """Give the act of storing a part that must not exist yet, or have expired: what has may be there for days."""
-        condition = "attribute_not_exists(part) OR expires_s <= :now"
+    def adding_anew(self, item: Item, now_s: int) -> Act:
+        """Give the act of storing an item that must not exist yet, or have expired: what has may be there for days."""
+        condition = "attribute_not_exists(sort_key) OR expires_s <= :now"
         now = {":now": {"N": str(now_s)}}
-        return self._put(part, {"ConditionExpression": condition, "ExpressionAttributeValues": now})
+        return self._put(item, {"ConditionExpression": condition, "ExpressionAttributeValues": now})
 
-    def putting(self, part: Part) -> Act:
-        """Give the act of storing a part, whatever was there."""
-        return self._put(part, {})
+    def putting(self, item: Item) -> Act:
+        """Give the act of storing an item, whatever was there."""
+        return self._put(item, {})
 
-    def replacing(self, part: Part, expected_revision: str) -> Act:
-        """Give the act of storing a part over the revision that was read."""
+    def replacing(self, item: Item, expected_revision: str) -> Act:
+        """Give the act of storing an item over the revision that was read."""
         expected = {":expected": {"S": expected_revision}}
-        return self._put(part, {"ConditionExpression": "revision = :expected", "ExpressionAttributeValues": expected})
+        return self._put(item, {"ConditionExpression": "revision = :expected", "ExpressionAttributeValues": expected})
 
-    def removing(self, owner: str, part: str) -> Act:
-        """Give the act of forgetting a part, if it is there."""
-        return {"Delete": {"TableName": self.table, "Key": _key(owner, part)}}
+    def removing(self, partition: str, name: str) -> Act:
+        """Give the act of forgetting an item, if it is there."""
+        return {"Delete": {"TableName": self.table, "Key": _key(partition, name)}}
 
-    def taking(self, owner: str, part: str) -> Act:
-        """Give the act of forgetting a part that must be there."""
-        condition = {"ConditionExpression": "attribute_exists(part)"}
-        return {"Delete": {"TableName": self.table, "Key": _key(owner, part), **condition}}
+    def taking(self, partition: str, name: str) -> Act:
+        """Give the act of forgetting an item that must be there."""
+        condition = {"ConditionExpression": "attribute_exists(sort_key)"}
+        return {"Delete": {"TableName": self.table, "Key": _key(partition, name), **condition}}
 
-    def requiring(self, owner: str, part: str, revision: str) -> Act:
-        """Give the act that changes nothing, and fails unless a part is stored in the revision that was read."""
+    def requiring(self, partition: str, name: str, revision: str) -> Act:
+        """Give the act that changes nothing, and fails unless an item is stored in the revision that was read."""
         expected = {":expected": {"S": revision}}
         condition = {"ConditionExpression": "revision = :expected", "ExpressionAttributeValues": expected}
-        return {"ConditionCheck": {"TableName": self.table, "Key": _key(owner, part), **condition}}
+        return {"ConditionCheck": {"TableName": self.table, "Key": _key(partition, name), **condition}}
 
-    def number(self, owner: str, part: str) -> int:
+    def number(self, partition: str, name: str) -> int:
         """Give a number that `counting` keeps, 0 when there is none yet."""
-        with needing(PART):
-            answer = self.dynamodb.get_item(TableName=self.table, Key=_key(owner, part), ConsistentRead=True)
+        with needing(ITEMS):
+            answer = self.dynamodb.get_item(TableName=self.table, Key=_key(partition, name), ConsistentRead=True)
         return int(answer["Item"]["number"]["N"]) if "Item" in answer else 0
 
-    def counting(self, owner: str, part: str, by: int, most: int | None = None) -> Act:
+    def counting(self, partition: str, name: str, by: int, most: int | None = None) -> Act:
         """Give the act of a number growing by so many; it is refused when the number would exceed `most`."""
         values = {":by": {"N": str(by)}}
         condition = {}
@@ -153,7 +159,7 @@ class Parts:
         return {
             "Update": {
                 "TableName": self.table,
-                "Key": _key(owner, part),
+                "Key": _key(partition, name),
                 "UpdateExpression": "ADD #number :by",
                 "ExpressionAttributeNames": {"#number": "number"},
                 "ExpressionAttributeValues": values,
@@ -166,18 +172,18 @@ class Parts:
         self.find("-", "-")
 
     def _each(
-        self, owner: str, prefix: str, *, after: str | None = None, at_once: int = 50, newest_first: bool = False
-    ) -> Iterator[Part]:
-        """Give parts one by one, read page by page, as far as they are wanted."""
+        self, partition: str, prefix: str, *, after: str | None = None, at_once: int = 50, newest_first: bool = False
+    ) -> Iterator[Item]:
+        """Give items one by one, read page by page, as far as they are wanted."""
         more = True
         while more:
-            page, after = self.page(owner, prefix, after=after, most=at_once, newest_first=newest_first)
+            page, after = self.page(partition, prefix, after=after, most=at_once, newest_first=newest_first)
             yield from page
             more = after is not None
 
     def _put_alone(self, act: Act) -> bool:
         """Do one act of storing without the price of a transaction; False when its condition does not hold."""
-        with needing(PART):
+        with needing(ITEMS):
             try:
                 self.dynamodb.put_item(**act["Put"])
             except ClientError as error:
@@ -186,28 +192,28 @@ class Parts:
                 return False
         return True
 
-    def _put(self, part: Part, condition: dict[str, Any]) -> Act:
-        return {"Put": {"TableName": self.table, "Item": _item(part), **condition}}
+    def _put(self, item: Item, condition: dict[str, Any]) -> Act:
+        return {"Put": {"TableName": self.table, "Item": _row(item), **condition}}
 
 
-def _key(owner: str, part: str) -> dict[str, dict[str, str]]:
-    return {attribute: {"S": value} for attribute, value in keys.part_row(owner, part).items()}
+def _key(partition: str, name: str) -> dict[str, dict[str, str]]:
+    return {attribute: {"S": value} for attribute, value in keys.item_row(partition, name).items()}
 
 
-def _item(part: Part) -> dict[str, dict[str, str]]:
+def _row(item: Item) -> dict[str, dict[str, str]]:
     return {
-        **_key(part.owner, part.part),
-        "body": {"S": json.dumps(part.body, separators=(",", ":"))},
-        "revision": {"S": part.revision},
-        **({"expires_s": {"N": str(part.expires_s)}} if part.expires_s is not None else {}),
+        **_key(item.partition, item.name),
+        "body": {"S": json.dumps(item.body, separators=(",", ":"))},
+        "revision": {"S": item.revision},
+        **({"expires_s": {"N": str(item.expires_s)}} if item.expires_s is not None else {}),
     }
 
 
-def _part(item: Mapping[str, dict[str, str]]) -> Part:
-    return Part(
-        owner=item["owner"]["S"],
-        part=item["part"]["S"],
-        body=json.loads(item["body"]["S"]),
-        revision=item["revision"]["S"],
-        expires_s=int(item["expires_s"]["N"]) if "expires_s" in item else None,
+def _item(row: Mapping[str, dict[str, str]]) -> Item:
+    return Item(
+        partition=row["partition_key"]["S"],
+        name=row["sort_key"]["S"],
+        body=json.loads(row["body"]["S"]),
+        revision=row["revision"]["S"],
+        expires_s=int(row["expires_s"]["N"]) if "expires_s" in row else None,
     )

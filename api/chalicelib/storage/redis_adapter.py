@@ -7,41 +7,41 @@ from typing import Any, cast
 import redis
 
 from chalicelib.errors import UnavailableError
-from chalicelib.storage.coalescer import Together
+from chalicelib.storage.coalescer import Coalescer
 from shared_lua import keys
 from shared_lua.contract import Held, Invocation, LiveLog, Settlement, Version, decode
 from shared_lua.scripts import Ask, Run, Scripts, Verdict
 
-PART = "Redis"
+ITEMS = "Redis"
 
 
-class RedisGate:
+class RedisAdapter:
     """`quick` is for calls that answer at once; `patient` may be silent for as long as an answer takes."""
 
     def __init__(self, quick: redis.Redis, patient: redis.Redis) -> None:
         self._quick = quick
         self._patient = patient
-        self._scripts = Scripts(Together(quick))
+        self._scripts = Scripts(Coalescer(quick))
 
     def admit(self, ask: Ask, run: Run | None = None) -> Verdict:
         """Let a call go, or say why not; raise UnavailableError."""
         with _needing_redis():
             return self._scripts.admit(ask, run)
 
-    def give_back(self, invocation_id: str, tenant: str, function: str) -> None:
-        """Free the seats of an Invocation that no lane took, if Redis can be reached; if not, their deadline does."""
+    def free_permits(self, invocation_id: str, tenant: str, function: str) -> None:
+        """Free the permits of an Invocation that no lane took, if Redis can be reached; if not, their deadline does."""
         with suppress(UnavailableError), _needing_redis():
             self._scripts.settle(invocation_id, tenant, function, "", 0)
 
     def tenant_changed(self, tenant: str) -> None:
         """Let nobody go on what is remembered of a tenant's keys and limits; raise UnavailableError."""
         with _needing_redis():
-            self._scripts.renew(keys.tenant_generation(tenant))
+            self._scripts.renew_cache_version(keys.tenant_cache_version(tenant))
 
     def function_changed(self, tenant: str, function: str) -> None:
         """Let nobody go on what is remembered of a function; raise UnavailableError."""
         with _needing_redis():
-            self._scripts.renew(keys.function_generation(tenant, function))
+            self._scripts.renew_cache_version(keys.function_cache_version(tenant, function))
 
     def provisions(self, prefix: str) -> set[str]:
         """Give the fields of what is published to be kept warm, those that begin so; raise UnavailableError."""
@@ -77,19 +77,19 @@ class RedisGate:
         [_, text] = cast(list[bytes], popped)
         return decode(Settlement, text.decode())
 
-    def withdraw(self, invocation_id: str, item: str) -> bool:
+    def cancel(self, invocation_id: str, item: str) -> bool:
         """Take an Invocation back that waits for a place, as contract JSON; False when a worker has it, or had it.
 
         Raises UnavailableError.
         """
         with _needing_redis():
-            return self._scripts.withdraw(invocation_id, item)
+            return self._scripts.cancel(invocation_id, item)
 
-    def worker_words(self) -> list[str]:
+    def worker_statuses(self) -> list[str]:
         """Give what the workers that are there say of themselves, each a JSON object; raise UnavailableError."""
         with _needing_redis():
-            ids = cast(list[bytes], self._quick.zrangebyscore(keys.worker_words(), self._now_ms(), "+inf"))
-            words = self._quick.mget([keys.worker_word(one.decode()) for one in ids]) if ids else []
+            ids = cast(list[bytes], self._quick.zrangebyscore(keys.worker_statuses(), self._now_ms(), "+inf"))
+            words = self._quick.mget([keys.worker_status(one.decode()) for one in ids]) if ids else []
         return [word.decode() for word in cast(list[bytes | None], words) if word]
 
     def live_logs(self, invocation_ids: Sequence[str]) -> dict[str, LiveLog]:
@@ -122,20 +122,20 @@ class RedisGate:
             found = cast(list[bytes], self._quick.zrangebyscore(keys.living(), "-inf", self._now_ms()))
         return [worker.decode() for worker in found]
 
-    def bury(self, worker: str) -> int:
+    def reap(self, worker: str) -> int:
         """Take all that a dead worker had to the orphans; give how many, -1 when it lives; raise UnavailableError."""
         with _needing_redis():
-            return self._scripts.bury(worker)
+            return self._scripts.reap(worker)
 
-    def orphans(self, most: int) -> list[str]:
+    def orphaned(self, most: int) -> list[str]:
         """Give up to `most` of what dead workers left, as contract JSON; raise UnavailableError."""
         with _needing_redis():
-            return [item.decode() for item in cast(list[bytes], self._quick.lrange(keys.orphans(), 0, most - 1))]
+            return [item.decode() for item in cast(list[bytes], self._quick.lrange(keys.orphaned(), 0, most - 1))]
 
-    def adopted(self, item: str) -> None:
+    def forget_orphaned(self, item: str) -> None:
         """Forget an orphan: the durable lane has it; raise UnavailableError."""
         with _needing_redis():
-            self._quick.lrem(keys.orphans(), 1, item)
+            self._quick.lrem(keys.orphaned(), 1, item)
 
     def check(self) -> None:
         """Raise UnavailableError unless Redis answers."""
@@ -153,4 +153,4 @@ def _needing_redis() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        raise UnavailableError(PART) from error
+        raise UnavailableError(ITEMS) from error

@@ -9,7 +9,7 @@ from chalicelib.errors import InvalidParameterError
 from chalicelib.storage.aws_errors import needing
 from shared_lua.contract import MIB
 
-PART = "The bucket (S3)"
+ITEMS = "The bucket (S3)"
 
 #: What one request fetches: a zip of 50 MiB takes 50 of them, and none holds more than this in memory.
 RANGE_BYTES = MIB
@@ -24,7 +24,7 @@ def open_object(s3: Any, bucket: str, key: str) -> io.BufferedReader:
 
     Reading it raises InvalidParameterError once it is another, and UnavailableError without S3, as this does.
     """
-    with needing(PART):
+    with needing(ITEMS):
         try:
             head = s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
@@ -70,7 +70,7 @@ class _Ranges(io.RawIOBase):
         return len(data)
 
     def _get(self, at: int, count: int) -> bytes:
-        with needing(PART):
+        with needing(ITEMS):
             try:
                 answer = self._s3.get_object(**self._where, Range=f"bytes={at}-{at + count - 1}")
             except ClientError as error:

@@ -22,7 +22,7 @@ LOOKING_UP_AT_ONCE = 2
 QUEUED_AT_ONCE = 1
 
 
-class Turn:
+class Throttle:
     """A queue in front of some work, for as many threads at a time as it has `places`."""
 
     def __init__(self, places: int, patience_s: float) -> None:
@@ -73,12 +73,14 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Turns:
+class Throttles:
     """What the calls that share a process wait for. In Lambda each has its own, and finds every place free."""
 
-    admission: Turn = field(default_factory=lambda: Turn(ADMITTED_AT_ONCE, PATIENCE_S))  #: before the admission
-    look_up: Turn = field(default_factory=lambda: Turn(LOOKING_UP_AT_ONCE, PATIENCE_S))  #: before a read of DynamoDB
-    queue: Turn = field(default_factory=lambda: Turn(QUEUED_AT_ONCE, PATIENCE_S))  #: before the durable lane
+    admission: Throttle = field(default_factory=lambda: Throttle(ADMITTED_AT_ONCE, PATIENCE_S))  #: before the admission
+    look_up: Throttle = field(
+        default_factory=lambda: Throttle(LOOKING_UP_AT_ONCE, PATIENCE_S)
+    )  #: before a read of DynamoDB
+    queue: Throttle = field(default_factory=lambda: Throttle(QUEUED_AT_ONCE, PATIENCE_S))  #: before the durable lane
 
     @contextmanager
     def looking_up(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from chalicelib.errors import ConflictError, NotFoundError
 from chalicelib.functions.layers import Layers
 from chalicelib.functions.lifecycle import Functions
 from chalicelib.naming import checked_tenant
-from chalicelib.storage.items import Parts
+from chalicelib.storage.items import Items
 from chalicelib.tenants.credentials import Kind
 from chalicelib.tenants.keys import IssuedKey, TenantKeys
 from chalicelib.tenants.tenant import ADMIN, Tenant, TenantLimits, TenantRows
@@ -34,7 +34,7 @@ class Tenants:
     """The use-cases. `changed` is told the tenant after every change, so that no memory of it outlives it."""
 
     rows: TenantRows
-    parts: Parts
+    items: Items
     tenant_keys: TenantKeys
     functions: Functions
     layers: Layers
@@ -45,7 +45,7 @@ class Tenants:
         """Make a tenant with an API key and an access key; raise InvalidParameterError or ConflictError."""
         tenant = Tenant(name=checked_tenant(name), created_s=int(self.now_s()), limits=allowed or TenantLimits())
         [api, access], acts = self.tenant_keys.minted(name, [Kind.API_KEY, Kind.ACCESS_KEY])
-        if not self.parts.transact([self.rows.adding(tenant), *acts]):
+        if not self.items.transact([self.rows.adding(tenant), *acts]):
             raise ConflictError(f"Tenant already exists: {name}")
         return IssuedKeys(name, api.secret, access.listed.key_id, access.secret)
 
@@ -93,7 +93,7 @@ class Tenants:
     def new_admin_key(self) -> IssuedKey:
         """Store and give a key that manages tenants; only set-up calls this."""
         [key], acts = self.tenant_keys.minted(ADMIN, [Kind.ADMIN_KEY])
-        self.parts.transact(acts)
+        self.items.transact(acts)
         return key
 
     def _replace(self, tenant: Tenant) -> None:

@@ -30,7 +30,7 @@ class Tenants(Protocol):
         """Give the tenant, also a deleted one, None when there never was one; raise UnavailableError."""
 
     def reserved(self, name: str) -> int:
-        """Give how many concurrency seats the tenant's functions have reserved; raise UnavailableError."""
+        """Give how many concurrency permits the tenant's functions have reserved; raise UnavailableError."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Caller:
 
     credential: Credential
     limits: TenantLimits = field(default_factory=TenantLimits)
-    reserved: int = 0  #: concurrency seats that functions of the tenant have reserved
+    reserved: int = 0  #: concurrency permits that functions of the tenant have reserved
 
     @property
     def tenant(self) -> str:
@@ -51,7 +51,7 @@ class Caller:
 class _Memory:
     caller: Caller
     until_s: float
-    generation: int | None
+    cache_version: int | None
 
 
 class Callers:
@@ -75,16 +75,16 @@ class Callers:
         self._now_s = now_s
         self._aside = aside
         self._remembered: dict[tuple[str, str], _Memory] = {}
-        self._generations: dict[str, int] = {}
-        self._learnt = 0  #: how often a generation became another one, whosever
+        self._cache_versions: dict[str, int] = {}
+        self._learnt = 0  #: how often a cache_version became another one, whosever
 
     def remembered(self, credential_id: str, kind: str) -> Caller | None:
         """Give the caller if it is remembered. Costs nothing and asks nobody."""
         memory = self._remembered.get((credential_id, kind))
         if memory is None or self._monotonic_s() >= memory.until_s:
             return None
-        known = self._generations.get(memory.caller.tenant)
-        return memory.caller if memory.generation == known and self._counts(memory.caller.credential) else None
+        known = self._cache_versions.get(memory.caller.tenant)
+        return memory.caller if memory.cache_version == known and self._counts(memory.caller.credential) else None
 
     def look_up(self, credential_id: str, kind: str) -> Caller | None:
         """Give the caller from the tables and remember it, None without one; raise UnavailableError.
@@ -101,9 +101,9 @@ class Callers:
             return None
         caller = self._caller(credential)
         # Whose key it is was not known before it was read: what was learnt since of anybody may be of a newer row.
-        generation = self._generations.get(credential.tenant)
+        cache_version = self._cache_versions.get(credential.tenant)
         if caller and before == self._learnt:
-            self._remember(caller, generation)
+            self._remember(caller, cache_version)
         return caller
 
     def account(self, tenant: str) -> Caller | None:
@@ -114,25 +114,27 @@ class Callers:
         credential = Credential(credential_id=tenant, kind=Kind.ACCOUNT, tenant=tenant)
         remembered = self.remembered(tenant, Kind.ACCOUNT)
         if remembered is None:
-            generation = self._generations.get(tenant)
+            cache_version = self._cache_versions.get(tenant)
             remembered = self._caller(credential)
             if remembered:
-                self._remember(remembered, generation)
+                self._remember(remembered, cache_version)
         return remembered
 
-    def generation(self, tenant: str) -> int | None:
-        """Give the generation that what is remembered of a tenant is measured by, None when none was told."""
-        return self._generations.get(tenant)
+    def cache_version(self, tenant: str) -> int | None:
+        """Give the cache_version that what is remembered of a tenant is measured by, None when none was told."""
+        return self._cache_versions.get(tenant)
 
-    def learn(self, tenant: str, generation: int) -> None:
-        """Measure what is remembered of a tenant by this generation from now; what is of another counts no more.
+    def learn(self, tenant: str, cache_version: int) -> None:
+        """Measure what is remembered of a tenant by this cache_version from now; what is of another counts no more.
 
         It is a number that another one replaces whenever a tenant's keys or limits change.
         """
-        if len(self._generations) >= MAX_REMEMBERED and tenant not in self._generations:
+        if len(self._cache_versions) >= MAX_REMEMBERED and tenant not in self._cache_versions:
             self._start_afresh()
-        self._learnt += self._generations.get(tenant) != generation  # first, or who reads meanwhile would not see it
-        self._generations[tenant] = generation
+        self._learnt += (
+            self._cache_versions.get(tenant) != cache_version
+        )  # first, or who reads meanwhile would not see it
+        self._cache_versions[tenant] = cache_version
 
     def _caller(self, credential: Credential) -> Caller | None:
         if credential.tenant == ADMIN:
@@ -146,12 +148,12 @@ class Callers:
     def _counts(self, credential: Credential) -> bool:
         return credential.ends_s is None or self._now_s() < credential.ends_s
 
-    def _remember(self, caller: Caller, generation: int | None) -> None:
+    def _remember(self, caller: Caller, cache_version: int | None) -> None:
         if len(self._remembered) >= MAX_REMEMBERED:
             self._start_afresh()
         key = caller.credential.credential_id, caller.credential.kind.value
-        self._remembered[key] = _Memory(caller, self._monotonic_s() + REMEMBER_S, generation)
+        self._remembered[key] = _Memory(caller, self._monotonic_s() + REMEMBER_S, cache_version)
 
     def _start_afresh(self) -> None:
         self._remembered.clear()
-        self._generations.clear()
+        self._cache_versions.clear()

@@ -10,7 +10,7 @@ from chalicelib.storage.aws_errors import needing
 from chalicelib.storage.items import Act
 from shared_lua import keys
 
-PART = "The table of credentials (DynamoDB)"
+ITEMS = "The table of credentials (DynamoDB)"
 
 
 class Kind(StrEnum):
@@ -42,7 +42,7 @@ class CredentialTable:
 
     def find(self, credential_id: str) -> Credential | None:
         """Give the credential, None when there is none; raise UnavailableError."""
-        with needing(PART):
+        with needing(ITEMS):
             answer = self.dynamodb.get_item(TableName=self.table, Key=_key(credential_id), ConsistentRead=True)
         return _credential(answer["Item"]) if "Item" in answer else None
 

@@ -15,11 +15,11 @@ SALT = b"hearth"
 PURPOSE = b"access key secrets, AES-256-GCM, 1"
 
 
-class BrokenSealError(Exception):
+class DecryptionError(Exception):
     """What is stored was sealed for another row, under another master secret, or was changed since."""
 
 
-class Seal:
+class Encryption:
     """Seals under a key derived from the master secret; each secret is bound to its tenant and its key's id."""
 
     def __init__(self, master_secret: str) -> None:
@@ -34,11 +34,11 @@ class Seal:
         """Give the secret that was sealed for this row; raise BrokenSealError when this is none."""
         nonce, text = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
         if sealed[:1] != VERSION or len(nonce) != NONCE_BYTES:
-            raise BrokenSealError
+            raise DecryptionError
         try:
             return self._cipher.decrypt(nonce, text, _row(tenant, key_id)).decode()
         except InvalidTag:
-            raise BrokenSealError from None
+            raise DecryptionError from None
 
 
 def derived(master_secret: bytes, salt: bytes, purpose: bytes) -> bytes:

@@ -7,10 +7,10 @@ from typing import Any
 
 from chalicelib import limits
 from chalicelib.errors import ConflictError, NotFoundError
-from chalicelib.storage.items import Act, Part, Parts
+from chalicelib.storage.items import Act, Item, Items
 from chalicelib.tenants import keyring
 from chalicelib.tenants.credentials import Credential, CredentialTable, Kind
-from chalicelib.tenants.encryption import Seal
+from chalicelib.tenants.encryption import Encryption
 from chalicelib.tenants.tenant import ADMIN, TenantRows
 from shared_lua import keys
 
@@ -45,9 +45,9 @@ class TenantKeys:
     """
 
     credentials: CredentialTable
-    parts: Parts
+    items: Items
     tenants: TenantRows
-    seal: Seal
+    seal: Encryption
     changed: Callable[[str], None]
     now_s: Callable[[], float]
 
@@ -67,7 +67,7 @@ class TenantKeys:
 
     def listed(self, tenant: str) -> list[ListedKey]:
         """Give the keys that work, oldest first."""
-        found = [_listed(part) for part in self.parts.every(keys.tenant_keys(tenant))]
+        found = [_listed(item) for item in self.items.every(keys.tenant_keys(tenant))]
         working = [key for key in found if key.ends_s is None or self.now_s() < key.ends_s]
         return sorted(working, key=lambda key: (key.created_s, key.key_id))
 
@@ -97,14 +97,14 @@ class TenantKeys:
 
     def revoke_all(self, tenant: str) -> None:
         """Forget every key of a tenant that is no more."""
-        for key in self.parts.every(keys.tenant_keys(tenant)):
-            self._forget(tenant, key.part)
+        for key in self.items.every(keys.tenant_keys(tenant)):
+            self._forget(tenant, key.name)
         self.changed(tenant)
 
     def _forget(self, tenant: str, key_id: str) -> None:
-        owner = keys.tenant_keys(tenant)
-        acts = [self.credentials.removing(key_id), self.parts.removing(owner, key_id)]
-        if not self.parts.transact(acts):
+        partition = keys.tenant_keys(tenant)
+        acts = [self.credentials.removing(key_id), self.items.removing(partition, key_id)]
+        if not self.items.transact(acts):
             raise ConflictError(CHANGED)
 
     def _find(self, tenant: str, key_id: str, own: str) -> ListedKey:
@@ -122,7 +122,7 @@ class TenantKeys:
 
     def _transact(self, tenant: str, acts: list[Act]) -> None:
         """Do it while the tenant is there: a key stored for one just deleted would be nobody's to revoke."""
-        if not self.parts.transact([*acts, *self._requiring(tenant)]):
+        if not self.items.transact([*acts, *self._requiring(tenant)]):
             raise ConflictError(CHANGED)
         self.changed(tenant)
 
@@ -147,24 +147,24 @@ class TenantKeys:
         key_id, kind = key.listed.key_id, key.listed.kind
         sealed = self.seal.close(key.secret, tenant, key_id) if kind is Kind.ACCESS_KEY else b""
         credential = Credential(credential_id=key_id, kind=kind, tenant=tenant, sealed=sealed)
-        return [self.credentials.adding(credential), self.parts.adding(_part(tenant, key.listed))]
+        return [self.credentials.adding(credential), self.items.adding(_item(tenant, key.listed))]
 
     def _ending(self, tenant: str, key: ListedKey, ends_s: int) -> list[Act]:
         ended = dataclasses.replace(key, ends_s=ends_s)
-        return [self.credentials.ending(key.key_id, ends_s), self.parts.putting(_part(tenant, ended))]
+        return [self.credentials.ending(key.key_id, ends_s), self.items.putting(_item(tenant, ended))]
 
 
-def _part(tenant: str, key: ListedKey) -> Part:
+def _item(tenant: str, key: ListedKey) -> Item:
     body: dict[str, Any] = {"kind": key.kind, "last_four": key.last_four, "created_s": key.created_s}
-    return Part(owner=keys.tenant_keys(tenant), part=key.key_id, body=body, expires_s=key.ends_s)
+    return Item(partition=keys.tenant_keys(tenant), name=key.key_id, body=body, expires_s=key.ends_s)
 
 
-def _listed(part: Part) -> ListedKey:
-    body = part.body
+def _listed(item: Item) -> ListedKey:
+    body = item.body
     return ListedKey(
-        key_id=part.part,
+        key_id=item.name,
         kind=Kind(body["kind"]),
         last_four=body["last_four"],
         created_s=body["created_s"],
-        ends_s=part.expires_s,
+        ends_s=item.expires_s,
     )

@@ -19,7 +19,7 @@ from chalicelib.errors import (
 from chalicelib.tenants import keyring, sigv4
 from chalicelib.tenants.callers import Caller
 from chalicelib.tenants.credentials import Kind
-from chalicelib.tenants.encryption import BrokenSealError, Seal
+from chalicelib.tenants.encryption import DecryptionError, Encryption
 
 #: How far a signature's date may be from now. A captured request is of use for no longer than this.
 MAX_SKEW_S = 300
@@ -67,7 +67,7 @@ class Authenticator:
     `claim`, `remembered` and `verify` ask nobody, `look_up` reads the tables.
     """
 
-    def __init__(self, callers: Callers, seal: Seal, region: str, now_s: Callable[[], float]) -> None:
+    def __init__(self, callers: Callers, seal: Encryption, region: str, now_s: Callable[[], float]) -> None:
         self._callers = callers
         self._seal = seal
         self._region = region
@@ -106,7 +106,7 @@ class Authenticator:
         credential = caller.credential
         try:
             return self._seal.open(credential.sealed, credential.tenant, credential.credential_id)
-        except BrokenSealError:
+        except DecryptionError:
             logger.error(  # noqa: TRY400  the seal is broken whatever the stack
                 "The stored secret of an access key does not decrypt: another HEARTH_SECRET_SEED sealed it, or its row"
                 " was changed. The key is refused until it is revoked and made anew",

@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib import limits
 from chalicelib.errors import InvalidParameterError
 from chalicelib.functions.reservations import Reservations
-from chalicelib.storage.items import Act, Part, Parts
+from chalicelib.storage.items import Act, Item, Items
 from shared_lua import keys
 
 #: Whose the admin keys are. No tenant's name has a slash, so this is nobody's.
@@ -52,55 +52,55 @@ class Tenant:
 class TenantRows:
     """Tenants among the parts. Each method that talks to the table raises UnavailableError."""
 
-    parts: Parts
+    items: Items
 
     def find(self, name: str) -> Tenant | None:
         """Give a tenant, also a deleted one; None when there never was one."""
-        part = self.parts.find(keys.TENANTS, name)
-        return _tenant(part) if part else None
+        item = self.items.find(keys.TENANTS, name)
+        return _tenant(item) if item else None
 
-    def seats(self, name: str) -> int | None:
-        """Give how many concurrency seats a tenant has, None when the settings say."""
+    def permits(self, name: str) -> int | None:
+        """Give how many concurrency permits a tenant has, None when the settings say."""
         tenant = self.find(name)
         return tenant.limits.concurrency if tenant else None
 
     def reserved(self, name: str) -> int:
-        """Give how many concurrency seats the tenant's functions have reserved."""
-        return Reservations(self.parts).total(name)
+        """Give how many concurrency permits the tenant's functions have reserved."""
+        return Reservations(self.items).total(name)
 
     def page(self, after: str | None, most: int) -> tuple[list[Tenant], str | None]:
         """Give up to `most` rows by name, without the deleted, and the name to go on after."""
-        found, next_after = self.parts.chosen(keys.TENANTS, "", _is_there, after=after, most=most)
-        return [_tenant(part) for part in found], next_after
+        found, next_after = self.items.chosen(keys.TENANTS, "", _is_there, after=after, most=most)
+        return [_tenant(item) for item in found], next_after
 
     def adding(self, tenant: Tenant) -> Act:
         """Give the act of storing a tenant whose name nobody ever had."""
-        return self.parts.adding(_part(tenant))
+        return self.items.adding(_item(tenant))
 
     def replace(self, tenant: Tenant) -> bool:
         """Store a tenant over the revision that was read; False when another is stored by now."""
-        return self.parts.replace(_part(tenant), tenant.revision)
+        return self.items.replace(_item(tenant), tenant.revision)
 
     def requiring(self, tenant: Tenant) -> Act:
         """Give the act that changes nothing, and fails when the tenant was changed since it was read."""
-        return self.parts.requiring(keys.TENANTS, tenant.name, tenant.revision)
+        return self.items.requiring(keys.TENANTS, tenant.name, tenant.revision)
 
 
-def _part(tenant: Tenant) -> Part:
+def _item(tenant: Tenant) -> Item:
     body = {"created_s": tenant.created_s, "limits": asdict(tenant.limits), "deleted_s": tenant.deleted_s}
-    return Part(owner=keys.TENANTS, part=tenant.name, body=body)
+    return Item(partition=keys.TENANTS, name=tenant.name, body=body)
 
 
-def _is_there(part: Part) -> bool:
-    return _tenant(part).deleted_s is None
+def _is_there(item: Item) -> bool:
+    return _tenant(item).deleted_s is None
 
 
-def _tenant(part: Part) -> Tenant:
-    body = part.body
+def _tenant(item: Item) -> Tenant:
+    body = item.body
     return Tenant(
-        name=part.part,
+        name=item.name,
         created_s=body["created_s"],
         limits=TenantLimits(**body["limits"]),
         deleted_s=body["deleted_s"],
-        revision=part.revision,
+        revision=item.revision,
     )

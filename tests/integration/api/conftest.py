@@ -15,7 +15,7 @@ from botocore.credentials import Credentials
 from chalicelib import wiring
 from chalicelib.calls import Call
 from chalicelib.tenants.administration import IssuedKeys
-from chalicelib.tenants.authentication import Visitor
+from chalicelib.tenants.authentication import Principal
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Invocation, Outcome, Settlement, Status, decode, encode
@@ -38,7 +38,7 @@ def environment(data: dict[str, str], redis_server: RedisServer, aws_endpoint: s
         "HEARTH_BUCKET": data["BucketName"],
         "HEARTH_FUNCTIONS_TABLE": data["FunctionsTable"],
         "HEARTH_INVOCATIONS_TABLE": data["InvocationsTable"],
-        "HEARTH_PARTS_TABLE": data["PartsTable"],
+        "HEARTH_ITEMS_TABLE": data["ItemsTable"],
         "HEARTH_CREDENTIALS_TABLE": data["CredentialsTable"],
         "HEARTH_QUEUE_URL": data["QueueUrl"],
         "HEARTH_SECRET_SEED": "a seed of the test's own, long enough",
@@ -166,12 +166,12 @@ class Deployed:
         return self.aside.submit(self.worker.serve_one, outcome)
 
 
-def visitor(hearth: Controller, key: dict[str, str]) -> Visitor:
+def principal(hearth: Controller, key: dict[str, str]) -> Principal:
     """Who comes with this key."""
     call = Call(
         method="POST", path="/", query=(), headers=key, body=b"", source_ip="192.0.2.1", request_id="a test's own"
     )
-    return hearth.entrance.identify(call)
+    return hearth.authentication.identify(call)
 
 
 def settlement_of(invocation_id: str, outcome: Outcome) -> Settlement:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from chalicelib.function_urls import offered as url_door
+from chalicelib.function_urls import offered as function_urls_api
 
 from tests.apigateway import Answer, Gateway
 from tests.integration.api.test_bad_input import creation
@@ -194,5 +194,5 @@ CASES: dict[str, list[Case]] = {
     # An address is no name: 128 random bits that its owner gives to whom it likes, so whoever has one may be told that
     # it is closed. What it must not tell, `test_a_closed_address_tells_nothing_of_what_is_behind_it` holds.
     f"{method} {path}": [Case("nothing", re.sub(r"{\w+}", "0" * 32, path))]
-    for method, path, _view in url_door.OFFERED
+    for method, path, _view in function_urls_api.OFFERED
 }

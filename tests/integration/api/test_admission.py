@@ -9,7 +9,7 @@ import pytest
 import redis
 from botocore.client import BaseClient
 from chalicelib.admission.admit import Wanted
-from chalicelib.storage.throttle import Turn, Turns
+from chalicelib.storage.throttle import Throttle, Throttles
 from chalicelib.tenants.administration import IssuedKeys
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shared_lua.contract import Mode
 from tests.apigateway import Answer, Gateway
 from tests.conftest import RedisServer
-from tests.integration.api.conftest import Configure, Deployed, settlement_of, success, upload, visitor
+from tests.integration.api.conftest import Configure, Deployed, principal, settlement_of, success, upload
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -108,7 +108,7 @@ def test_beyond_its_rate_an_address_costs_no_look_up_of_its_key(
 ) -> None:
     hearth = configure(HEARTH_ADDRESS_RATE_PER_S="1", HEARTH_ADDRESS_BURST="1")
     looked_up: list[str] = []
-    callers = hearth.entrance._authenticator._callers
+    callers = hearth.authentication._authenticator._callers
     monkeypatch.setattr(callers, "look_up", lambda id_, _kind: looked_up.append(id_))
 
     statuses = [gateway.send("GET", "/functions", headers={"x-api-key": f"guess{n}"}).status for n in range(3)]
@@ -127,7 +127,7 @@ def test_nobody_may_wait_for_a_function_of_more_than_fifteen_minutes(gateway: Ga
     assert invoked(43_200, "respond-async") == 202
 
 
-def test_concurrency_reserves_seats_for_one_function_and_leaves_the_rest_to_the_others(
+def test_concurrency_reserves_permits_for_one_function_and_leaves_the_rest_to_the_others(
     gateway: Gateway, key: Key, boto: Any, configure: Configure
 ) -> None:
     configure(HEARTH_TENANT_CONCURRENCY="12", HEARTH_MIN_UNRESERVED="10", HEARTH_SYNC_WAIT_S="1")
@@ -191,12 +191,12 @@ def test_a_roll_back_is_seen_by_the_next_call_of_another_process(
         assert boto.publish_version(FunctionName="hello")["Version"] == number
     boto.create_alias(FunctionName="hello", Name="live", FunctionVersion="2")
     elsewhere = configure()  # remembers what follows, as another process would
-    ran = [elsewhere.admission.admit(visitor(elsewhere, key), Wanted("hello", "live", Mode.ASYNC)).version.number]
+    ran = [elsewhere.admission.admit(principal(elsewhere, key), Wanted("hello", "live", Mode.ASYNC)).version.number]
     configure()
 
     boto.update_alias(FunctionName="hello", Name="live", FunctionVersion="1")
 
-    ran.append(elsewhere.admission.admit(visitor(elsewhere, key), Wanted("hello", "live", Mode.ASYNC)).version.number)
+    ran.append(elsewhere.admission.admit(principal(elsewhere, key), Wanted("hello", "live", Mode.ASYNC)).version.number)
     assert ran == ["2", "1"]
 
 
@@ -250,7 +250,7 @@ def test_no_header_moves_a_caller_to_another_address(
 def test_a_caller_who_waits_for_its_function_keeps_nobody_from_being_admitted(
     monkeypatch: pytest.MonkeyPatch, configure: Configure, deployed: Deployed
 ) -> None:
-    monkeypatch.setattr("chalicelib.wiring.Turns", lambda: Turns(admission=Turn(1, 600)))
+    monkeypatch.setattr("chalicelib.wiring.Turns", lambda: Throttles(admission=Throttle(1, 600)))
     configure()
     waiting = deployed.aside.submit(deployed.call)
     taken = deployed.worker.take()

@@ -15,7 +15,7 @@ from chalicelib.wiring import Controller
 from shared_lua import keys
 from shared_lua.contract import Mode
 from tests.apigateway import Gateway
-from tests.integration.api.conftest import visitor
+from tests.integration.api.conftest import principal
 from tests.integration.api.test_lambda_door import create
 from tests.integration.api.test_versioning import change
 
@@ -56,7 +56,7 @@ def test_the_next_invocation_after_a_roll_back_runs_the_older_version(
     two: Any, hearth: Controller, key: dict[str, str]
 ) -> None:
     def runs() -> str:
-        return hearth.admission.admit(visitor(hearth, key), Wanted("hello", "live", Mode.ASYNC)).version.number
+        return hearth.admission.admit(principal(hearth, key), Wanted("hello", "live", Mode.ASYNC)).version.number
 
     point(two, "2")
     before = [runs(), runs()]
@@ -228,9 +228,9 @@ def configured(boto: Any, qualifier: str) -> dict[str, Any]:
 
 def left(hearth: Controller) -> set[str]:
     """What belongs to the function, by its kind and the alias or version that it is of."""
-    parts = hearth.functions.belongings.parts
-    assert parts.every(keys.PROVISIONED) == []
-    return {part.part for part in parts.every(keys.function_parts("acme", "hello"))}
+    items = hearth.functions.cascade.items
+    assert items.every(keys.PROVISIONED) == []
+    return {item.name for item in items.every(keys.function_items("acme", "hello"))}
 
 
 def test_what_belongs_to_an_alias_goes_with_it(two: Any, gateway: Gateway, hearth: Controller) -> None:

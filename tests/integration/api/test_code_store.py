@@ -13,7 +13,7 @@ import pytest
 from chalicelib.code.references import ABANDONED_S, CodeRefs
 from chalicelib.code.store import CodeStore
 from chalicelib.errors import HearthError, InvalidParameterError, UnavailableError, UnservedError
-from chalicelib.storage.items import Parts
+from chalicelib.storage.items import Items
 
 pytestmark = pytest.mark.aws
 
@@ -44,15 +44,15 @@ class World:
     def __init__(self, s3: Any, dynamodb: Any, data: dict[str, str]) -> None:
         self.s3, self.bucket = s3, data["BucketName"]
         self.now_s = NOW_S
-        self.parts = Parts(dynamodb, data["PartsTable"])
-        self.refs = CodeRefs(self.parts)
+        self.items = Items(dynamodb, data["ItemsTable"])
+        self.refs = CodeRefs(self.items)
         self.store = CodeStore(s3, self.bucket, self.refs, lambda: self.now_s)
 
     def name(self, sha256: str = SHA256) -> bool:
-        return self.parts.transact([self.refs.naming(sha256)])
+        return self.items.transact([self.refs.naming(sha256)])
 
     def leave(self, sha256: str = SHA256, versions: int = 1) -> bool:
-        return self.parts.transact(self.refs.unnaming(sha256, self.now_s, versions))
+        return self.items.transact(self.refs.unnaming(sha256, self.now_s, versions))
 
     def collect(self) -> int:
         return self.store.collect(self.now_s, GRACE_S)
@@ -62,7 +62,7 @@ class World:
         return [found["Key"].removeprefix("code/").removesuffix(".zip") for found in listed.get("Contents", [])]
 
     def rows(self) -> int:
-        count: int = self.parts.dynamodb.scan(TableName=self.parts.table)["Count"]
+        count: int = self.items.dynamodb.scan(TableName=self.items.table)["Count"]
         return count
 
 
@@ -162,7 +162,7 @@ def test_a_version_changes_from_one_zip_to_another_or_to_the_same(world: World) 
     assert world.name()
 
     assert world.refs.moving({SHA256: 1}, {SHA256: 1}, NOW_S) == []
-    assert world.parts.transact(world.refs.moving({SHA256: 1}, {other: 1}, NOW_S))
+    assert world.items.transact(world.refs.moving({SHA256: 1}, {other: 1}, NOW_S))
     world.now_s += GRACE_S + 1
 
     assert (world.collect(), world.objects()) == (1, [other])

@@ -103,8 +103,8 @@ def test_a_change_is_seen_by_the_next_invocation(boto: Any, hearth: Controller) 
     assert (before.memory_mb, after.memory_mb, before.version_id == after.version_id) == (128, 256, False)
 
 
-def reserve(boto: Any, seats: int, name: str = "hello") -> int:
-    answer = boto.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=seats)
+def reserve(boto: Any, permits: int, name: str = "hello") -> int:
+    answer = boto.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=permits)
     reserved: int = answer["ReservedConcurrentExecutions"]
     return reserved
 
@@ -116,23 +116,23 @@ def unreserved(boto: Any) -> int:
 
 @pytest.fixture
 def eight(configure: Configure) -> Controller:
-    """A controller whose tenants have eight seats, two of which stay for functions that reserve none."""
+    """A controller whose tenants have eight permits, two of which stay for functions that reserve none."""
     return configure(HEARTH_TENANT_CONCURRENCY="8", HEARTH_MIN_UNRESERVED="2")
 
 
-def test_seats_are_reserved_up_to_what_must_stay_for_the_rest(eight: Controller, boto: Any) -> None:
+def test_permits_are_reserved_up_to_what_must_stay_for_the_rest(eight: Controller, boto: Any) -> None:
     create(boto)
     create(boto, "other")
 
     assert (reserve(boto, 6), unreserved(boto)) == (6, 2)
-    for seats, name in ((7, "hello"), (1, "other")):
+    for permits, name in ((7, "hello"), (1, "other")):
         with pytest.raises(boto.exceptions.InvalidParameterValueException, match="UnreservedConcurrentExecution"):
-            reserve(boto, seats, name)
+            reserve(boto, permits, name)
     assert (reserve(boto, 4), reserve(boto, 2, "other"), unreserved(boto)) == (4, 2, 2)
     assert boto.get_function(FunctionName="hello")["Concurrency"] == {"ReservedConcurrentExecutions": 4}
 
 
-def test_seats_come_back_by_release_and_with_the_function(eight: Controller, boto: Any) -> None:
+def test_permits_come_back_by_release_and_with_the_function(eight: Controller, boto: Any) -> None:
     create(boto)
     create(boto, "other")
     reserve(boto, 3)

@@ -28,9 +28,9 @@ from shared_lua.contract import Charge, Invocation, PeakScope, Usage
 from tests.apigateway import Gateway as Direct
 from tests.integration.api.conftest import Configure, Worker, settlement_of, success, upload
 from tests.zips import zipped
-from worker_agent.lanes.heartbeat import Presence, new_worker
+from worker_agent.lanes.heartbeat import Heartbeat, new_worker
 from worker_agent.stores.ledger import Ledger
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.redis_adapter import RedisAdapter
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -108,7 +108,7 @@ def served(key: str, admin_key: str, known: dict[str, list[str]]) -> Any:
         "operations": [
             {"include-path-regex": "^/(tenants|admin|workers|metrics)", "headers": {"x-api-key": admin_key}}
         ],
-        "generation": {"max-examples": EXAMPLES, "deterministic": True, "no-shrink": True, "database": "none"},
+        "cache_version": {"max-examples": EXAMPLES, "deterministic": True, "no-shrink": True, "database": "none"},
         "phases": {
             "stateful": {"enabled": False},
             **dict.fromkeys(("examples", "coverage", "fuzzing"), no_feedback),
@@ -162,9 +162,9 @@ def findings(configure: Configure, worker: Worker, aws: Any, data: dict[str, str
     key = {"x-api-key": keys.api_key}
     upload(Direct(app), key)
     started = Direct(app).send("POST", "/functions/hello/invocations?mode=async", b"{}", key)
-    settle(worker.take(), Ledger(aws("dynamodb"), data["InvocationsTable"], data["PartsTable"]))
-    Presence(
-        RedisSide(worker.redis_client), new_worker(8), lambda: {"running": 1, "slots": {"idle": 1}, "stems": {}}
+    settle(worker.take(), Ledger(aws("dynamodb"), data["InvocationsTable"], data["ItemsTable"]))
+    Heartbeat(
+        RedisAdapter(worker.redis_client), new_worker(8), lambda: {"running": 1, "slots": {"idle": 1}, "stems": {}}
     ).tell()
     known = {
         "name": ["hello", "there", "absent"],

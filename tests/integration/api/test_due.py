@@ -11,7 +11,7 @@ import pytest
 from chalicelib.errors import UnavailableError
 from chalicelib.invocations.durable_lane import DurableLane
 from chalicelib.schedules.due import Due
-from chalicelib.schedules.store import Wanted
+from chalicelib.schedules.store import ScheduleRequest
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Mode
@@ -51,7 +51,7 @@ def due(hearth: Controller, clock: Clock) -> Due:
 
 
 def plan(due: Due, schedule_id: str = "s", expression: str = "rate(5 minutes)", **wanted: Any) -> None:
-    due.schedules.put("acme", "hello", schedule_id, Wanted(expression=expression, **wanted))
+    due.schedules.put("acme", "hello", schedule_id, ScheduleRequest(expression=expression, **wanted))
 
 
 def next_s(due: Due, schedule_id: str = "s") -> int | None:
@@ -132,12 +132,12 @@ class Died(BaseException):
     """The process ended here."""
 
 
-def dying(part: Any, method: str, *, before: bool) -> Any:
+def dying(item: Any, method: str, *, before: bool) -> Any:
     """Give a double of a part on which one method ends the process, before it acts or after."""
 
     class Double:
         def __getattr__(self, name: str) -> Any:
-            real = getattr(part, name)
+            real = getattr(item, name)
             if name != method:
                 return real
 
@@ -231,7 +231,7 @@ def test_a_disabled_replaced_or_deleted_schedule_does_not_run(
     plan(due, "slower", expression="rate(1 hour)")
     due.schedules.delete("acme", "hello", "gone")
     upload(deployed.gateway, deployed.key, "other")
-    due.schedules.put("acme", "other", "s", Wanted(expression="rate(5 minutes)"))
+    due.schedules.put("acme", "other", "s", ScheduleRequest(expression="rate(5 minutes)"))
     deployed.gateway.send("DELETE", "/functions/other", headers=deployed.key)
     clock.now_s += 300
 
@@ -245,7 +245,7 @@ def test_a_due_time_that_no_schedule_has_any_more_is_dropped(
 ) -> None:
     plan(due)
     waiting = due.schedules.due(None, 10)[0]
-    hearth.schedules.parts.remove("acme/function/hello", "schedule#s")
+    hearth.schedules.items.remove("acme/function/hello", "schedule#s")
     clock.now_s += 300
 
     assert due.run() == 0
@@ -256,9 +256,9 @@ def test_a_left_over_due_time_of_a_schedule_that_moved_on_is_dropped(
     due: Due, clock: Clock, function: Answer, kept: Kept
 ) -> None:
     plan(due)
-    left_over = due.schedules.parts.page("/due")[0][0]
+    left_over = due.schedules.items.page("/due")[0][0]
     plan(due, expression="rate(1 hour)")
-    due.schedules.parts.put(left_over)
+    due.schedules.items.put(left_over)
     clock.now_s += 300
 
     assert due.run() == 0
@@ -276,7 +276,7 @@ def test_more_than_a_page_is_due_at_once(due: Due, clock: Clock, function: Answe
 
 def test_the_handler_that_the_clock_calls_runs_what_is_due(hearth: Controller, deployed: Deployed) -> None:
     past = dataclasses.replace(hearth.schedules, now_us=lambda: hearth.due.now_us() - 3_600_000_000)
-    past.put("acme", "hello", "s", Wanted(expression="rate(1 minute)", input='"tick"'))
+    past.put("acme", "hello", "s", ScheduleRequest(expression="rate(1 minute)", input='"tick"'))
     event = {
         "version": "0",
         "id": "e",
@@ -289,6 +289,6 @@ def test_the_handler_that_the_clock_calls_runs_what_is_due(hearth: Controller, d
         "detail": {},
     }
 
-    controller_app.tick(event, None)
+    controller_app.timer(event, None)
 
     assert deployed.worker.take().payload == '"tick"'

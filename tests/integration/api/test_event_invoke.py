@@ -110,7 +110,7 @@ def test_a_queue_gets_a_tenants_ends_only_if_its_name_says_that_it_is_for_this_t
 
 def test_hearths_own_queues_are_refused_whatever_they_are_called(configure: Configure, boto: Any) -> None:
     name = QUEUE.rpartition(":")[2]
-    configure(HEARTH_ENDS_QUEUE_URL=f"http://sqs/123456789012/{name}")
+    configure(HEARTH_COMPLETION_QUEUE_URL=f"http://sqs/123456789012/{name}")
     create(boto)
 
     with pytest.raises(boto.exceptions.InvalidParameterValueException, match="not yours"):
@@ -223,8 +223,8 @@ def test_as_long_as_nothing_changes_the_configuration_is_not_read_again(
     create(boto)
     put(boto, MaximumRetryAttempts=1)
     invoked(boto, worker)
-    parts = type(hearth.event_invokes.parts)
-    monkeypatch.setattr(parts, "find", lambda *_: pytest.fail("the table of parts was read"))
+    items = type(hearth.event_invokes.items)
+    monkeypatch.setattr(items, "find", lambda *_: pytest.fail("the table of parts was read"))
 
     assert invoked(boto, worker).retries == 1
 

@@ -11,12 +11,12 @@ from tests.integration.api.conftest import Configure, Deployed, settlement_of, s
 from tests.waiting import eventually
 from worker_agent.lanes.heartbeat import new_worker
 from worker_agent.stores.ledger import Ledger
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.redis_adapter import RedisAdapter
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 
-def serve(side: RedisSide, worker: str) -> tuple[Invocation, Settlement]:
+def serve(side: RedisAdapter, worker: str) -> tuple[Invocation, Settlement]:
     """Be a worker that answers the next Invocation on its lane, and dies before the ledger has the record."""
     item = side.next_express(worker, 10)
     assert item
@@ -29,23 +29,23 @@ def serve(side: RedisSide, worker: str) -> tuple[Invocation, Settlement]:
 def test_whoever_has_an_answer_sees_its_record_though_the_worker_died_before_the_ledger_had_it(
     deployed: Deployed, hearth: Controller, redis_client: redis.Redis
 ) -> None:
-    side, worker = RedisSide(redis_client), new_worker(1)
-    side.announce(worker, able=True, free=1, for_ms=60_000)
+    side, worker = RedisAdapter(redis_client), new_worker(1)
+    side.heartbeat(worker, able=True, free=1, for_ms=60_000)
     served = deployed.aside.submit(serve, side, worker)
     answer = deployed.call()
     invocation, settlement = served.result()
     where = f"/invocations/{invocation.invocation_id}"
-    stranger = {"x-api-key": hearth.tenants.create("other").api_key}
+    anonymous = {"x-api-key": hearth.tenants.create("other").api_key}
 
     coming = deployed.get(where)
 
     assert (answer.status, answer.body) == (200, "1")
     assert hearth.invocations.ledger.find(invocation.invocation_id) is None
     assert (coming.status, coming.json["status"], coming.json["outcome"]["payload"]) == (200, "succeeded", 1)
-    assert deployed.gateway.send("GET", where, headers=stranger).status == 404
+    assert deployed.gateway.send("GET", where, headers=anonymous).status == 404
 
     Ledger(
-        deployed.worker.dynamodb, deployed.worker.data["InvocationsTable"], deployed.worker.data["PartsTable"]
+        deployed.worker.dynamodb, deployed.worker.data["InvocationsTable"], deployed.worker.data["ItemsTable"]
     ).record([(invocation, settlement)])
     redis_client.delete(keys.records())
     assert deployed.get(where).json == coming.json
@@ -70,7 +70,7 @@ def test_a_record_that_reaches_the_ledger_while_it_is_looked_for_is_found(
 def test_who_gets_no_place_of_an_express_lane_soon_goes_by_the_queue(
     deployed: Deployed, redis_client: redis.Redis
 ) -> None:
-    RedisSide(redis_client).announce(new_worker(1), able=True, free=0, for_ms=60_000)
+    RedisAdapter(redis_client).heartbeat(new_worker(1), able=True, free=0, for_ms=60_000)
     served = deployed.serve(success("2"))
 
     answer = deployed.call()
@@ -81,12 +81,12 @@ def test_who_gets_no_place_of_an_express_lane_soon_goes_by_the_queue(
 
 
 def test_who_gets_a_place_while_it_waits_is_served_there(deployed: Deployed, redis_client: redis.Redis) -> None:
-    side, worker = RedisSide(redis_client), new_worker(1)
-    side.announce(worker, able=True, free=0, for_ms=60_000)
+    side, worker = RedisAdapter(redis_client), new_worker(1)
+    side.heartbeat(worker, able=True, free=0, for_ms=60_000)
     called = deployed.aside.submit(deployed.call)
     eventually(lambda: redis_client.llen(keys.waiting()) == 1)
 
-    side.give_back(worker, 1)
+    side.return_capacity(worker, 1)
     serve(side, worker)
 
     answer = called.result()
@@ -96,7 +96,7 @@ def test_who_gets_a_place_while_it_waits_is_served_there(deployed: Deployed, red
 def test_who_waits_while_redis_loses_its_memory_goes_by_the_queue(
     deployed: Deployed, redis_client: redis.Redis
 ) -> None:
-    RedisSide(redis_client).announce(new_worker(1), able=True, free=0, for_ms=60_000)
+    RedisAdapter(redis_client).heartbeat(new_worker(1), able=True, free=0, for_ms=60_000)
 
     def forget_and_serve() -> Invocation:
         eventually(lambda: redis_client.llen(keys.waiting()) == 1)
@@ -113,12 +113,12 @@ def test_who_cannot_be_taken_back_goes_by_the_queue_too_and_ends_once(
     configure: Configure, deployed: Deployed, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hearth = configure(HEARTH_SYNC_WAIT_S="2")
-    side, worker, data = RedisSide(redis_client), new_worker(1), deployed.worker.data
-    side.announce(worker, able=True, free=0, for_ms=60_000)
+    side, worker, data = RedisAdapter(redis_client), new_worker(1), deployed.worker.data
+    side.heartbeat(worker, able=True, free=0, for_ms=60_000)
 
     def fail(invocation_id: str, _: str) -> bool:
-        side.give_back(worker, 1)
-        ledger = Ledger(deployed.worker.dynamodb, data["InvocationsTable"], data["PartsTable"])
+        side.return_capacity(worker, 1)
+        ledger = Ledger(deployed.worker.dynamodb, data["InvocationsTable"], data["ItemsTable"])
         ledger.record([serve(side, worker)])
         redis_client.delete(keys.answer(invocation_id))
         raise UnavailableError("Redis")

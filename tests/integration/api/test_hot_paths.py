@@ -23,7 +23,7 @@ READS = {"get": 2, "latest": 2, "version": 3, "alias": 4, "again": 0}
 @contextmanager
 def asked(hearth: Controller) -> Iterator[list[str]]:
     """Note every operation that the controller asks of DynamoDB meanwhile."""
-    events, noted = hearth.functions.belongings.parts.dynamodb.meta.events, list[str]()
+    events, noted = hearth.functions.cascade.items.dynamodb.meta.events, list[str]()
 
     def note(model: Any, **_: Any) -> None:
         noted.append(model.name)
@@ -39,7 +39,7 @@ def fill(hearth: Controller, count: int) -> None:
     for n in range(count):
         configuration = dataclasses.replace(hello.configuration, name=f"filler-{n:05}")
         version = mint_version(hearth.home, "acme", configuration, hello.code)
-        assert hearth.functions.registry.write(dataclasses.replace(hello, version=version, tick=0), None)
+        assert hearth.functions.registry.write(dataclasses.replace(hello, version=version, revision=0), None)
 
 
 @pytest.mark.parametrize("others", [10, MANY])

@@ -151,7 +151,7 @@ def test_twenty_at_once_with_one_key_are_one_invocation_and_get_one_answer(deplo
     assert (kept()["InvocationsTable"], kept()["messages"]) == (1, 0)
 
 
-def test_a_repeat_needs_no_seat_and_another_call_does(
+def test_a_repeat_needs_no_permit_and_another_call_does(
     deployed: Deployed, hearth: Controller, configure: Configure
 ) -> None:
     hearth.tenants.put("acme", TenantLimits(concurrency=1))
@@ -163,7 +163,7 @@ def test_a_repeat_needs_no_seat_and_another_call_does(
     assert (first.status, repeat.status, other.status) == (202, 202, 429)
 
 
-def test_a_call_without_a_seat_leaves_nothing_and_its_key_is_good_for_another_try(
+def test_a_call_without_a_permit_leaves_nothing_and_its_key_is_good_for_another_try(
     deployed: Deployed, hearth: Controller, configure: Configure, kept: Kept
 ) -> None:
     hearth.tenants.put("acme", TenantLimits(concurrency=1))
@@ -221,7 +221,7 @@ def clock() -> Clock:
 @pytest.fixture
 def idempotency(hearth: Controller, clock: Clock) -> Idempotency:
     mine = hearth.invocations.idempotency
-    return Idempotency(parts=mine.parts, ledger=mine.ledger, now_us=clock)
+    return Idempotency(items=mine.items, ledger=mine.ledger, now_us=clock)
 
 
 ONCE = Once(key="k", mode=Mode.ASYNC, qualifier=None, event="{}", client_context=None)
@@ -285,8 +285,8 @@ def test_no_key_points_to_an_invocation_that_could_not_be_recorded(
     with pytest.raises(Exception, match="The record of Idempotency-Keys"):
         idempotency.open(ONCE, invocation)
 
-    owner = keys.idempotency_parts(invocation.version.tenant, invocation.version.function)
-    assert idempotency.parts.every(owner) == []
+    partition = keys.idempotency_items(invocation.version.tenant, invocation.version.function)
+    assert idempotency.items.every(partition) == []
 
 
 @pytest.mark.parametrize("other", [{"qualifier": "1"}, {"client_context": "{}"}, {"mode": Mode.SYNC}, {"event": "1"}])

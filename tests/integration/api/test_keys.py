@@ -62,7 +62,7 @@ def test_a_list_shows_each_keys_kind_age_and_last_four_characters_and_no_more(
 def test_neither_table_holds_a_secret_in_clear(aws: Any, data: dict[str, str], tenant: IssuedKeys) -> None:
     rows = [
         row
-        for table in ("CredentialsTable", "PartsTable")
+        for table in ("CredentialsTable", "ItemsTable")
         for row in aws("dynamodb").scan(TableName=data[table])["Items"]
     ]
 

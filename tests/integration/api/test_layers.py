@@ -144,18 +144,18 @@ def test_code_and_layers_together_fit_at_the_limit_and_not_past_it(
 def test_another_tenants_layer_is_as_one_that_does_not_exist(boto: Any, gateway: Gateway, hearth: Controller) -> None:
     arn = publish(boto)["LayerVersionArn"]
     keys = hearth.tenants.create("stranger")
-    stranger = gateway.client(keys.access_key_id, keys.secret_access_key)
+    anonymous = gateway.client(keys.access_key_id, keys.secret_access_key)
     absent = arn.replace(":shared:", ":absent:")
     own = arn.replace(account("acme"), account("stranger"))
 
     said = []
     for named in (arn, absent, own):
-        with pytest.raises(stranger.exceptions.InvalidParameterValueException) as refused:
-            create(stranger, Layers=[named])
+        with pytest.raises(anonymous.exceptions.InvalidParameterValueException) as refused:
+            create(anonymous, Layers=[named])
         said.append(str(refused.value).replace(named, "it"))
 
     assert len(set(said)) == 1
-    assert stranger.list_layers()["Layers"] == []
+    assert anonymous.list_layers()["Layers"] == []
 
 
 def test_a_layer_without_anything_a_runtime_would_find_is_still_a_zip_that_passed_the_gate(boto: Any) -> None:

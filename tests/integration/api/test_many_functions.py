@@ -11,7 +11,7 @@ from chalicelib.wiring import Controller
 
 from shared_lua.contract import Mode
 from tests.apigateway import Answer, Gateway
-from tests.integration.api.conftest import visitor
+from tests.integration.api.conftest import principal
 from tests.integration.api.test_admission import aws_calls
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -44,8 +44,8 @@ def calls(hearth: Controller, gateway: Gateway, boto: Any, key: Key, name: str) 
     asked: dict[str, Callable[[], bool]] = {
         "shown at door 2": lambda: gateway.send("GET", f"/functions/{name}", headers=key).status == 200,
         "shown at door 1": lambda: boto.get_function(FunctionName=name)["Configuration"]["FunctionName"] == name,
-        "let in": lambda: hearth.admission.admit(visitor(hearth, key), wanted).version.function == name,
-        "let in again": lambda: hearth.admission.admit(visitor(hearth, key), wanted).version.function == name,
+        "let in": lambda: hearth.admission.admit(principal(hearth, key), wanted).version.function == name,
+        "let in again": lambda: hearth.admission.admit(principal(hearth, key), wanted).version.function == name,
     }
     for what, ask in asked.items():
         with aws_calls() as noted:

@@ -265,7 +265,7 @@ def _unknown(shape: Any, value: Any, where: str = "") -> list[str]:
         unknown = [f"{where}.{name}" for name in value if name not in shape.members]
         inner = [(shape.members[name], one, name) for name, one in value.items() if name in shape.members]
     else:
-        unknown, inner = [], _parts(shape, value)
+        unknown, inner = [], _items(shape, value)
     return unknown + [place for member, one, name in inner for place in _unknown(member, one, f"{where}.{name}")]
 
 
@@ -279,7 +279,7 @@ def _unfit(shape: Any, value: Any, where: str = "") -> list[str]:
     if shape.type_name == "structure":
         inner = [(shape.members[name], one, name) for name, one in value.items()]
     else:
-        inner = _parts(shape, value)
+        inner = _items(shape, value)
     return unfit + [place for member, one, name in inner for place in _unfit(member, one, f"{where}.{name}")]
 
 
@@ -288,7 +288,7 @@ def _matches(pattern: str, text: str) -> bool:
     return not pattern or "\\p" in pattern or bool(re.fullmatch(pattern, text, re.ASCII | re.DOTALL))
 
 
-def _parts(shape: Any, value: Any) -> list[tuple[Any, Any, str]]:
+def _items(shape: Any, value: Any) -> list[tuple[Any, Any, str]]:
     if shape.type_name == "list":
         return [(shape.member, one, str(n)) for n, one in enumerate(value)]
     if shape.type_name == "map":

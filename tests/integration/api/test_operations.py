@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared_lua import keys
 from tests.apigateway import Answer, Gateway
 from tests.integration.api.conftest import Configure
-from worker_agent.lanes.heartbeat import Presence, new_worker
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.lanes.heartbeat import Heartbeat, new_worker
+from worker_agent.stores.redis_adapter import RedisAdapter
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -29,21 +29,21 @@ def admin(hearth: Controller) -> Key:
 
 
 @pytest.fixture
-def present(redis_client: redis.Redis) -> Iterator[Callable[..., Presence]]:
+def present(redis_client: redis.Redis) -> Iterator[Callable[..., Heartbeat]]:
     """Let a worker be present until the test ends."""
-    there: list[Presence] = []
+    there: list[Heartbeat] = []
 
-    def start(concurrency: int, about: Callable[[], dict[str, Any]] = dict) -> Presence:
-        presence = Presence(RedisSide(redis_client), new_worker(concurrency), about)
-        presence.tell()
-        there.append(presence)
-        presence.start()
-        return presence
+    def start(concurrency: int, about: Callable[[], dict[str, Any]] = dict) -> Heartbeat:
+        heartbeat = Heartbeat(RedisAdapter(redis_client), new_worker(concurrency), about)
+        heartbeat.tell()
+        there.append(heartbeat)
+        heartbeat.start()
+        return heartbeat
 
     yield start
-    for presence in there:
-        if presence._thread.is_alive():
-            presence.stop()
+    for heartbeat in there:
+        if heartbeat._thread.is_alive():
+            heartbeat.stop()
 
 
 def workers(gateway: Gateway, admin: Key) -> list[dict[str, Any]]:
@@ -54,7 +54,7 @@ def workers(gateway: Gateway, admin: Key) -> list[dict[str, Any]]:
 
 
 def test_workers_are_listed_with_what_they_say_of_themselves(
-    gateway: Gateway, admin: Key, present: Callable[..., Presence]
+    gateway: Gateway, admin: Key, present: Callable[..., Heartbeat]
 ) -> None:
     present(8, lambda: ABOUT)
     present(3)
@@ -69,7 +69,7 @@ def test_workers_are_listed_with_what_they_say_of_themselves(
 
 
 def test_a_worker_that_cannot_start_functions_is_listed_and_one_that_stopped_is_not(
-    gateway: Gateway, admin: Key, present: Callable[..., Presence]
+    gateway: Gateway, admin: Key, present: Callable[..., Heartbeat]
 ) -> None:
     unable, stopped = present(1), present(2)
 
@@ -82,9 +82,9 @@ def test_a_worker_that_cannot_start_functions_is_listed_and_one_that_stopped_is_
 
 def test_the_word_of_a_worker_that_died_expires(gateway: Gateway, admin: Key, redis_client: redis.Redis) -> None:
     gone = threading.Event()
-    RedisSide(redis_client).describe("dead", '{"id":"dead","since_us":1}', for_ms=50)
+    RedisAdapter(redis_client).describe("dead", '{"id":"dead","since_us":1}', for_ms=50)
 
-    while redis_client.exists(keys.worker_word("dead"), keys.worker_words()):
+    while redis_client.exists(keys.worker_status("dead"), keys.worker_statuses()):
         assert not gone.wait(0.01)
 
     assert workers(gateway, admin) == []
@@ -97,7 +97,7 @@ def test_a_tenant_sees_neither(gateway: Gateway, key: Key, path: str) -> None:
 
 
 def test_a_tenant_is_told_how_much_room_there_is_and_nothing_of_any_worker(
-    gateway: Gateway, key: Key, present: Callable[..., Presence]
+    gateway: Gateway, key: Key, present: Callable[..., Heartbeat]
 ) -> None:
     present(8, lambda: {"running": 3})
     present(1, lambda: {"running": 2})  # one starts while another one ends: never less than none

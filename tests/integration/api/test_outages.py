@@ -9,7 +9,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.config import Settings
 from chalicelib.errors import UnavailableError
-from chalicelib.invocations.invoke import Wish
+from chalicelib.invocations.invoke import InvokeRequest
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Invocation, Mode, Settlement, Status
@@ -46,7 +46,7 @@ def test_aws_down_is_a_503_that_names_the_part(gateway: Gateway, key: Key, confi
 
     assert answer.status == 503
     assert "DynamoDB" in answer.json["error"]
-    assert {part for part, state in gone.health.states().items() if state != "ok"} == {"tables", "bucket", "queue"}
+    assert {item for item, state in gone.health.states().items() if state != "ok"} == {"tables", "bucket", "queue"}
 
 
 @pytest.mark.parametrize("event", [b"{}", b'"' + b"x" * 200_000 + b'"'])
@@ -135,7 +135,7 @@ def test_what_stands_for_one_run_is_not_run_again_though_the_queues_answer_was_l
     deployed: Deployed, hearth: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = lost_answers(hearth, deployed.worker, monkeypatch, Status.RUNNING)
-    wish = Wish(function="hello", event=b"{}", mode=Mode.ASYNC)
+    request = InvokeRequest(function="hello", event=b"{}", mode=Mode.ASYNC)
 
-    assert [hearth.invocations.queue_once("acme", wish, "i-1") for _ in range(2)] == [True, True]
+    assert [hearth.invocations.queue_once("acme", request, "i-1") for _ in range(2)] == [True, True]
     assert taken == ["i-1"]

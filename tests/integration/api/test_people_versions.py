@@ -1,4 +1,4 @@
-"""Door 2's routes on one version and on reserved seats."""
+"""Door 2's routes on one version and on reserved permits."""
 
 import json
 from typing import Any
@@ -44,13 +44,13 @@ def test_a_version_is_deleted_unless_an_alias_names_it(gateway: Gateway, key: Ke
     assert send(gateway, key, "GET", "?qualifier=1").status == 404
 
 
-def test_seats_are_reserved_up_to_what_must_stay_and_released(
+def test_permits_are_reserved_up_to_what_must_stay_and_released(
     gateway: Gateway, key: Key, function: Answer, configure: Configure
 ) -> None:
     configure(HEARTH_TENANT_CONCURRENCY="8", HEARTH_MIN_UNRESERVED="2")
 
     bad = [send(gateway, key, "PUT", "/concurrency", body).status for body in ({}, {"reserved": -1}, {"reserved": 7})]
-    answers = [send(gateway, key, "PUT", "/concurrency", {"reserved": seats}) for seats in (6, 0)]
+    answers = [send(gateway, key, "PUT", "/concurrency", {"reserved": permits}) for permits in (6, 0)]
     refused = send(gateway, key, "POST", "/invocations", {})
     released = [send(gateway, key, "DELETE", "/concurrency").status for _ in range(2)]
 

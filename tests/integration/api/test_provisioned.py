@@ -21,15 +21,15 @@ class Fleet:
 
     client: redis.Redis
 
-    def wishes(self) -> dict[str, Provision]:
+    def requests(self) -> dict[str, Provision]:
         found = cast(dict[bytes, bytes], self.client.hgetall(keys.provisions()))
         return {field.decode(): decode(Provision, text.decode()) for field, text in found.items()}
 
     def numbers(self) -> dict[str, tuple[str, int]]:
-        return {field: (wish.version.number, wish.wanted) for field, wish in self.wishes().items()}
+        return {field: (request.version.number, request.wanted) for field, request in self.requests().items()}
 
     def tell(self, worker: str, field: str, held: Held) -> None:
-        of = self.wishes()[field].version
+        of = self.requests()[field].version
         seconds, _ = self.client.time()
         self.client.zadd(keys.workers(), {worker: (seconds + 60) * 1000})
         self.client.hset(keys.held(worker), keys.held_version(of.tenant, of.function, of.version_id), encode(held))
@@ -100,7 +100,7 @@ def test_what_a_worker_said_that_is_gone_counts_no_more(published: Any, fleet: F
     assert counts(get(published)) == (3, 0, 0, "IN_PROGRESS")
 
 
-def test_an_alias_that_moves_takes_its_seats_along_at_once(published: Any, fleet: Fleet) -> None:
+def test_an_alias_that_moves_takes_its_permits_along_at_once(published: Any, fleet: Fleet) -> None:
     put(published)
     fleet.tell("a|8", "acme/hello/live", Held(held=3, idle=3))
 
@@ -178,7 +178,7 @@ def test_a_wish_goes_with_what_it_is_for(what: str, published: Any, fleet: Fleet
     }[what]()
 
     assert fleet.numbers() == {}
-    assert hearth.provisioned.parts.every(keys.PROVISIONED) == []
+    assert hearth.provisioned.items.every(keys.PROVISIONED) == []
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_tenant_gets_what_it_may_and_not_one_more(published: Any) -> None:
         put(published, "live", 31)
     put(published, "live", 30)
 
-    put(published, "live", 29)  # its own former wish does not count against it
+    put(published, "live", 29)  # its own former request does not count against it
 
 
 def test_a_function_gets_what_it_has_reserved_and_not_one_more(published: Any) -> None:

@@ -15,7 +15,7 @@ from chalicelib.wiring import Controller
 from shared_lua import keys
 from shared_lua.contract import Invocation, Mode, Outcome, Status, encode
 from tests.apigateway import Answer
-from tests.integration.api.conftest import Deployed, settlement_of, visitor
+from tests.integration.api.conftest import Deployed, principal, settlement_of
 from tests.zips import zipped
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -32,7 +32,7 @@ def gives_up(deployed: Deployed, aws: Any, data: dict[str, str]) -> GivesUp:
         deployed.call(event, "?mode=async")
         taken = deployed.worker.take()
         if kept:
-            key = keys.undone(taken.invocation_id)
+            key = keys.abandoned_payload(taken.invocation_id)
             aws("s3").put_object(Bucket=data["BucketName"], Key=key, Body=encode(taken).encode())
         deployed.worker.settle(settlement_of(taken.invocation_id, Outcome(status=status, payload="{}", executed=False)))
         return taken
@@ -224,7 +224,7 @@ def test_what_the_queue_did_not_take_is_redriven_by_the_next_call(
 ) -> None:
     old = gives_up()
 
-    [failed] = dying(UnavailableError("The queue (SQS)")).redrive(visitor(hearth, key), "hello", Selection())
+    [failed] = dying(UnavailableError("The queue (SQS)")).redrive(principal(hearth, key), "hello", Selection())
     again = redrive(deployed)
 
     assert failed == Redriven(old.invocation_id, reason=str(UnavailableError("The queue (SQS)")))
@@ -246,11 +246,11 @@ def test_a_half_done_redrive_is_finished_once_whoever_began_it_is_dead(  # noqa:
 ) -> None:
     old = gives_up()
     with pytest.raises(KeyboardInterrupt):
-        dying(KeyboardInterrupt()).redrive(visitor(hearth, key), "hello", Selection())  # type: ignore[arg-type]
+        dying(KeyboardInterrupt()).redrive(principal(hearth, key), "hello", Selection())  # type: ignore[arg-type]
     half = deployed.get(f"/invocations/{old.invocation_id}").json["redriven_as"]
     later = dataclasses.replace(hearth.redrive, now_us=lambda: hearth.invocations.now_us() + waited_us)
 
-    [done] = later.redrive(visitor(hearth, key), "hello", Selection())
+    [done] = later.redrive(principal(hearth, key), "hello", Selection())
 
     assert (done.redriven_as is not None) == is_finished
     assert (deployed.get(f"/invocations/{half}").status, queued(deployed)) == ((404, 1) if is_finished else (200, 0))
@@ -261,7 +261,7 @@ def test_a_half_done_redrive_that_a_worker_has_after_all_is_left_to_it(
 ) -> None:
     old = gives_up()
     with pytest.raises(KeyboardInterrupt):
-        dying(KeyboardInterrupt()).redrive(visitor(hearth, key), "hello", Selection())  # type: ignore[arg-type]
+        dying(KeyboardInterrupt()).redrive(principal(hearth, key), "hello", Selection())  # type: ignore[arg-type]
     half = deployed.get(f"/invocations/{old.invocation_id}").json["redriven_as"]
     row = hearth.invocations.row("acme", old.invocation_id)
     deployed.worker.settle(settlement_of(half, Outcome(status=Status.SUCCEEDED, payload="{}")))
@@ -269,7 +269,7 @@ def test_a_half_done_redrive_that_a_worker_has_after_all_is_left_to_it(
     another = deployed.call(query="?mode=async").json["invocation_id"]
     new = dataclasses.replace(deployed.worker.take(), invocation_id=f"{another}-2")
 
-    assert not hearth.redrive.parts.transact(hearth.redrive.ledger.redriving(row, new))
+    assert not hearth.redrive.items.transact(hearth.redrive.ledger.redriving(row, new))
     later = dataclasses.replace(hearth.redrive, now_us=lambda: hearth.invocations.now_us() + 10 * HALF_DONE_US)
-    [left] = later.redrive(visitor(hearth, key), "hello", Selection())
+    [left] = later.redrive(principal(hearth, key), "hello", Selection())
     assert left.reason == f"it was redriven before, as {half}"

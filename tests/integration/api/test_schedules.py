@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from chalicelib.errors import HearthError
-from chalicelib.schedules.store import MAX_INPUT_BYTES, MAX_SCHEDULES, Wanted
+from chalicelib.schedules.store import MAX_INPUT_BYTES, MAX_SCHEDULES, ScheduleRequest
 from chalicelib.wiring import Controller
 
 from tests.apigateway import Answer, Gateway
@@ -87,7 +87,7 @@ def test_a_tenant_has_a_hundred_schedules_and_not_one_more(
 ) -> None:
     upload(gateway, key, "other")
     for n in range(MAX_SCHEDULES - 1):
-        hearth.schedules.put("acme", "hello", f"s{n}", Wanted(expression="rate(1 day)"))
+        hearth.schedules.put("acme", "hello", f"s{n}", ScheduleRequest(expression="rate(1 day)"))
 
     assert put(gateway, key, "last", name="other").status == 201
     assert put(gateway, key, "more").status == 400
@@ -98,11 +98,11 @@ def test_a_tenant_has_a_hundred_schedules_and_not_one_more(
 
 def test_two_at_once_are_not_both_the_last_that_is_allowed(hearth: Controller, function: Answer) -> None:
     for n in range(MAX_SCHEDULES - 1):
-        hearth.schedules.put("acme", "hello", f"s{n}", Wanted(expression="rate(1 day)"))
+        hearth.schedules.put("acme", "hello", f"s{n}", ScheduleRequest(expression="rate(1 day)"))
 
     def one(schedule_id: str) -> str:
         try:
-            hearth.schedules.put("acme", "hello", schedule_id, Wanted(expression="rate(1 day)"))
+            hearth.schedules.put("acme", "hello", schedule_id, ScheduleRequest(expression="rate(1 day)"))
         except HearthError as refused:
             return refused.error_type
         return "made"

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from app import app
-from chalicelib.function_urls import offered as url_door
-from chalicelib.lambda_api import offered as lambda_door
+from chalicelib.function_urls import offered as function_urls_api
+from chalicelib.lambda_api import offered as lambda_api
 from chalicelib.naming import account
 from chalicelib.tenants import keyring
 from chalicelib.tenants.administration import IssuedKeys
@@ -27,13 +27,13 @@ pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 
 def is_offered(operation: str) -> bool:
-    return operation in lambda_door.OFFERED or operation in lambda_door.RUNNING
+    return operation in lambda_api.OFFERED or operation in lambda_api.RUNNING
 
 
 def routes() -> dict[str, tuple[str, str]]:
     """What needs cases → its method and path: every route of the app, at door 1 every operation that is offered."""
     named: dict[str, tuple[str, str]] = {}
-    operations = lambda_door.routes()
+    operations = lambda_api.routes()
     for path, methods in app.routes.items():
         for method in methods:
             candidates = operations.get((path, method))
@@ -44,7 +44,7 @@ def routes() -> dict[str, tuple[str, str]]:
 
 def unoffered() -> list[tuple[str, str]]:
     """Method and path of every route of door 1 at which nothing is offered."""
-    operations = lambda_door.routes()
+    operations = lambda_api.routes()
     return [
         (method, path)
         for (path, method), candidates in operations.items()
@@ -92,7 +92,13 @@ class World:
     def traces(self) -> list[str]:
         """Texts that only an answer that tells of the owner's things would hold."""
         secrets = [self.owner.api_key, self.owner.secret_access_key, self.owner.access_key_id]
-        return [THEIRS, self.invocation_id, account(self.owner.tenant), keyring.hash_of(self.owner.api_key), *secrets]
+        return [
+            THEIRS,
+            self.invocation_id,
+            account(self.owner.tenant),
+            keyring.hash_of(self.owner.api_key),
+            *secrets,
+        ]
 
 
 _ARN = f"arn:aws:lambda:us-east-1:{account('acme')}:function:"
@@ -130,10 +136,10 @@ def world(gateway: Gateway, hearth: Controller, tenant: IssuedKeys, key: Key) ->
     boto.put_function_event_invoke_config(FunctionName=THEIRS, Qualifier="live", MaximumRetryAttempts=0)
     url = boto.create_function_url_config(FunctionName=THEIRS, AuthType="AWS_IAM")["FunctionUrl"]
     started = gateway.send("POST", f"/functions/{THEIRS}/invocations?mode=async", b"{}", key)
-    stranger = {"x-api-key": hearth.tenants.create("stranger").api_key}
+    anonymous = {"x-api-key": hearth.tenants.create("stranger").api_key}
     # By a name after all others, so that a list that goes on after one of those has it either way.
-    gateway.send("PUT", f"/functions/zone?{query}", CODE, stranger | {"Content-Type": "application/zip"})
-    return World(gateway, tenant, key, stranger, started.json["invocation_id"], urlsplit(url).path)
+    gateway.send("PUT", f"/functions/zone?{query}", CODE, anonymous | {"Content-Type": "application/zip"})
+    return World(gateway, tenant, key, anonymous, started.json["invocation_id"], urlsplit(url).path)
 
 
 def without(thing: str, answer: Answer) -> tuple[int, dict[str, str], str]:
@@ -169,7 +175,7 @@ def test_every_route_and_offered_operation_has_cases_and_no_other() -> None:
 
 def test_a_route_added_later_fails_with_what_to_add(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(app.routes, "/new/{thing}", {"GET": None})
-    monkeypatch.setitem(lambda_door.OFFERED, "GetCodeSigningConfig", lambda *_: {})
+    monkeypatch.setitem(lambda_api.OFFERED, "GetCodeSigningConfig", lambda *_: {})
 
     with pytest.raises(AssertionError, match=r"lacks .*GET /new/{thing}.*GetCodeSigningConfig.*\. Add a line for each"):
         test_every_route_and_offered_operation_has_cases_and_no_other()
@@ -221,10 +227,10 @@ def test_the_owner_does_see_what_the_stranger_does_not(world: World) -> None:
 def test_a_closed_address_tells_nothing_of_what_is_behind_it(
     world: World, hearth: Controller, signed: Callable[[str, str, IssuedKeys], Key]
 ) -> None:
-    stranger = hearth.tenants.create("another")
+    anonymous = hearth.tenants.create("another")
 
-    for method in url_door.METHODS:
-        headers = signed(method, f"http://hearth.test{world.address}", stranger)
+    for method in function_urls_api.METHODS:
+        headers = signed(method, f"http://hearth.test{world.address}", anonymous)
         for given in (headers, world.stranger_key, {}):
             answer = world.gateway.send(method, world.address, headers=given)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import redis
-from chalicelib.storage.coalescer import MOST, Together
+from chalicelib.storage.coalescer import MOST, Coalescer
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -26,7 +26,7 @@ def client(redis_server: RedisServer, redis_client: redis.Redis) -> Iterator[red
 
 @pytest.fixture
 def echo(client: redis.Redis) -> Callable[..., Any]:
-    return Together(client).register_script(ECHO)
+    return Coalescer(client).register_script(ECHO)
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from chalicelib.invocations.invoke import Wish
+from chalicelib.invocations.invoke import InvokeRequest
 from chalicelib.tracing import NoTracing, Tracing
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Mode
-from tests.integration.api.conftest import Deployed, visitor
+from tests.integration.api.conftest import Deployed, principal
 
 HEADER = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 
@@ -79,7 +79,7 @@ class FixedTrace(NoTracing):
 def test_the_trace_goes_with_the_invocation(hearth: Controller, deployed: Deployed) -> None:
     traced = dataclasses.replace(hearth.invocations, tracing=FixedTrace())
 
-    traced.invoke(visitor(hearth, deployed.key), Wish(function="hello", event=b"{}", mode=Mode.ASYNC))
+    traced.invoke(principal(hearth, deployed.key), InvokeRequest(function="hello", event=b"{}", mode=Mode.ASYNC))
 
     assert deployed.worker.take().trace_header == HEADER
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from chalicelib.limits import MAX_ZIP_BYTES
-from chalicelib.schedules.store import Wanted
+from chalicelib.schedules.store import ScheduleRequest
 from chalicelib.wiring import Controller
 
 from tests.integration.api.conftest import upload
@@ -145,7 +145,7 @@ def test_a_change_that_succeeds_ends_what_was_said_of_an_upload_that_failed(benc
 
 def test_a_schedule_of_a_function_that_has_no_code_goes_on(bench: Bench, hearth: Controller) -> None:
     bench.begin(**NEW)
-    schedule, _ = hearth.schedules.put("acme", "big", "s", Wanted(expression="rate(5 minutes)"))
+    schedule, _ = hearth.schedules.put("acme", "big", "s", ScheduleRequest(expression="rate(5 minutes)"))
     assert schedule.due_s is not None
 
     def later_us() -> int:

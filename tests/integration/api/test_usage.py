@@ -48,7 +48,7 @@ class Books:
         )
         row = {"invocation_id": {"S": settlement.invocation_id}, "status": {"S": "queued"}, "attempt": {"N": "0"}}
         self.dynamodb.put_item(TableName=self.data["InvocationsTable"], Item=row)
-        ledger = Ledger(self.dynamodb, self.data["InvocationsTable"], self.data["PartsTable"])
+        ledger = Ledger(self.dynamodb, self.data["InvocationsTable"], self.data["ItemsTable"])
         assert ledger.settle(version(tenant=tenant, function=function), dataclasses.replace(settlement, **changes))
 
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from chalicelib.functions.aliases import Aliases
 from chalicelib.functions.function import Function
 from chalicelib.functions.lifecycle import Functions
-from chalicelib.storage.items import Parts
+from chalicelib.storage.items import Items
 from chalicelib.wiring import Controller
 
 from tests.integration.api.test_lambda_door import create
@@ -280,7 +280,7 @@ def test_an_equal_zip_of_another_function_stays_when_the_first_goes_twice_at_onc
     code = {"ZipFile": zipped()}  # one for both: a zip made a moment later has another digest
     create(boto, Publish=True, Code=code)
     create(boto, "other", Code=code)
-    read = Parts.every
+    read = Items.every
 
     def meanwhile(*asked: Any) -> Any:
         seen = read(*asked)
@@ -288,7 +288,7 @@ def test_an_equal_zip_of_another_function_stays_when_the_first_goes_twice_at_onc
         boto.delete_function(FunctionName="hello")
         return seen
 
-    monkeypatch.setattr(Parts, "every", meanwhile)
+    monkeypatch.setattr(Items, "every", meanwhile)
     with pytest.raises(boto.exceptions.ResourceNotFoundException):
         boto.delete_function(FunctionName="hello")
 

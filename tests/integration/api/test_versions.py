@@ -30,9 +30,11 @@ def two(boto: Any) -> Any:
 def refs(hearth: Controller, boto_version: Any) -> Any:
     """How many versions name the zip of what boto3 showed."""
     sha256 = base64.b64decode(boto_version["CodeSha256"]).hex()
-    parts = hearth.functions.belongings.parts
-    row = parts.dynamodb.get_item(
-        TableName=parts.table, Key={"owner": {"S": f"code/{sha256}"}, "part": {"S": "refs"}}, ConsistentRead=True
+    items = hearth.functions.cascade.items
+    row = items.dynamodb.get_item(
+        TableName=items.table,
+        Key={"partition_key": {"S": f"code/{sha256}"}, "sort_key": {"S": "refs"}},
+        ConsistentRead=True,
     )
     return int(row["Item"]["refs"]["N"])
 
@@ -106,7 +108,7 @@ def test_provisioned_concurrency_is_kept_and_said_to_be_under_way(two: Any) -> N
         two.get_provisioned_concurrency_config(**live)
 
 
-def test_no_more_is_provisioned_than_the_function_has_seats(two: Any) -> None:
+def test_no_more_is_provisioned_than_the_function_has_permits(two: Any) -> None:
     two.put_function_concurrency(**HELLO, ReservedConcurrentExecutions=5)
     put = two.put_provisioned_concurrency_config
 

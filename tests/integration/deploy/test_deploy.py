@@ -117,7 +117,7 @@ def test_every_function_can_read_its_settings_from_its_environment(deployed: Dep
     for function in deployed.functions().values():
         settings = Settings.from_env(function["Environment"]["Variables"] | {"AWS_REGION": REGION})
         assert (settings.bucket, settings.functions_table) == (names["Bucket"], names["Functions"])
-        assert (settings.invocations_table, settings.parts_table) == (names["Invocations"], names["Parts"])
+        assert (settings.invocations_table, settings.items_table) == (names["Invocations"], names["Items"])
         assert (settings.credentials_table, settings.queue_url) == (names["Credentials"], names["Durable"])
         assert settings.redis_url == deployed.environ["HEARTH_REDIS_URL"]
 

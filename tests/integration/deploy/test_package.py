@@ -178,7 +178,7 @@ def test_every_function_of_the_template_gets_every_setting_that_has_no_default(t
     for function in functions:
         own = function["Properties"]["Environment"]["Variables"]
         assert not own.keys() & shared.keys()
-        assert shared.keys() == {*REQUIRED, "HEARTH_ENDS_QUEUE_URL"} - {"AWS_REGION"}
+        assert shared.keys() == {*REQUIRED, "HEARTH_COMPLETION_QUEUE_URL"} - {"AWS_REGION"}
         assert own.keys() <= NUMBERS.keys()
         assert "" not in own.values()
 

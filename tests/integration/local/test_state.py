@@ -13,7 +13,7 @@ from local.state import Running, StateDir
 
 def test_a_second_stack_is_told_who_runs_and_where(tmp_path: Path) -> None:
     with StateDir(tmp_path).claimed():
-        StateDir(tmp_path).announce("http://127.0.0.1:8400")
+        StateDir(tmp_path).heartbeat("http://127.0.0.1:8400")
 
         with (
             pytest.raises(StackError, match=rf"http://127.0.0.1:8400 \(pid {os.getpid()}"),
@@ -34,7 +34,7 @@ def test_whoever_claims_the_directory_runs(tmp_path: Path) -> None:
 
 def test_the_record_of_a_killed_stack_does_not_count(tmp_path: Path) -> None:
     state = StateDir(tmp_path)
-    state.announce("http://127.0.0.1:8400")
+    state.heartbeat("http://127.0.0.1:8400")
 
     assert state.running() is None
     with state.claimed():

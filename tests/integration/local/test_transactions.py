@@ -13,11 +13,11 @@ Table = tuple[Any, str]
 
 @pytest.fixture
 def table(aws: Any, data: dict[str, str]) -> Table:
-    return aws("dynamodb"), data["PartsTable"]
+    return aws("dynamodb"), data["ItemsTable"]
 
 
 def key(part: str) -> dict[str, dict[str, str]]:
-    return {"owner": {"S": "o"}, "part": {"S": part}}
+    return {"partition_key": {"S": "o"}, "sort_key": {"S": part}}
 
 
 def put(table: Table, part: str, condition: str | None = None) -> dict[str, Any]:
@@ -41,15 +41,15 @@ def transact(table: Table, *acts: dict[str, Any]) -> list[str]:
 
 
 def stored(table: Table) -> dict[str, dict[str, Any]]:
-    condition, values = "#owner = :o", {":o": {"S": "o"}}
-    names = {"#owner": "owner"}
+    condition, values = "#partition = :o", {":o": {"S": "o"}}
+    names = {"#partition": "partition_key"}
     items = table[0].query(
         TableName=table[1],
         KeyConditionExpression=condition,
         ExpressionAttributeNames=names,
         ExpressionAttributeValues=values,
     )["Items"]
-    return {item["part"]["S"]: item for item in items}
+    return {item["sort_key"]["S"]: item for item in items}
 
 
 def test_two_acts_on_one_item_are_refused(table: Table) -> None:
@@ -61,10 +61,10 @@ def test_two_acts_on_one_item_are_refused(table: Table) -> None:
 
 def test_conditions_hold_for_every_kind_of_act(table: Table) -> None:
     transact(table, put(table, "there"))
-    absent = {"ConditionExpression": "attribute_exists(part)"}
+    absent = {"ConditionExpression": "attribute_exists(sort_key)"}
 
     for act in (
-        put(table, "there", "attribute_not_exists(part)"),
+        put(table, "there", "attribute_not_exists(sort_key)"),
         adds(table, "nobody", **absent),
         {"Delete": {"TableName": table[1], "Key": key("nobody"), **absent}},
         {"ConditionCheck": {"TableName": table[1], "Key": key("nobody"), **absent}},
@@ -80,12 +80,15 @@ def test_conditions_hold_for_every_kind_of_act(table: Table) -> None:
 def test_a_transaction_that_is_cancelled_undoes_nobody_elses_writes(table: Table) -> None:
     transact(table, put(table, "there"))
     for first in range(0, 1000, 25):  # a full table, so that a copy of it would take long
-        rows = [{"PutRequest": {"Item": {**key(str(n)), "owner": {"S": "others"}}}} for n in range(first, first + 25)]
+        rows = [
+            {"PutRequest": {"Item": {**key(str(n)), "partition_key": {"S": "others"}}}}
+            for n in range(first, first + 25)
+        ]
         table[0].batch_write_item(RequestItems={table[1]: rows})
 
     def write(n: int) -> None:
         if n % 2:
-            assert transact(table, put(table, f"lost-{n}"), put(table, "there", "attribute_not_exists(part)"))
+            assert transact(table, put(table, f"lost-{n}"), put(table, "there", "attribute_not_exists(sort_key)"))
         elif n % 4:
             assert transact(table, put(table, f"kept-{n}"), adds(table, "sum")) == []
         else:

@@ -9,12 +9,12 @@ import redis
 
 from shared_lua import keys
 from shared_lua.contract import Invocation, Settlement, Status, decode, encode
-from shared_lua.daily_usage import Sums
+from shared_lua.daily_usage import DailyUsage
 from tests.builders import invocation, ran, version, zip_of
 from tests.fakes import FakeSandboxes
 from worker_agent.lanes.engine_watch import EngineWatch
 from worker_agent.lanes.handle import Handler
-from worker_agent.lanes.heartbeat import Presence, new_worker
+from worker_agent.lanes.heartbeat import Heartbeat, new_worker
 from worker_agent.metrics import Metrics
 from worker_agent.pool.slots import Pool
 from worker_agent.pool.stems import Stems
@@ -22,10 +22,10 @@ from worker_agent.runs.billing import Prices
 from worker_agent.runs.execute import Executor
 from worker_agent.sandboxes.runtime_api import How
 from worker_agent.sandboxes.sandbox import Ran
-from worker_agent.stores.completion_events import Ends
+from worker_agent.stores.completion_events import CompletionEvents
 from worker_agent.stores.durable_lane import Delivery
 from worker_agent.stores.ledger import Ledger
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.redis_adapter import RedisAdapter
 from worker_agent.stores.s3 import Store
 from worker_agent.tracing import NoTracer
 
@@ -65,20 +65,18 @@ class World:
         settled = decode(Settlement, item["settlement"]["S"]) if "settlement" in item else None
         return item["status"]["S"], settled
 
-    def sums(self, tenant: str = "t") -> dict[str, Sums]:
+    def daily_usage(self, tenant: str = "t") -> dict[str, DailyUsage]:
         """What the tenant's days add up to, by day and function."""
-        owner = {":owner": {"S": keys.usage_parts(tenant)}}
         items = self.dynamodb.query(
-            TableName=self.data["PartsTable"],
-            KeyConditionExpression="#owner = :owner",
-            ExpressionAttributeNames={"#owner": "owner"},
-            ExpressionAttributeValues=owner,
+            TableName=self.data["ItemsTable"],
+            KeyConditionExpression="partition_key = :partition",
+            ExpressionAttributeValues={":partition": {"S": keys.usage_items(tenant)}},
         )["Items"]
-        found: dict[str, Sums] = {}
+        found: dict[str, DailyUsage] = {}
         for item in items:
-            name = item["part"]["S"].rpartition("/")[0]
-            numbers = {field: int(item[field]["N"]) for field in Sums().fields()}
-            found[name] = found.get(name, Sums()) + Sums(**numbers)
+            name = item["sort_key"]["S"].rpartition("/")[0]
+            numbers = {field: int(item[field]["N"]) for field in DailyUsage().fields()}
+            found[name] = found.get(name, DailyUsage()) + DailyUsage(**numbers)
         return found
 
     def answers(self, asked: Invocation) -> list[Settlement]:
@@ -91,17 +89,17 @@ def world_on(aws: Any, data: dict[str, str], redis_client: redis.Redis) -> World
     s3, dynamodb, sandboxes = aws("s3"), aws("dynamodb"), FakeSandboxes()
     store = Store(s3, data["BucketName"])
     s3.put_object(Bucket=data["BucketName"], Key=keys.code(version(CODE).code_sha256), Body=CODE)
-    stems, redis_side = Stems(sandboxes, {}), RedisSide(redis_client)
-    watch, metrics = EngineWatch(sandboxes, Presence(redis_side, new_worker(8))), Metrics()
+    stems, redis_adapter = Stems(sandboxes, {}), RedisAdapter(redis_client)
+    watch, metrics = EngineWatch(sandboxes, Heartbeat(redis_adapter, new_worker(8))), Metrics()
     handler = Handler(
-        ledger=Ledger(dynamodb, data["InvocationsTable"], data["PartsTable"]),
+        ledger=Ledger(dynamodb, data["InvocationsTable"], data["ItemsTable"]),
         store=store,
-        redis_side=redis_side,
+        redis_adapter=redis_adapter,
         executor=Executor(Pool(2, 10_000), stems, store.code, Prices(16_666_700, 200_000, 1000)),
         engine=watch,
         metrics=metrics,
         tracer=NoTracer(),
-        ends=Ends(aws("sqs"), data["EndsUrl"]),
+        ends=CompletionEvents(aws("sqs"), data["CompletionQueueUrl"]),
         retry_pause_s=1,
     )
     return World(handler, sandboxes, stems, watch, metrics, dynamodb, s3, data, redis_client)

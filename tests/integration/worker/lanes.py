@@ -7,14 +7,14 @@ import redis
 
 from shared_lua import keys
 from shared_lua.contract import Invocation, Settlement, decode, encode
-from shared_lua.scripts import Ask, Run, Scripts, Word
+from shared_lua.scripts import Ask, Decision, Run, Scripts
 from tests.integration.worker.handling import World
 from worker_agent.lanes.express import Express
 from worker_agent.lanes.heartbeat import FOR_MS, new_worker
-from worker_agent.lanes.reaper import Undertaker
+from worker_agent.lanes.reaper import Reaper
 from worker_agent.stores.durable_lane import Delivery, DurableLane
-from worker_agent.stores.ledger_writer import Recorder
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.ledger_writer import LedgerWriter
+from worker_agent.stores.redis_adapter import RedisAdapter
 
 
 @dataclass
@@ -25,28 +25,28 @@ class Lanes:
     aws: Any
     client: redis.Redis
     started: list[Express] = field(default_factory=list)
-    generations: dict[str, str] = field(default_factory=lambda: {"keys": "", "function": ""})
+    cache_versions: dict[str, str] = field(default_factory=lambda: {"keys": "", "function": ""})
 
-    def side(self, left: int = 0) -> RedisSide:
-        return RedisSide(self.client, left=left)
+    def side(self, left: int = 0) -> RedisAdapter:
+        return RedisAdapter(self.client, left=left)
 
-    def undertaker(self) -> Undertaker:
+    def reaper(self) -> Reaper:
         lane = DurableLane(self.aws("sqs"), self.world.data["QueueUrl"], 30, poll_s=1)
-        return Undertaker(self.side(), self.world.handler._ledger, lane)
+        return Reaper(self.side(), self.world.handler._ledger, lane)
 
     def worker(self, places: int = 2) -> Express:
         """Start a worker's lane."""
         name, side = new_worker(places), self.side()
         lane = Express(
-            redis_side=side,
-            recorder=Recorder(self.world.handler._ledger, side),
-            undertaker=self.undertaker(),
+            redis_adapter=side,
+            ledger_writer=LedgerWriter(self.world.handler._ledger, side),
+            reaper=self.reaper(),
             worker=name,
             places=places,
             conclude=self.world.handler.conclude,
             metrics=self.world.metrics,
         )
-        side.announce(name, able=True, free=places, for_ms=FOR_MS * 10)
+        side.heartbeat(name, able=True, free=places, for_ms=FOR_MS * 10)
         lane.start()
         self.started.append(lane)
         return lane
@@ -54,30 +54,30 @@ class Lanes:
     def named(self, free: int = 2, for_ms: int = FOR_MS * 10) -> str:
         """Announce a worker that takes nothing."""
         name = new_worker(free)
-        self.side().announce(name, able=True, free=free, for_ms=for_ms)
+        self.side().heartbeat(name, able=True, free=free, for_ms=for_ms)
         return name
 
-    def admit(self, one: Invocation, *, express: bool = True) -> Word:
+    def admit(self, one: Invocation, *, express: bool = True) -> Decision:
         """Do what the controller does for a caller who waits."""
         scripts, version = Scripts(self.client), one.version
         while True:
-            known = self.generations
-            ask = Ask(tenant=version.tenant, address=None, bucket=None, generation=known["keys"])
+            known = self.cache_versions
+            ask = Ask(tenant=version.tenant, address=None, bucket=None, cache_version=known["keys"])
             run = Run(
                 invocation_id=one.invocation_id,
                 function=version.function,
-                generation=known["function"],
-                seat_ms=60_000,
+                cache_version=known["function"],
+                permit_ms=60_000,
                 shared=100,
                 waiting=100,
                 version_id=version.version_id,
                 item=encode(one) if express else "",
             )
             verdict = scripts.admit(ask, run)
-            if verdict.word not in (Word.CREDENTIALS, Word.RECORD):
-                return verdict.word
-            known["keys"] = verdict.keys_generation
-            known["function"] = verdict.generation
+            if verdict.decision not in (Decision.CREDENTIALS, Decision.RECORD):
+                return verdict.decision
+            known["keys"] = verdict.keys_cache_version
+            known["function"] = verdict.cache_version
 
     def answer(self, one: Invocation) -> Settlement:
         """Wait for an answer as a caller does."""
@@ -86,7 +86,7 @@ class Lanes:
         return decode(Settlement, popped[1].decode())
 
     def free(self) -> int:
-        places: Any = self.client.zrange(keys.free_places(), 0, -1, withscores=True)
+        places: Any = self.client.zrange(keys.free_capacity(), 0, -1, withscores=True)
         return int(sum(score for _, score in places))
 
     def queued(self) -> list[Invocation]:

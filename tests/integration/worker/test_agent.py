@@ -18,15 +18,15 @@ from tests.waiting import eventually
 from worker_agent.agent import Agent
 from worker_agent.errors import AwsUnavailableError
 from worker_agent.lanes.engine_watch import EngineWatch
-from worker_agent.lanes.heartbeat import Presence, new_worker
+from worker_agent.lanes.heartbeat import Heartbeat, new_worker
 from worker_agent.lanes.live_logs import LiveLogs
 from worker_agent.lanes.provisioning import Provisioning
 from worker_agent.metrics import Metrics
 from worker_agent.pool.slots import Pool
 from worker_agent.pool.stems import Stems
 from worker_agent.runs.running import Running
-from worker_agent.stores.durable_lane import Delivery, DurableLane, Keeper, Postponement
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.durable_lane import Deferral, Delivery, DurableLane, VisibilityHeartbeat
+from worker_agent.stores.redis_adapter import RedisAdapter
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -42,12 +42,12 @@ class FakeHandler:
     deliveries: list[tuple[int, int]] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
-    def handle(self, delivery: Delivery) -> Postponement | None:
+    def handle(self, delivery: Delivery) -> Deferral | None:
         asked = decode(Invocation, delivery.body)
         self.seen.append(asked.invocation_id)
-        self.deliveries.append((asked.hand_over, delivery.attempt))
+        self.deliveries.append((asked.enqueue_generation, delivery.attempt))
         done = self.behave(asked)
-        return done if isinstance(done, Postponement) else None
+        return done if isinstance(done, Deferral) else None
 
 
 @dataclass
@@ -77,20 +77,20 @@ def world(aws: Any, redis_client: redis.Redis) -> Iterator[Callable[..., World]]
 
     def start(behave: Callable[[Invocation], object], slots: int = 2, drain_s: float = 20) -> World:
         lane = DurableLane(sqs, data["QueueUrl"], VISIBILITY_S, poll_s=1)
-        handler, sandboxes, redis_side = FakeHandler(behave), FakeSandboxes(), RedisSide(redis_client)
-        presence, pool = Presence(redis_side, new_worker(slots)), Pool(slots, 10_000)
+        handler, sandboxes, redis_adapter = FakeHandler(behave), FakeSandboxes(), RedisAdapter(redis_client)
+        heartbeat, pool = Heartbeat(redis_adapter, new_worker(slots)), Pool(slots, 10_000)
         agent = Agent(
             lane=lane,
-            keeper=Keeper(lane, VISIBILITY_S, lambda *_: None),
-            presence=presence,
-            live_logs=LiveLogs(Running(), RedisSide(redis_client)),
-            engine=EngineWatch(sandboxes, presence),
+            visibility_heartbeat=VisibilityHeartbeat(lane, VISIBILITY_S, lambda *_: None),
+            heartbeat=heartbeat,
+            live_logs=LiveLogs(Running(), RedisAdapter(redis_client)),
+            engine=EngineWatch(sandboxes, heartbeat),
             metrics=Metrics(),
             handler=handler,  # type: ignore[arg-type]
             sandboxes=sandboxes,
             pool=pool,
             stems=Stems(sandboxes, {}),
-            provisioning=Provisioning(redis_side=redis_side, presence=presence, pool=pool, start=fake_start),
+            provisioning=Provisioning(redis_adapter=redis_adapter, heartbeat=heartbeat, pool=pool, start=fake_start),
             places=own_places(slots),
             express=NoExpress(),  # type: ignore[arg-type]
             concurrency=slots,
@@ -184,9 +184,9 @@ def test_what_failed_comes_back(world: Callable[..., World], monkeypatch: pytest
 def test_what_is_postponed_comes_anew_after_its_wait_with_all_its_attempts(world: Callable[..., World]) -> None:
     there, at = world(lambda _: None), []
 
-    def once(asked: Invocation) -> Postponement | None:
+    def once(asked: Invocation) -> Deferral | None:
         at.append(time.monotonic())
-        return None if asked.hand_over == 2 else Postponement(asked, after_s=1)
+        return None if asked.enqueue_generation == 2 else Deferral(asked, after_s=1)
 
     there.handler.behave = once
     there.send(encode(invocation()))

@@ -71,8 +71,10 @@ def test_only_the_settlement_that_stands_is_counted(world: World) -> None:
 def test_of_two_copies_that_a_crash_left_one_is_settled_whichever_comes_first(world: World) -> None:
     for n, order in enumerate(([0, 1], [1, 0])):
         one = world.accept(asked(invocation_id=f"i-{n}"))
-        for hand_over in order:
-            assert world.handler.handle(delivery(dataclasses.replace(one, hand_over=hand_over))) is None
+        for enqueue_generation in order:
+            assert (
+                world.handler.handle(delivery(dataclasses.replace(one, enqueue_generation=enqueue_generation))) is None
+            )
         assert world.row(one)[0] == Status.SUCCEEDED
         assert len(world.answers(one)) == 1
 
@@ -84,14 +86,14 @@ def test_an_old_copy_is_dropped_while_the_new_one_runs_and_a_newer_one_overtakes
     nested = []
 
     def meanwhile(asked: Invocation, _: bytes) -> Any:
-        if asked.hand_over == 1:
+        if asked.enqueue_generation == 1:
             nested.append(world.handler.handle(delivery(one, attempt=5)))
             with pytest.raises(ClaimHeldError):
                 world.handler.handle(delivery(asked))
         return ran(payload=b"1")
 
     world.sandboxes.behave = meanwhile
-    world.handler.handle(delivery(dataclasses.replace(one, hand_over=1)))
+    world.handler.handle(delivery(dataclasses.replace(one, enqueue_generation=1)))
 
     assert nested == [None]
     assert world.row(one)[0] == Status.SUCCEEDED
@@ -116,7 +118,7 @@ def test_a_crash_between_the_new_message_and_the_end_of_the_old_leaves_both(
     [old] = lane.receive(1)
 
     with pytest.raises(AwsUnavailableError):
-        lane.postpone(old, one, delay_s)
+        lane.defer(old, one, delay_s)
 
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible",
              "ApproximateNumberOfMessagesDelayed"]  # fmt: skip
@@ -132,7 +134,7 @@ def test_what_is_sent_and_what_is_postponed_is_in_its_tenants_group(world: World
     sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=old.receipt, VisibilityTimeout=0)
 
     assert group_of_the_next(sqs, queue) == "t"
-    lane.postpone(old, asked(), 0)
+    lane.defer(old, asked(), 0)
     assert group_of_the_next(sqs, queue) == "t"
 
 
@@ -148,7 +150,7 @@ def test_a_record_in_place_is_never_overwritten(world: World, aws: Any, data: di
     _, first = world.row(one)
     assert first
 
-    ledger = Ledger(aws("dynamodb"), data["InvocationsTable"], data["PartsTable"])
+    ledger = Ledger(aws("dynamodb"), data["InvocationsTable"], data["ItemsTable"])
     won = ledger.settle(one.version, dataclasses.replace(first, attempt=9))
 
     assert not won

@@ -7,7 +7,7 @@ import pytest
 from shared_lua.contract import Invocation, Mode, Status, decode
 from tests.integration.worker.handling import World, asked, delivery, fails
 from worker_agent.errors import AwsUnavailableError
-from worker_agent.stores.completion_events import Ends
+from worker_agent.stores.completion_events import CompletionEvents
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -15,9 +15,13 @@ pytestmark = [pytest.mark.aws, pytest.mark.redis]
 def ends(world: World, aws: Any) -> list[Invocation]:
     """What whoever delivers was told, and takes."""
     found = []
-    while messages := aws("sqs").receive_message(QueueUrl=world.data["EndsUrl"], WaitTimeSeconds=0).get("Messages"):
+    while (
+        messages := aws("sqs")
+        .receive_message(QueueUrl=world.data["CompletionQueueUrl"], WaitTimeSeconds=0)
+        .get("Messages")
+    ):
         for message in messages:
-            aws("sqs").delete_message(QueueUrl=world.data["EndsUrl"], ReceiptHandle=message["ReceiptHandle"])
+            aws("sqs").delete_message(QueueUrl=world.data["CompletionQueueUrl"], ReceiptHandle=message["ReceiptHandle"])
             found.append(decode(Invocation, message["Body"]))
     return found
 
@@ -69,12 +73,12 @@ def test_what_never_ran_is_told_as_a_failure(world: World, aws: Any) -> None:
 
 def test_an_end_that_could_not_be_told_is_told_by_the_next_delivery(world: World, aws: Any) -> None:
     one = world.accept(asked(mode=Mode.ASYNC, on_success="arn:s"))
-    gone = Ends(aws("sqs"), world.data["EndsUrl"] + "-gone")
-    kept, world.handler._ends = world.handler._ends, gone
+    gone = CompletionEvents(aws("sqs"), world.data["CompletionQueueUrl"] + "-gone")
+    kept, world.handler._completion_events = world.handler._completion_events, gone
 
     with pytest.raises(AwsUnavailableError, match="say that an invocation has ended"):
         world.handler.handle(delivery(one))
-    world.handler._ends = kept
+    world.handler._completion_events = kept
     world.handler.handle(delivery(one, attempt=2))
 
     assert ends(world, aws) == [one]
@@ -83,7 +87,7 @@ def test_an_end_that_could_not_be_told_is_told_by_the_next_delivery(world: World
 
 def test_without_a_queue_for_ends_the_record_stands_all_the_same(world: World, aws: Any) -> None:
     one = world.accept(asked(mode=Mode.ASYNC, on_success="arn:s"))
-    world.handler._ends = Ends(aws("sqs"), None)
+    world.handler._completion_events = CompletionEvents(aws("sqs"), None)
 
     world.handler.handle(delivery(one))
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared_lua import keys
 from shared_lua.contract import Invocation, Provision, Status, encode
-from shared_lua.scripts import Word
+from shared_lua.scripts import Decision
 from tests.builders import ran
 from tests.conftest import RedisServer
 from tests.fakes import fake_start
@@ -16,7 +16,7 @@ from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes
 from tests.waiting import eventually
 from worker_agent.errors import EngineUnavailableError
-from worker_agent.lanes.heartbeat import Presence, new_worker
+from worker_agent.lanes.heartbeat import Heartbeat, new_worker
 from worker_agent.lanes.provisioning import Provisioning
 from worker_agent.pool.slots import Pool
 from worker_agent.sandboxes.runtime_api import How
@@ -29,28 +29,28 @@ def test_a_granted_invocation_runs_and_leaves_answer_record_sums_and_a_free_plac
     lanes.worker(places=2)
     one = asked(invocation_id="i-1")
 
-    assert lanes.admit(one) is Word.EXPRESS
+    assert lanes.admit(one) is Decision.EXPRESS
     settlement = lanes.answer(one)
 
     assert settlement.outcome.status is Status.SUCCEEDED
     eventually(lambda: lanes.has_row(one, "succeeded"))
     assert lanes.world.row(one)[1] == settlement
-    assert sum(sums.invocations for sums in lanes.world.sums().values()) == 1
+    assert sum(sums.invocations for sums in lanes.world.daily_usage().values()) == 1
     eventually(lambda: lanes.client.xlen(keys.records()) == 0)
     assert lanes.free() == 2
-    assert lanes.client.zcard(keys.tenant_seats("t")) == lanes.client.zcard(keys.fleet_seats()) == 0
+    assert lanes.client.zcard(keys.tenant_permits("t")) == lanes.client.zcard(keys.fleet_permits()) == 0
 
 
 def test_without_an_express_lane_it_goes_by_the_queue(lanes: Lanes) -> None:
-    lanes.side().announce(new_worker(2), able=True, free=-1, for_ms=60_000)
+    lanes.side().heartbeat(new_worker(2), able=True, free=-1, for_ms=60_000)
 
-    assert lanes.admit(asked()) is Word.GO
+    assert lanes.admit(asked()) is Decision.GO
 
 
 def test_what_must_not_travel_so_goes_by_the_queue_although_a_place_is_free(lanes: Lanes) -> None:
     lanes.named()
 
-    assert lanes.admit(asked(), express=False) is Word.GO
+    assert lanes.admit(asked(), express=False) is Decision.GO
 
 
 def test_a_worker_that_has_the_version_warm_is_preferred_if_it_has_a_place(lanes: Lanes) -> None:
@@ -58,7 +58,7 @@ def test_a_worker_that_has_the_version_warm_is_preferred_if_it_has_a_place(lanes
     lanes.client.zadd(keys.warm(asked().version.version_id), {warm: 1})
 
     for n in range(2):
-        assert lanes.admit(asked(invocation_id=f"i-{n}")) is Word.EXPRESS
+        assert lanes.admit(asked(invocation_id=f"i-{n}")) is Decision.EXPRESS
 
     assert lanes.client.llen(keys.lane(warm)) == 1
     assert lanes.client.llen(keys.lane(cold)) == 1
@@ -67,23 +67,23 @@ def test_a_worker_that_has_the_version_warm_is_preferred_if_it_has_a_place(lanes
 def test_a_provisioned_versions_first_call_goes_where_it_is_warm_and_that_is_told_while_one_is_idle(
     lanes: Lanes,
 ) -> None:
-    roomy, keeper, one = lanes.named(free=5), lanes.named(free=1), asked()
+    roomy, visibility_heartbeat, one = lanes.named(free=5), lanes.named(free=1), asked()
     provision = encode(Provision(version=one.version, wanted=2))
     lanes.client.hset(keys.provisions(), keys.provision("t", "f", "live"), provision)
     pool, warm = Pool(4, 4096), keys.warm(one.version.version_id)
-    presence = Presence(lanes.side(), keeper)
-    provisioning = Provisioning(redis_side=lanes.side(), presence=presence, pool=pool, start=fake_start)
+    heartbeat = Heartbeat(lanes.side(), visibility_heartbeat)
+    provisioning = Provisioning(redis_adapter=lanes.side(), heartbeat=heartbeat, pool=pool, start=fake_start)
 
     provisioning.turn()
 
-    assert lanes.admit(one) is Word.EXPRESS
-    assert (lanes.client.llen(keys.lane(keeper)), lanes.client.llen(keys.lane(roomy))) == (1, 0)
-    lanes.client.zadd(warm, {keeper: 1, "long gone|8": 1})
+    assert lanes.admit(one) is Decision.EXPRESS
+    assert (lanes.client.llen(keys.lane(visibility_heartbeat)), lanes.client.llen(keys.lane(roomy))) == (1, 0)
+    lanes.client.zadd(warm, {visibility_heartbeat: 1, "long gone|8": 1})
     with pool.lease(one.version, lambda wanting: fake_start(one.version, wanting)):
         provisioning.turn()
-        assert lanes.client.zscore(warm, keeper) == 1
+        assert lanes.client.zscore(warm, visibility_heartbeat) == 1
     provisioning.turn()
-    said_ms: Any = lanes.client.zscore(warm, keeper)
+    said_ms: Any = lanes.client.zscore(warm, visibility_heartbeat)
     assert said_ms > 1
     assert lanes.client.zcard(warm) == 1
     assert 0 < lanes.client.pttl(warm) <= WARM_MS
@@ -91,10 +91,10 @@ def test_a_provisioned_versions_first_call_goes_where_it_is_warm_and_that_is_tol
 
 def test_a_worker_that_is_dead_or_cannot_start_functions_is_granted_nothing(lanes: Lanes) -> None:
     lanes.named(for_ms=1)
-    lanes.side().announce(new_worker(5), able=False, free=5, for_ms=60_000)
+    lanes.side().heartbeat(new_worker(5), able=False, free=5, for_ms=60_000)
     eventually(lambda: lanes.side().dead_workers() != [])
 
-    assert lanes.admit(asked()) is Word.GO
+    assert lanes.admit(asked()) is Decision.GO
 
 
 def test_what_cannot_run_here_is_left_to_the_durable_lane_and_the_place_is_free_again(lanes: Lanes) -> None:
@@ -106,7 +106,7 @@ def test_what_cannot_run_here_is_left_to_the_durable_lane_and_the_place_is_free_
 
     lanes.world.handler._executor.execute = fail  # type: ignore[method-assign,assignment]
     lanes.world.sandboxes.down.clear()
-    assert lanes.admit(one) is Word.EXPRESS
+    assert lanes.admit(one) is Decision.EXPRESS
 
     eventually(lambda: lanes.has_row(one, "queued"))
     eventually(lambda: [got.invocation_id for got in lanes.queued()] == ["i-1"])
@@ -119,7 +119,7 @@ def test_an_error_of_any_making_ends_in_an_answer_and_the_lane_goes_on(lanes: La
 
     for n in range(2):
         one = asked(invocation_id=f"i-{n}")
-        assert lanes.admit(one) is Word.EXPRESS
+        assert lanes.admit(one) is Decision.EXPRESS
         assert lanes.answer(one).outcome.error_type == "?"
         eventually(partial(lanes.has_row, one, "failed"))
 
@@ -148,9 +148,9 @@ def test_a_worker_that_stops_gives_back_what_it_has_not_begun(lanes: Lanes) -> N
     lane = lanes.worker(places=1)
     lane.stop()
     lane.join(10)
-    lanes.side().announce(lane._worker, able=True, free=5, for_ms=60_000)
+    lanes.side().heartbeat(lane._worker, able=True, free=5, for_ms=60_000)
     one = asked(invocation_id="i-1")
-    assert lanes.admit(one) is Word.EXPRESS
+    assert lanes.admit(one) is Decision.EXPRESS
 
     lane.give_up()
 

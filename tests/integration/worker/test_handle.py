@@ -86,9 +86,12 @@ def test_what_is_given_up_is_kept_whole_and_what_ran_is_not(world: World) -> Non
     world.handler.handle(delivery(over, attempt=MAX_ATTEMPTS + 1))
     world.handler.handle(delivery(ran_well))
 
-    listed = world.s3.list_objects_v2(Bucket=world.data["BucketName"], Prefix="undone/")["Contents"]
+    listed = world.s3.list_objects_v2(Bucket=world.data["BucketName"], Prefix="abandoned/")["Contents"]
     stored = [world.s3.get_object(Bucket=world.data["BucketName"], Key=one["Key"])["Body"].read() for one in listed]
-    assert [one["Key"] for one in listed] == [keys.undone(late.invocation_id), keys.undone(over.invocation_id)]
+    assert [one["Key"] for one in listed] == [
+        keys.abandoned_payload(late.invocation_id),
+        keys.abandoned_payload(over.invocation_id),
+    ]
     assert [decode(Invocation, text.decode()) for text in stored] == [late, over]
 
 

@@ -22,7 +22,7 @@ from worker_agent.pool.stems import Stems
 from worker_agent.runs.billing import Prices
 from worker_agent.runs.execute import Executor
 from worker_agent.runs.running import Running
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.redis_adapter import RedisAdapter
 
 pytestmark = [pytest.mark.redis]
 
@@ -47,11 +47,11 @@ def printed(text: str) -> LiveLog:
 
 @contextmanager
 def shown_by(live_logs: LiveLogs) -> Iterator[None]:
-    live_logs.beat.start()
+    live_logs.periodic.start()
     try:
         yield
     finally:
-        live_logs.beat.stop()
+        live_logs.periodic.stop()
 
 
 @pytest.mark.docker
@@ -61,7 +61,7 @@ def test_a_function_is_seen_printing_before_it_ends(sandboxes: TidySandboxes, re
     stems = Stems(sandboxes, {"python3.11": 0})
     executor = Executor(Pool(1, 4096), stems, lambda _: code, Prices(1, 1, 1), running)
 
-    with shown_by(LiveLogs(running, RedisSide(redis_client))):
+    with shown_by(LiveLogs(running, RedisAdapter(redis_client))):
         run = threading.Thread(target=executor.execute, args=(asked, b"{}", 0, 1))
         run.start()
         eventually(lambda: shown(redis_client) is not None)
@@ -83,7 +83,7 @@ def running() -> Running:
 
 @pytest.fixture
 def live_logs(running: Running, redis_client: redis.Redis) -> LiveLogs:
-    return LiveLogs(running, RedisSide(redis_client))
+    return LiveLogs(running, RedisAdapter(redis_client))
 
 
 def begin(running: Running, text: str = "", **changed: object) -> tuple[Invocation, FakeSandbox]:

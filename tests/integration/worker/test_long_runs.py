@@ -19,7 +19,7 @@ from worker_agent.agent import Agent
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError
 from worker_agent.lanes.engine_watch import EngineWatch
 from worker_agent.lanes.handle import Handler
-from worker_agent.lanes.heartbeat import Presence, new_worker
+from worker_agent.lanes.heartbeat import Heartbeat, new_worker
 from worker_agent.lanes.live_logs import LiveLogs
 from worker_agent.lanes.provisioning import Provisioning
 from worker_agent.metrics import Metrics
@@ -30,10 +30,10 @@ from worker_agent.runs.execute import Executor
 from worker_agent.runs.running import Running
 from worker_agent.sandboxes.sandbox import Ran
 from worker_agent.stores import durable_lane
-from worker_agent.stores.completion_events import Ends
-from worker_agent.stores.durable_lane import Delivery, DurableLane, Keeper
+from worker_agent.stores.completion_events import CompletionEvents
+from worker_agent.stores.durable_lane import Delivery, DurableLane, VisibilityHeartbeat
 from worker_agent.stores.ledger import Ledger
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.redis_adapter import RedisAdapter
 from worker_agent.stores.s3 import Store
 from worker_agent.tracing import NoTracer
 
@@ -69,35 +69,37 @@ class World:
         """Start an agent whose functions behave so; give its sandboxes."""
         sandboxes = FakeSandboxes(behave)
         lane = DurableLane(self.aws("sqs"), self.data["QueueUrl"], VISIBILITY_S, poll_s=1)
-        store, redis_side = Store(self.aws("s3"), self.data["BucketName"]), RedisSide(self.redis)
+        store, redis_adapter = Store(self.aws("s3"), self.data["BucketName"]), RedisAdapter(self.redis)
         pool, stems = Pool(2, 10_000), Stems(sandboxes, {})
         running = Running()
         executor = Executor(pool, stems, store.code, Prices(16_666_700, 200_000, 1000), running)
-        presence = Presence(redis_side, new_worker(2))
-        watch = EngineWatch(sandboxes, presence)
+        heartbeat = Heartbeat(redis_adapter, new_worker(2))
+        watch = EngineWatch(sandboxes, heartbeat)
         handler = Handler(
             ledger=self.ledger,
             store=store,
-            redis_side=redis_side,
+            redis_adapter=redis_adapter,
             executor=executor,
             engine=watch,
             metrics=Metrics(),
             tracer=NoTracer(),
-            ends=Ends(self.aws("sqs"), self.data["EndsUrl"]),
+            ends=CompletionEvents(self.aws("sqs"), self.data["CompletionQueueUrl"]),
             retry_pause_s=1,
         )
         agent = Agent(
             lane=lane,
-            keeper=Keeper(lane, VISIBILITY_S, handler.hold),
-            presence=presence,
-            live_logs=LiveLogs(running, redis_side),
+            visibility_heartbeat=VisibilityHeartbeat(lane, VISIBILITY_S, handler.hold),
+            heartbeat=heartbeat,
+            live_logs=LiveLogs(running, redis_adapter),
             engine=watch,
             metrics=Metrics(),
             handler=handler,
             sandboxes=sandboxes,
             pool=pool,
             stems=stems,
-            provisioning=Provisioning(redis_side=redis_side, presence=presence, pool=pool, start=executor.start),
+            provisioning=Provisioning(
+                redis_adapter=redis_adapter, heartbeat=heartbeat, pool=pool, start=executor.start
+            ),
             places=own_places(2),
             express=NoExpress(),  # type: ignore[arg-type]
             concurrency=2,
@@ -133,7 +135,7 @@ def world(aws: Any, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(durable_lane, "LEASE_S", 3)
     data = create_data(aws("cloudformation"), VISIBILITY_S)
     aws("s3").put_object(Bucket=data["BucketName"], Key=keys.code(version(CODE).code_sha256), Body=CODE)
-    ledger = WatchedLedger(aws("dynamodb"), data["InvocationsTable"], data["PartsTable"])
+    ledger = WatchedLedger(aws("dynamodb"), data["InvocationsTable"], data["ItemsTable"])
     ledger.refused = []
     there = World(aws, data, redis_client, ledger)
     yield there
@@ -238,14 +240,14 @@ def test_a_lease_that_could_not_be_written_is_tried_again_at_the_next_beat(world
             raise AwsUnavailableError("down")
 
     lane = DurableLane(world.aws("sqs"), world.data["QueueUrl"], VISIBILITY_S, poll_s=1)
-    keeper = Keeper(lane, VISIBILITY_S, hold)
-    keeper.beat.start()
+    visibility_heartbeat = VisibilityHeartbeat(lane, VISIBILITY_S, hold)
+    visibility_heartbeat.periodic.start()
     try:
         world.accept(asked())
         [delivery] = lane.receive(1)
-        with keeper.keep(delivery):
+        with visibility_heartbeat.keep(delivery):
             eventually(lambda: len(tried) >= 3)
     finally:
-        keeper.beat.stop()
+        visibility_heartbeat.periodic.stop()
 
     assert tried == sorted(tried)

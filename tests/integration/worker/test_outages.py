@@ -54,7 +54,7 @@ def environ(data: dict[str, str], aws_endpoint: str, redis_url: str, docker_host
         "HEARTH_REDIS_URL": redis_url,
         "HEARTH_BUCKET": data["BucketName"],
         "HEARTH_INVOCATIONS_TABLE": data["InvocationsTable"],
-        "HEARTH_PARTS_TABLE": data["PartsTable"],
+        "HEARTH_ITEMS_TABLE": data["ItemsTable"],
         "HEARTH_QUEUE_URL": data["QueueUrl"],
         "HEARTH_POLL_S": "1",
         "DOCKER_HOST": docker_host,
@@ -83,7 +83,7 @@ def test_without_an_engine_the_agent_says_so_and_goes_on_when_it_is_there(
 def test_without_aws_the_agent_says_so_and_goes_on_when_it_is_there(redis_server: RedisServer) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    names = {"BucketName": "b", "InvocationsTable": "t", "PartsTable": "p"}
+    names = {"BucketName": "b", "InvocationsTable": "t", "ItemsTable": "p"}
     data = {**names, "QueueUrl": f"{url}/123456789012/q"}
     settings = environ(data, url, redis_server.url, f"unix://{REAL_ENGINE}")
     with agent(settings) as process:

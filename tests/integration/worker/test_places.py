@@ -3,10 +3,10 @@
 import pytest
 
 from shared_lua import keys
-from shared_lua.scripts import Word
+from shared_lua.scripts import Decision
 from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes
-from worker_agent.lanes.capacity import Grant, Places
+from worker_agent.lanes.capacity import Capacity, Grant
 from worker_agent.lanes.heartbeat import new_worker
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -14,15 +14,15 @@ pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 def test_the_durable_lane_has_its_share_and_borrows_what_is_free(lanes: Lanes) -> None:
     worker, side = lanes.named(free=3), lanes.side()
-    places = Places(2, lambda wanted: side.borrow(worker, wanted), lambda n: side.give_back(worker, n))
+    places = Capacity(2, lambda wanted: side.borrow_capacity(worker, wanted), lambda n: side.return_capacity(worker, n))
 
     grants = [places.take(10, patience_s=0.01) for _ in range(3)]
 
     assert grants == [Grant(2), Grant(3, borrowed=True), Grant(0)]
-    assert lanes.admit(asked()) is Word.WAITS
+    assert lanes.admit(asked()) is Decision.WAITS
     places.release(Grant(2, borrowed=True))
     assert lanes.client.llen(keys.lane(worker)) == 1
-    assert lanes.admit(asked(invocation_id="i-2")) is Word.EXPRESS
+    assert lanes.admit(asked(invocation_id="i-2")) is Decision.EXPRESS
     places.release(Grant(2))
     assert places.take(10, 0.01) == Grant(2)
 
@@ -30,17 +30,17 @@ def test_the_durable_lane_has_its_share_and_borrows_what_is_free(lanes: Lanes) -
 def test_the_durable_lane_leaves_places_for_callers(lanes: Lanes) -> None:
     worker, side = lanes.named(free=8), lanes.side(left=1)
 
-    assert [side.borrow(worker, wanted) for wanted in (5, 5, 5)] == [5, 2, 0]
-    assert [lanes.admit(asked(invocation_id=f"i-{n}")) for n in range(2)] == [Word.EXPRESS, Word.WAITS]
+    assert [side.borrow_capacity(worker, wanted) for wanted in (5, 5, 5)] == [5, 2, 0]
+    assert [lanes.admit(asked(invocation_id=f"i-{n}")) for n in range(2)] == [Decision.EXPRESS, Decision.WAITS]
 
 
 def test_a_flood_of_callers_leaves_the_durable_lane_its_share(lanes: Lanes) -> None:
     worker, side = lanes.named(free=3), lanes.side()
-    places = Places(1, lambda wanted: side.borrow(worker, wanted), lambda n: side.give_back(worker, n))
+    places = Capacity(1, lambda wanted: side.borrow_capacity(worker, wanted), lambda n: side.return_capacity(worker, n))
 
     words = [lanes.admit(asked(invocation_id=f"i-{n}")) for n in range(10)]
 
-    assert words == [Word.EXPRESS] * 3 + [Word.WAITS] * 7
+    assert words == [Decision.EXPRESS] * 3 + [Decision.WAITS] * 7
     assert places.take(10, 0.01) == Grant(1)
 
 
@@ -48,12 +48,12 @@ def test_a_redis_that_forgot_a_worker_learns_of_its_places_anew_and_no_other(
     lanes: Lanes,
 ) -> None:
     worker, side = new_worker(4), lanes.side()
-    assert side.announce(worker, able=True, free=4, for_ms=60_000)
+    assert side.heartbeat(worker, able=True, free=4, for_ms=60_000)
     lanes.admit(asked())
 
-    assert side.announce(worker, able=True, free=4, for_ms=60_000)
+    assert side.heartbeat(worker, able=True, free=4, for_ms=60_000)
     assert lanes.free() == 3
     lanes.client.flushall()
 
-    assert not side.announce(worker, able=True, free=2, for_ms=60_000)
+    assert not side.heartbeat(worker, able=True, free=2, for_ms=60_000)
     assert lanes.free() == 2

@@ -7,7 +7,7 @@ from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes, delivered
 from tests.waiting import eventually
 from worker_agent.stores.ledger import BATCH
-from worker_agent.stores.ledger_writer import Record, Recorder
+from worker_agent.stores.ledger_writer import LedgerWriter, Record
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -23,15 +23,15 @@ def test_a_record_that_its_worker_could_not_write_is_written_by_another_once(
     assert item
     assert side.settle_express(gone, one, item, lanes.world.handler.conclude(one, delivered()))
 
-    others = [Recorder(lanes.world.handler._ledger, side) for _ in range(2)]
-    for recorder in others:
-        recorder.start()
+    others = [LedgerWriter(lanes.world.handler._ledger, side) for _ in range(2)]
+    for ledger_writer in others:
+        ledger_writer.start()
     eventually(lambda: lanes.client.xlen(keys.records()) == 0)
-    for recorder in others:
-        recorder.stop(10)
+    for ledger_writer in others:
+        ledger_writer.stop(10)
 
     assert lanes.has_row(one, "succeeded")
-    assert sum(sums.invocations for sums in lanes.world.sums().values()) == 1
+    assert sum(sums.invocations for sums in lanes.world.daily_usage().values()) == 1
 
 
 def test_a_record_that_cannot_be_read_keeps_none_of_the_others_from_being_written(
@@ -45,11 +45,11 @@ def test_a_record_that_cannot_be_read_keeps_none_of_the_others_from_being_writte
     item = side.next_express(gone, 1)
     assert item
     assert side.settle_express(gone, one, item, lanes.world.handler.conclude(one, delivered()))
-    recorder = Recorder(lanes.world.handler._ledger, side)
+    ledger_writer = LedgerWriter(lanes.world.handler._ledger, side)
 
-    recorder.start()
+    ledger_writer.start()
     eventually(lambda: lanes.has_row(one, "succeeded"))
-    recorder.stop(10)
+    ledger_writer.stop(10)
 
     assert lanes.client.xlen(keys.records()) == 1  # a newer worker may know what it is
 
@@ -62,7 +62,7 @@ def test_records_of_one_batch_are_summed_up_by_function_and_those_that_stand_are
     ledger.record(ends)
 
     assert all(lanes.has_row(one, "succeeded") for one, _ in ends)
-    [sums] = lanes.world.sums().values()
+    [sums] = lanes.world.daily_usage().values()
     assert sums.invocations == 5
     assert sums.charge_pico_usd == sum(end.charge.total_pico_usd for _, end in ends if end.charge)
 
@@ -71,17 +71,17 @@ def test_records_gather_until_there_are_as_many_as_one_write_takes_or_it_stops(
     lanes: Lanes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker_agent.stores.ledger_writer.GATHER_S", 600)
-    handler, recorder = lanes.world.handler, Recorder(lanes.world.handler._ledger, lanes.side())
+    handler, ledger_writer = lanes.world.handler, LedgerWriter(lanes.world.handler._ledger, lanes.side())
     ones = [asked(invocation_id=f"i-{n}") for n in range(BATCH + 1)]
     ends = [Record(one, handler.conclude(one, delivered())) for one in ones]
-    recorder.start()
+    ledger_writer.start()
 
     for end in ends[:-2]:
-        recorder.add(end)
+        ledger_writer.add(end)
     assert not lanes.has_row(ones[0], "succeeded")
-    recorder.add(ends[-2])
+    ledger_writer.add(ends[-2])
     eventually(lambda: all(lanes.has_row(one, "succeeded") for one in ones[:-1]), 60)
-    recorder.add(ends[-1])
-    recorder.stop(60)
+    ledger_writer.add(ends[-1])
+    ledger_writer.stop(60)
 
     assert lanes.has_row(ones[-1], "succeeded")

@@ -7,23 +7,23 @@ from typing import Any
 import pytest
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Mode, Seats, Settlement, Status
+from shared_lua.contract import Invocation, Mode, Permits, Settlement, Status
 from tests.builders import ran
 from tests.integration.worker.handling import World, asked, behaves, delivery, fails
 from worker_agent.errors import AwsUnavailableError
 from worker_agent.lanes.handle import MAX_ATTEMPTS, DrainedError
 from worker_agent.sandboxes.runtime_api import How
-from worker_agent.stores.durable_lane import DurableLane, Postponement
+from worker_agent.stores.durable_lane import Deferral, DurableLane
 from worker_agent.stores.ledger import Ledger
-from worker_agent.stores.redis_adapter import RedisSide
+from worker_agent.stores.redis_adapter import RedisAdapter
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 
-def anew(put_off: Postponement | None) -> Invocation:
+def anew(put_off: Deferral | None) -> Invocation:
     """The Invocation as the lane brings it after a Postponement."""
     assert put_off
-    return dataclasses.replace(put_off.invocation, hand_over=put_off.invocation.hand_over + 1)
+    return dataclasses.replace(put_off.invocation, enqueue_generation=put_off.invocation.enqueue_generation + 1)
 
 
 def waiting(world: World, asked: Invocation) -> tuple[str, int]:
@@ -179,7 +179,7 @@ def test_who_dies_between_the_next_message_and_letting_go_leaves_two_messages_an
     for put_off in (first, second):
         assert put_off
         with pytest.raises(AwsUnavailableError):  # there is no such receipt to let go of
-            lane.postpone(delivery(one), put_off.invocation, 0)
+            lane.defer(delivery(one), put_off.invocation, 0)
 
     taken = [message for _ in range(2) for message in lane.receive(1)]
     for message in taken:
@@ -221,7 +221,7 @@ def test_of_two_tries_that_overlap_the_first_to_be_recorded_counts_and_the_other
     world: World, inner_fails: bool
 ) -> None:
     one = world.accept(retried(retries=1))
-    put_off: list[Postponement | None] = []
+    put_off: list[Deferral | None] = []
 
     def overtaken(*_: object) -> Any:
         if not put_off:
@@ -244,7 +244,7 @@ def test_of_two_tries_that_overlap_the_first_to_be_recorded_counts_and_the_other
 
 def test_a_late_success_of_an_overtaken_try_loses_no_charge(world: World) -> None:
     one = world.accept(retried(retries=1))
-    inner: list[Postponement | None] = []
+    inner: list[Deferral | None] = []
 
     def overtaken(*_: object) -> Any:
         if inner:
@@ -276,18 +276,18 @@ def test_a_duplicate_of_a_try_that_is_recorded_while_the_next_is_under_way_is_dr
     assert total(world.row(one)[1]) == (2, 4000, 2)
 
 
-def test_between_two_tries_somebody_else_has_the_seat(world: World) -> None:
-    one = world.accept(retried(seats=Seats(limit=1, reserved=False)))
+def test_between_two_tries_somebody_else_has_the_permit(world: World) -> None:
+    one = world.accept(retried(permits=Permits(limit=1, reserved=False)))
     fails(world)
 
     put_off = world.handler.handle(delivery(one))
 
     assert put_off
-    assert world.redis.zcard(keys.tenant_seats("t")) == 0
-    RedisSide(world.redis).take_seat(asked(invocation_id="i-2", mode=Mode.ASYNC, seats=one.seats))
+    assert world.redis.zcard(keys.tenant_permits("t")) == 0
+    RedisAdapter(world.redis).take_permit(asked(invocation_id="i-2", mode=Mode.ASYNC, permits=one.permits))
     blocked = world.handler.handle(delivery(anew(put_off)))
     assert blocked
-    assert blocked.invocation.tries == 1  # that it had to wait for a seat is no try
+    assert blocked.invocation.tries == 1  # that it had to wait for a permit is no try
     assert waiting(world, one) == (Status.QUEUED, 1)
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared_lua.contract import Invocation, Outcome, Settlement, Status
-from shared_lua.daily_usage import KEEP_DAYS, Sums, day_of, sums_of
+from shared_lua.daily_usage import KEEP_DAYS, DailyUsage, daily_usage_of, day_of
 from tests.integration.worker.handling import World, asked, delivery, overtake
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -28,9 +28,9 @@ def test_what_is_settled_is_added_to_its_functions_day_once_whatever_comes_again
 
     _, settled = world.row(one)
     assert settled
-    assert world.sums() == {f"{day_of(settled.settled_at_us)}/f": sums_of(settled)}
-    assert world.sums()[f"{day_of(settled.settled_at_us)}/f"].charge_pico_usd > 0
-    assert world.sums("other") == {}
+    assert world.daily_usage() == {f"{day_of(settled.settled_at_us)}/f": daily_usage_of(settled)}
+    assert world.daily_usage()[f"{day_of(settled.settled_at_us)}/f"].charge_pico_usd > 0
+    assert world.daily_usage("other") == {}
 
 
 def test_a_record_that_cannot_be_written_adds_nothing(world: World) -> None:
@@ -38,7 +38,7 @@ def test_a_record_that_cannot_be_written_adds_nothing(world: World) -> None:
 
     assert not world.handler._ledger.settle(one.version, dataclasses.replace(SETTLED, invocation_id=one.invocation_id))
 
-    assert world.sums() == {}
+    assert world.daily_usage() == {}
 
 
 def test_many_at_once_lose_nothing_of_their_sums(world: World) -> None:
@@ -52,12 +52,12 @@ def test_many_at_once_lose_nothing_of_their_sums(world: World) -> None:
     with ThreadPoolExecutor(16) as threads:
         assert all(threads.map(settle, many))
 
-    assert world.sums() == {"1970-01-02/f": Sums(invocations=40)}
+    assert world.daily_usage() == {"1970-01-02/f": DailyUsage(invocations=40)}
 
 
 def test_a_day_is_forgotten_when_it_is_old(world: World) -> None:
     one = world.accept(asked())
     world.handler._ledger.settle(one.version, dataclasses.replace(SETTLED, invocation_id=one.invocation_id))
 
-    [item] = [item for item in world.dynamodb.scan(TableName=world.data["PartsTable"])["Items"] if "expires_s" in item]
+    [item] = [item for item in world.dynamodb.scan(TableName=world.data["ItemsTable"])["Items"] if "expires_s" in item]
     assert item["expires_s"] == {"N": str((1 + KEEP_DAYS) * 86_400)}

@@ -6,7 +6,7 @@ import pytest
 
 from shared_lua import keys
 from shared_lua.contract import encode
-from shared_lua.scripts import Word
+from shared_lua.scripts import Decision
 from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes, delivered
 from tests.waiting import eventually
@@ -18,12 +18,12 @@ def test_what_a_dead_worker_had_is_given_to_the_durable_lane_once(lanes: Lanes) 
     dead = lanes.named(free=2, for_ms=1)
     side = lanes.side()
     lanes.client.zadd(keys.workers(), {dead: 10**15})  # it was able a moment ago
-    on_the_lane, in_hand = asked(invocation_id="i-1"), asked(invocation_id="i-2")
-    for one in (in_hand, on_the_lane):
-        assert lanes.admit(one) is Word.EXPRESS
-    assert side.next_express(dead, 1) == encode(in_hand)
+    on_the_lane, in_flight = asked(invocation_id="i-1"), asked(invocation_id="i-2")
+    for one in (in_flight, on_the_lane):
+        assert lanes.admit(one) is Decision.EXPRESS
+    assert side.next_express(dead, 1) == encode(in_flight)
 
-    undertakers = [lanes.undertaker() for _ in range(2)]
+    undertakers = [lanes.reaper() for _ in range(2)]
     threads = [threading.Thread(target=one.look) for one in undertakers]
     for thread in threads:
         thread.start()
@@ -32,8 +32,8 @@ def test_what_a_dead_worker_had_is_given_to_the_durable_lane_once(lanes: Lanes) 
 
     found = {one.invocation_id for one in lanes.queued()}
     assert found == {"i-1", "i-2"}
-    assert all(lanes.has_row(one, "queued") for one in (in_hand, on_the_lane))
-    assert lanes.client.llen(keys.orphans()) == lanes.client.zcard(keys.free_places()) == 0
+    assert all(lanes.has_row(one, "queued") for one in (in_flight, on_the_lane))
+    assert lanes.client.llen(keys.orphaned()) == lanes.client.zcard(keys.free_capacity()) == 0
 
 
 def test_the_end_of_a_worker_that_was_taken_for_dead_does_not_count(lanes: Lanes) -> None:
@@ -41,8 +41,8 @@ def test_the_end_of_a_worker_that_was_taken_for_dead_does_not_count(lanes: Lanes
     lanes.admit(one)
     item = side.next_express(slow, 1)
     assert item
-    side.announce(slow, able=True, free=0, for_ms=1)
-    eventually(lambda: side.bury(slow) == 1)
+    side.heartbeat(slow, able=True, free=0, for_ms=1)
+    eventually(lambda: side.reap(slow) == 1)
 
     settlement = lanes.world.handler.conclude(one, delivered())
 
@@ -54,5 +54,5 @@ def test_the_end_of_a_worker_that_was_taken_for_dead_does_not_count(lanes: Lanes
 def test_a_worker_that_lives_is_not_buried_by_others(lanes: Lanes) -> None:
     worker = lanes.named()
 
-    assert lanes.side().bury(worker) == -1
-    assert lanes.side().bury(worker, alive=True) == 0
+    assert lanes.side().reap(worker) == -1
+    assert lanes.side().reap(worker, alive=True) == 0

@@ -7,7 +7,7 @@ import pytest
 
 from shared_lua import keys
 from shared_lua.contract import Invocation, encode
-from shared_lua.scripts import Scripts, Word
+from shared_lua.scripts import Decision, Scripts
 from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes, delivered
 from tests.waiting import eventually
@@ -37,7 +37,7 @@ def listed(lanes: Lanes, key: str) -> list[str]:
 def test_all_who_wait_are_answered_and_every_place_is_free_in_the_end(lanes: Lanes) -> None:
     lanes.named(free=1)
     ones = numbered(12)
-    assert [lanes.admit(one) for one in ones] == [Word.EXPRESS] + [Word.WAITS] * 11
+    assert [lanes.admit(one) for one in ones] == [Decision.EXPRESS] + [Decision.WAITS] * 11
     lanes.worker(places=2)
 
     answers = [lanes.answer(one).invocation_id for one in ones[1:]]
@@ -68,7 +68,7 @@ def test_a_worker_that_comes_takes_up_who_waits(lanes: Lanes) -> None:
     for one in ones:
         lanes.admit(one)
 
-    lanes.side(left=1).announce("new|3", able=True, free=3, for_ms=FOR_MS)
+    lanes.side(left=1).heartbeat("new|3", able=True, free=3, for_ms=FOR_MS)
 
     assert listed(lanes, keys.lane("new|3")) == [encode(one) for one in ones[1:3]]
     assert waiting(lanes) == [encode(ones[3])]
@@ -77,16 +77,16 @@ def test_a_worker_that_comes_takes_up_who_waits(lanes: Lanes) -> None:
 
 def test_the_last_places_go_to_a_tenant_that_has_few_past_those_of_a_flood_that_wait(lanes: Lanes) -> None:
     worker, side = lanes.named(free=9), lanes.side(left=2)
-    side.borrow(worker, 9)
+    side.borrow_capacity(worker, 9)
     words = [lanes.admit(one) for one in numbered(20)]
-    assert words == [Word.EXPRESS] * 2 + [Word.WAITS] * 18
+    assert words == [Decision.EXPRESS] * 2 + [Decision.WAITS] * 18
 
-    side.give_back(worker, 2)
+    side.return_capacity(worker, 2)
 
     assert lanes.free() == 2
-    assert lanes.admit(asked(invocation_id="late")) is Word.WAITS
-    assert lanes.admit(of("quiet")) is Word.EXPRESS
-    side.give_back(worker, 3)
+    assert lanes.admit(asked(invocation_id="late")) is Decision.WAITS
+    assert lanes.admit(of("quiet")) is Decision.EXPRESS
+    side.return_capacity(worker, 3)
     assert (lanes.free(), len(waiting(lanes))) == (2, 17)
 
 
@@ -95,11 +95,11 @@ def test_a_worker_that_cannot_start_functions_takes_up_nobody(lanes: Lanes) -> N
     lanes.admit(asked())
     side = lanes.side()
 
-    side.announce("stuck|3", able=False, free=3, for_ms=FOR_MS)
-    side.give_back("stuck|3", 1)
+    side.heartbeat("stuck|3", able=False, free=3, for_ms=FOR_MS)
+    side.return_capacity("stuck|3", 1)
 
     assert len(waiting(lanes)) == 1
-    side.announce("stuck|3", able=True, free=3, for_ms=FOR_MS)
+    side.heartbeat("stuck|3", able=True, free=3, for_ms=FOR_MS)
     assert waiting(lanes) == []
 
 
@@ -107,10 +107,10 @@ def test_only_what_no_worker_has_nor_had_is_taken_back(lanes: Lanes) -> None:
     worker, side, ones = lanes.named(free=0), lanes.side(), numbered(3)
     for one in ones:
         lanes.admit(one)
-    side.give_back(worker, 2)
+    side.return_capacity(worker, 2)
 
     def taken_back() -> list[bool]:
-        return [Scripts(lanes.client).withdraw(one.invocation_id, encode(one)) for one in ones[:2]]
+        return [Scripts(lanes.client).cancel(one.invocation_id, encode(one)) for one in ones[:2]]
 
     assert taken_back() == [False, False]  # both on its lane
     item = side.next_express(worker, 10)
@@ -118,7 +118,7 @@ def test_only_what_no_worker_has_nor_had_is_taken_back(lanes: Lanes) -> None:
     assert side.settle_express(worker, ones[0], item or "", lanes.world.handler.conclude(ones[0], delivered()))
     assert taken_back() == [False, False]  # and ended
     assert waiting(lanes) == []
-    assert Scripts(lanes.client).withdraw("i-9", "forgotten")
+    assert Scripts(lanes.client).cancel("i-9", "forgotten")
 
 
 def test_what_is_taken_back_is_handed_to_nobody(lanes: Lanes) -> None:
@@ -126,8 +126,8 @@ def test_what_is_taken_back_is_handed_to_nobody(lanes: Lanes) -> None:
     for one in (first, second):
         lanes.admit(one)
 
-    assert Scripts(lanes.client).withdraw(first.invocation_id, encode(first))
-    lanes.side().give_back(worker, 2)
+    assert Scripts(lanes.client).cancel(first.invocation_id, encode(first))
+    lanes.side().return_capacity(worker, 2)
 
     assert listed(lanes, keys.lane(worker)) == [encode(second)]
 
@@ -136,5 +136,5 @@ def test_who_must_not_travel_so_waits_for_no_place(lanes: Lanes) -> None:
     lanes.named(free=1)
     lanes.admit(asked())
 
-    assert lanes.admit(asked(invocation_id="i-2"), express=False) is Word.GO
+    assert lanes.admit(asked(invocation_id="i-2"), express=False) is Decision.GO
     assert waiting(lanes) == []

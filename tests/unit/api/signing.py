@@ -11,7 +11,7 @@ from chalicelib.calls import Call
 from chalicelib.tenants import keyring
 from chalicelib.tenants.callers import Caller
 from chalicelib.tenants.credentials import Credential, Kind
-from chalicelib.tenants.encryption import Seal
+from chalicelib.tenants.encryption import Encryption
 from chalicelib.tenants.proof import Authenticator
 
 from tests.unit.api.builders import call
@@ -22,7 +22,7 @@ API_KEY_TEXT = "hearth_a-key"
 SECRET = "a secret of forty characters, or nearly so"
 STORED = {
     KEY_ID: Credential(
-        credential_id=KEY_ID, kind=Kind.ACCESS_KEY, tenant="acme", sealed=Seal(SEED).close(SECRET, "acme", KEY_ID)
+        credential_id=KEY_ID, kind=Kind.ACCESS_KEY, tenant="acme", sealed=Encryption(SEED).close(SECRET, "acme", KEY_ID)
     ),
     keyring.hash_of(API_KEY_TEXT): Credential(
         credential_id=keyring.hash_of(API_KEY_TEXT), kind=Kind.API_KEY, tenant="acme"
@@ -59,7 +59,9 @@ class TenantKnower:
 
 def authenticator(skew_s: float = 0, stored: dict[str, Credential] | None = None) -> TenantKnower:
     callers = KnownCallers(STORED if stored is None else stored)
-    return TenantKnower(Authenticator(callers, Seal(SEED), "us-east-1", lambda: datetime.now(UTC).timestamp() + skew_s))
+    return TenantKnower(
+        Authenticator(callers, Encryption(SEED), "us-east-1", lambda: datetime.now(UTC).timestamp() + skew_s)
+    )
 
 
 def signed(
@@ -74,11 +76,11 @@ def signed(
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     request = AWSRequest(method=method, url=url, data=body, headers={"Host": "hearth.test", **names})
     SigV4Auth(Credentials(KEY_ID, SECRET), service, region).add_auth(request)
-    parts = urlsplit(url)
+    items = urlsplit(url)
     return call(
         method=method,
-        path=parts.path,
-        query=tuple(parse_qsl(parts.query, keep_blank_values=True)),
+        path=items.path,
+        query=tuple(parse_qsl(items.query, keep_blank_values=True)),
         headers={name.lower(): value for name, value in request.headers.items()},
         body=body,
     )

@@ -13,7 +13,7 @@ from chalicelib.errors import (
 )
 from chalicelib.tenants import keyring
 from chalicelib.tenants.credentials import Credential, Kind
-from chalicelib.tenants.encryption import Seal
+from chalicelib.tenants.encryption import Encryption
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,10 +37,10 @@ def test_no_credentials_are_refused() -> None:
 
 def test_an_unknown_access_key_is_refused() -> None:
     sent = signed()
-    stranger = sent.headers["authorization"].replace(KEY_ID, "HKAAAAAAAAAAAAAAAAAA")
+    anonymous = sent.headers["authorization"].replace(KEY_ID, "HKAAAAAAAAAAAAAAAAAA")
 
     with pytest.raises(UnknownAccessKeyError):
-        authenticator().tenant_of(changed(sent, authorization=stranger))
+        authenticator().tenant_of(changed(sent, authorization=anonymous))
 
 
 @given(authorization=st.text(max_size=200), date=st.text(max_size=20))
@@ -88,7 +88,7 @@ def test_a_secret_that_does_not_decrypt_is_refused_and_named_in_the_log(
     sealed_for: tuple[str, str, str] | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     tenant, key_id, seed = sealed_for or ("", "", "")
-    sealed = Seal(seed).close(SECRET, tenant, key_id) if sealed_for else b""
+    sealed = Encryption(seed).close(SECRET, tenant, key_id) if sealed_for else b""
     moved = {KEY_ID: dataclasses.replace(STORED[KEY_ID], sealed=sealed)}
 
     with pytest.raises(UnknownAccessKeyError):

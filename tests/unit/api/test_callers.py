@@ -202,4 +202,4 @@ def test_the_memory_of_generations_is_bounded(callers: Callers, monkeypatch: pyt
 
     callers.learn("other", 5)
 
-    assert (callers.generation("acme"), callers.generation("other")) == (None, 5)
+    assert (callers.cache_version("acme"), callers.cache_version("other")) == (None, 5)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from app import app
-from chalicelib.function_urls import offered as url_door
-from chalicelib.lambda_api import offered as lambda_door
+from chalicelib.function_urls import offered as function_urls_api
+from chalicelib.lambda_api import offered as lambda_api
 from chalicelib.rest_api import described, offered, openapi
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 
 def people_routes() -> set[str]:
     """Every route of the app that is neither door 1's nor a function's own, as `METHOD /path`."""
-    others = lambda_door.routes().keys() | {(path, method) for method, path, _ in url_door.OFFERED}
+    others = lambda_api.routes().keys() | {(path, method) for method, path, _ in function_urls_api.OFFERED}
     served = {(path, method) for path, methods in app.routes.items() for method in methods}
     return {f"{method} {path}" for path, method in served - others}
 

@@ -23,7 +23,7 @@ LAMBDAS_OWN = {
         "ec2:DescribeNetworkInterfaces",
         "ec2:DeleteNetworkInterface",
     },
-    "TakeEnds": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
+    "TakeCompletion": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
 }
 
 #: AWS knows no resource for X-Ray's two actions, nor for Describe…; the interfaces have no name before they exist.

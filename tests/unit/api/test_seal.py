@@ -1,7 +1,7 @@
 """How secrets are encrypted for storage."""
 
 import pytest
-from chalicelib.tenants.encryption import BrokenSealError, Seal, derived
+from chalicelib.tenants.encryption import DecryptionError, Encryption, derived
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
@@ -12,12 +12,12 @@ SECRET = "the secret of an access key"
 
 
 def sealed() -> bytes:
-    return Seal(MASTER).close(SECRET, "acme", "HKONE")
+    return Encryption(MASTER).close(SECRET, "acme", "HKONE")
 
 
 @given(secret=st.text(st.characters(codec="utf-8"), max_size=100))
 def test_a_secret_comes_out_as_it_went_in(secret: str) -> None:
-    assert Seal(MASTER).open(Seal(MASTER).close(secret, "acme", "HKONE"), "acme", "HKONE") == secret
+    assert Encryption(MASTER).open(Encryption(MASTER).close(secret, "acme", "HKONE"), "acme", "HKONE") == secret
 
 
 def test_equal_secrets_are_stored_differently_and_not_in_clear() -> None:
@@ -29,13 +29,13 @@ def test_equal_secrets_are_stored_differently_and_not_in_clear() -> None:
 
 @pytest.mark.parametrize(("tenant", "key_id"), [("other", "HKONE"), ("acme", "HKTWO"), ("acm", "eHKONE")])
 def test_a_secret_moved_to_another_row_does_not_open(tenant: str, key_id: str) -> None:
-    with pytest.raises(BrokenSealError):
-        Seal(MASTER).open(sealed(), tenant, key_id)
+    with pytest.raises(DecryptionError):
+        Encryption(MASTER).open(sealed(), tenant, key_id)
 
 
 def test_another_master_secret_opens_nothing() -> None:
-    with pytest.raises(BrokenSealError):
-        Seal(MASTER + "x").open(sealed(), "acme", "HKONE")
+    with pytest.raises(DecryptionError):
+        Encryption(MASTER + "x").open(sealed(), "acme", "HKONE")
 
 
 def test_no_byte_can_be_changed_and_none_left_out() -> None:
@@ -44,8 +44,8 @@ def test_no_byte_can_be_changed_and_none_left_out() -> None:
     cut = [whole[:length] for length in range(len(whole))]
 
     for damaged in changed + cut:
-        with pytest.raises(BrokenSealError):
-            Seal(MASTER).open(damaged, "acme", "HKONE")
+        with pytest.raises(DecryptionError):
+            Encryption(MASTER).open(damaged, "acme", "HKONE")
 
 
 @given(master=st.binary(max_size=100), salt=st.binary(max_size=80), purpose=st.binary(max_size=80))

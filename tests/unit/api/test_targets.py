@@ -6,7 +6,7 @@ import pytest
 from chalicelib.admission.targets import REMEMBER_S, Targets
 from chalicelib.errors import NotFoundError
 from chalicelib.functions.routing import Route
-from chalicelib.storage.throttle import Turn, Turns
+from chalicelib.storage.throttle import Throttle, Throttles
 
 from tests.waiting import eventually
 
@@ -22,19 +22,19 @@ class Reads:
         self.reads += 1
         raise NotFoundError("f")
 
-    def targets(self, turns: Turns | None = None) -> Targets:
-        aside = (turns or Turns()).looking_up
+    def targets(self, throttles: Throttles | None = None) -> Targets:
+        aside = (throttles or Throttles()).looking_up
         return Targets(self.look_up, lambda *_: pytest.fail("not asked for"), lambda: self.now_s, aside)
 
 
 def test_of_many_who_ask_for_the_same_function_at_once_one_reads() -> None:
-    table, turns = Reads(), Turns(look_up=Turn(1, 60))
-    targets = table.targets(turns)
+    table, throttles = Reads(), Throttles(look_up=Throttle(1, 60))
+    targets = table.targets(throttles)
 
-    with ThreadPoolExecutor(8) as threads, turns.looking_up():
+    with ThreadPoolExecutor(8) as threads, throttles.looking_up():
         asked = [threads.submit(targets.learn, "t", "f", None, "7") for _ in range(8)]
-        eventually(lambda: len(turns.look_up._waiting) == 8)
-        turns.look_up.give_up()
+        eventually(lambda: len(throttles.look_up._waiting) == 8)
+        throttles.look_up.give_up()
         known = [one.result(20) for one in asked]
 
     assert table.reads == 1
@@ -45,9 +45,9 @@ def test_another_generation_is_read_anew() -> None:
     table = Reads()
     targets = table.targets()
 
-    generations = [targets.learn("t", "f", None, generation).generation for generation in ("7", "8", "8")]
+    cache_versions = [targets.learn("t", "f", None, cache_version).cache_version for cache_version in ("7", "8", "8")]
 
-    assert (generations, table.reads) == (["7", "8", "8"], 2)
+    assert (cache_versions, table.reads) == (["7", "8", "8"], 2)
 
 
 def test_what_is_too_old_is_read_anew() -> None:

@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from chalicelib.storage.throttle import Turn, Turns
+from chalicelib.storage.throttle import Throttle, Throttles
 
 from tests.waiting import eventually
 
 
 @pytest.mark.parametrize("places", [1, 3])
 def test_as_many_as_there_are_places_are_at_it(places: int) -> None:
-    turn, lock, under_way, most = Turn(places, 60), threading.Lock(), [0], [0]
+    turn, lock, under_way, most = Throttle(places, 60), threading.Lock(), [0], [0]
 
     def work() -> None:
         with turn.taken():
@@ -31,7 +31,7 @@ def test_as_many_as_there_are_places_are_at_it(places: int) -> None:
 
 
 def test_the_turn_goes_round_in_the_order_of_asking() -> None:
-    turn, order = Turn(1, 60), list[int]()
+    turn, order = Throttle(1, 60), list[int]()
 
     def work(number: int) -> None:
         with turn.taken():
@@ -46,7 +46,7 @@ def test_the_turn_goes_round_in_the_order_of_asking() -> None:
 
 
 def test_who_has_waited_long_enough_goes_on_beside_and_takes_nobodys_turn_away() -> None:
-    turn = Turn(1, 0.01)
+    turn = Throttle(1, 0.01)
     with turn.taken():
         with ThreadPoolExecutor(1) as threads:
             threads.submit(pass_through, turn).result(60)
@@ -55,7 +55,7 @@ def test_who_has_waited_long_enough_goes_on_beside_and_takes_nobodys_turn_away()
 
 
 def test_who_gives_it_up_lets_the_next_in_and_gives_it_up_once() -> None:
-    turn = Turn(1, 60)
+    turn = Throttle(1, 60)
     with turn.taken():
         turn.give_up()
         with ThreadPoolExecutor(1) as threads:
@@ -67,28 +67,28 @@ def test_who_gives_it_up_lets_the_next_in_and_gives_it_up_once() -> None:
 
 
 def test_an_error_ends_the_turn() -> None:
-    turn = Turn(1, 60)
+    turn = Throttle(1, 60)
     with pytest.raises(KeyError), turn.taken():
         raise KeyError
     assert turn._free == 1
 
 
 def test_who_looks_up_lets_the_next_one_to_the_admission() -> None:
-    turns = Turns(admission=Turn(1, 60), look_up=Turn(1, 60))
+    throttles = Throttles(admission=Throttle(1, 60), look_up=Throttle(1, 60))
 
-    with turns.admission.taken(), turns.looking_up(), ThreadPoolExecutor(1) as threads:
-        threads.submit(pass_through, turns.admission).result(20)
-        second = threads.submit(pass_through, turns.look_up)
-        eventually(lambda: is_waited_for_by(turns.look_up, 1))
+    with throttles.admission.taken(), throttles.looking_up(), ThreadPoolExecutor(1) as threads:
+        threads.submit(pass_through, throttles.admission).result(20)
+        second = threads.submit(pass_through, throttles.look_up)
+        eventually(lambda: is_waited_for_by(throttles.look_up, 1))
         assert not second.done()
-        turns.look_up.give_up()
+        throttles.look_up.give_up()
         second.result(20)
 
 
-def is_waited_for_by(turn: Turn, threads: int) -> bool:
+def is_waited_for_by(turn: Throttle, threads: int) -> bool:
     return len(turn._waiting) == threads
 
 
-def pass_through(turn: Turn) -> None:
+def pass_through(turn: Throttle) -> None:
     with turn.taken():
         pass

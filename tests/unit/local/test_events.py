@@ -10,7 +10,7 @@ import pytest
 from chalice.app import S3Event
 
 from local import events
-from local.events import SOURCES, Event, drive, run, ticks, uploads
+from local.events import SOURCES, Event, drive, run, timer, uploads
 from local.uploaded import Bucket
 
 
@@ -42,11 +42,11 @@ def test_a_handler_that_fails_is_called_again_for_the_next_event(caplog: pytest.
 
 
 def test_handlers_are_driven_side_by_side_and_end_with_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "TICK_S", 0.01)
+    monkeypatch.setattr(events, "TIMER_S", 0.01)
     stop = threading.Event()
     both = threading.Barrier(2, action=stop.set, timeout=10)
 
-    run({"a": lambda *_: both.wait(), "b": lambda *_: both.wait()}, {"a": ticks, "b": ticks}, stop)
+    run({"a": lambda *_: both.wait(), "b": lambda *_: both.wait()}, {"a": timer, "b": timer}, stop)
 
     assert stop.is_set()
 
@@ -55,7 +55,7 @@ def test_the_clock_is_silent_once_it_is_stopped() -> None:
     stop = threading.Event()
     stop.set()
 
-    assert list(ticks(stop)) == []
+    assert list(timer(stop)) == []
 
 
 class Lying:

@@ -15,7 +15,7 @@ from worker_agent import config as worker_config
 WORKER_ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
     "HEARTH_REDIS_URL": "redis://127.0.0.1:1/0",
-    **{f"HEARTH_{name}": "x" for name in ("BUCKET", "INVOCATIONS_TABLE", "PARTS_TABLE", "QUEUE_URL")},
+    **{f"HEARTH_{name}": "x" for name in ("BUCKET", "INVOCATIONS_TABLE", "ITEMS_TABLE", "QUEUE_URL")},
 }
 
 

@@ -25,8 +25,8 @@ from shared_lua.contract import (
     attempt_of,
     decode,
     encode,
+    enqueue_generation_of,
     fence,
-    hand_over_of,
 )
 from tests.builders import invocation, version
 
@@ -46,14 +46,14 @@ LAYERS = tuple(Layer(arn=f"arn:layer:{n}", code_sha256="0" * 64, code_bytes=n, u
 
 
 def test_what_is_to_be_kept_warm_and_what_is_held_of_it_travel() -> None:
-    wish = Provision(version=version(layers=LAYERS, number="7", environment={"A": "b"}), wanted=3)
+    request = Provision(version=version(layers=LAYERS, number="7", environment={"A": "b"}), wanted=3)
     told = Held(held=2, idle=1, reason="full")
 
-    assert decode(Provision, encode(wish)) == wish
+    assert decode(Provision, encode(request)) == request
     assert decode(Held, encode(told)) == told
     assert decode(Held, '{"held": 0, "idle": 0}').reason is None
     with pytest.raises(ContractError, match="wanted must be positive"):
-        Provision(version=wish.version, wanted=0)
+        Provision(version=request.version, wanted=0)
 
 
 def test_layers_and_a_published_number_travel_and_layers_keep_their_order() -> None:
@@ -192,8 +192,8 @@ def test_a_fence_grows_with_every_attempt_and_every_hand_over_and_tells_both() -
     fences = [fence(*told) for told in order]
 
     assert fences == sorted(set(fences))
-    assert [(hand_over_of(number), attempt_of(number)) for number in fences] == order
-    assert (attempt_of(0), hand_over_of(0)) == (0, 0)
+    assert [(enqueue_generation_of(number), attempt_of(number)) for number in fences] == order
+    assert (attempt_of(0), enqueue_generation_of(0)) == (0, 0)
 
 
 def test_more_attempts_than_a_hand_over_has_room_for_do_not_pass_for_the_next_one() -> None:
@@ -202,9 +202,9 @@ def test_more_attempts_than_a_hand_over_has_room_for_do_not_pass_for_the_next_on
 
 def test_an_invocation_from_before_there_were_hand_overs_is_at_its_first() -> None:
     text = json.loads(encode(invocation()))
-    del text["hand_over"]
+    del text["enqueue_generation"]
 
-    assert decode(Invocation, json.dumps(text)).hand_over == 0
+    assert decode(Invocation, json.dumps(text)).enqueue_generation == 0
 
 
 def test_an_older_sides_invocation_is_tried_once_and_nobody_is_told_of_its_end() -> None:

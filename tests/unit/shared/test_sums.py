@@ -3,7 +3,7 @@
 import pytest
 
 from shared_lua.contract import Charge, Outcome, PeakScope, Settlement, Status, Usage
-from shared_lua.daily_usage import Sums, day_of, sums_of
+from shared_lua.daily_usage import DailyUsage, daily_usage_of, day_of
 
 DAY_US = 86_400_000_000
 
@@ -26,20 +26,26 @@ def settled(status: Status, *, billed: bool = True) -> Settlement:
 @pytest.mark.parametrize(
     ("status", "billed", "expected"),
     [
-        (Status.SUCCEEDED, True, Sums(invocations=1, billed_mb_us=256_000, cpu_us=900, charge_pico_usd=210)),
-        (Status.FAILED, True, Sums(invocations=1, errors=1, billed_mb_us=256_000, cpu_us=900, charge_pico_usd=210)),
-        (Status.EXPIRED, False, Sums(invocations=1, unserved=1)),
-        (Status.ABANDONED, False, Sums(invocations=1, unserved=1)),
+        (Status.SUCCEEDED, True, DailyUsage(invocations=1, billed_mb_us=256_000, cpu_us=900, charge_pico_usd=210)),
+        (
+            Status.FAILED,
+            True,
+            DailyUsage(invocations=1, errors=1, billed_mb_us=256_000, cpu_us=900, charge_pico_usd=210),
+        ),
+        (Status.EXPIRED, False, DailyUsage(invocations=1, unserved=1)),
+        (Status.ABANDONED, False, DailyUsage(invocations=1, unserved=1)),
     ],
 )
-def test_a_settlement_adds_what_it_took_and_cost_and_how_it_ended(status: Status, billed: bool, expected: Sums) -> None:
-    assert sums_of(settled(status, billed=billed)) == expected
+def test_a_settlement_adds_what_it_took_and_cost_and_how_it_ended(
+    status: Status, billed: bool, expected: DailyUsage
+) -> None:
+    assert daily_usage_of(settled(status, billed=billed)) == expected
 
 
 def test_sums_add_up_field_by_field() -> None:
-    failed = sums_of(settled(Status.FAILED))
+    failed = daily_usage_of(settled(Status.FAILED))
 
-    assert failed + failed + Sums() == Sums(
+    assert failed + failed + DailyUsage() == DailyUsage(
         invocations=2, errors=2, billed_mb_us=512_000, cpu_us=1800, charge_pico_usd=420
     )
 

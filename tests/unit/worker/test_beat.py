@@ -7,7 +7,7 @@ import pytest
 
 from worker_agent.errors import RedisUnavailableError
 from worker_agent.outage import Outage
-from worker_agent.periodic import Beat
+from worker_agent.periodic import Periodic
 
 
 def test_a_part_that_is_down_ends_no_beat_and_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -21,17 +21,17 @@ def test_a_part_that_is_down_ends_no_beat_and_is_told_of_once(caplog: pytest.Log
         if len(beats) == 5:
             enough.set()
 
-    beat = Beat("test", 0.001, act, Outage("test", "it waits"))
-    beat.start()
+    periodic = Periodic("test", 0.001, act, Outage("test", "it waits"))
+    periodic.start()
     assert enough.wait(10)
-    beat.stop()
+    periodic.stop()
 
     assert [record.getMessage() for record in caplog.records] == ["it waits: Redis failed", "it answers again"]
 
 
 def test_one_that_was_never_started_can_be_stopped() -> None:
-    beat = Beat("test", 60, lambda: None)
+    periodic = Periodic("test", 60, lambda: None)
 
-    beat.stop()
+    periodic.stop()
 
-    assert beat.is_stopping
+    assert periodic.is_stopping

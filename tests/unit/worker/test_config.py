@@ -9,7 +9,7 @@ WHOLE = {
     "HEARTH_REDIS_URL": "redis://r",
     "HEARTH_BUCKET": "b",
     "HEARTH_INVOCATIONS_TABLE": "t",
-    "HEARTH_PARTS_TABLE": "p",
+    "HEARTH_ITEMS_TABLE": "p",
     "HEARTH_QUEUE_URL": "q",
 }
 
@@ -75,6 +75,6 @@ def test_a_pause_below_zero_is_named() -> None:
 
 @pytest.mark.parametrize(("value", "url"), [(None, None), ("", None), ("q", "q")])
 def test_an_agent_may_have_no_queue_for_ends(value: str | None, url: str | None) -> None:
-    said = {} if value is None else {"HEARTH_ENDS_QUEUE_URL": value}
+    said = {} if value is None else {"HEARTH_COMPLETION_QUEUE_URL": value}
 
-    assert Settings.from_env(WHOLE | said).ends_queue_url == url
+    assert Settings.from_env(WHOLE | said).completion_queue_url == url

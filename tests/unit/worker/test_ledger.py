@@ -36,7 +36,7 @@ class FakeDynamo:
         self.ids: list[str] = []
 
     def transact_write_items(self, TransactItems: Any) -> None:  # noqa: N803
-        self.parts.append(TransactItems[1]["Update"]["Key"]["part"]["S"])
+        self.parts.append(TransactItems[1]["Update"]["Key"]["sort_key"]["S"])
         answer = self.answers.pop(0)
         if answer:
             raise answer

@@ -75,7 +75,7 @@ def test_what_others_keep_is_read_when_it_is_asked_for() -> None:
     takers = {("python3.11", True): 3, ("python3.11", False): 1}
     metrics = Metrics(Sources(lambda: {"python3.11": 2}, lambda: takers, lambda: {"idle": 4}, lambda: 7))
     takers["nodejs20.x", False] = 5
-    metrics.postponed()
+    metrics.deferred()
     metrics.given_back()
 
     found = figures(metrics)

@@ -144,7 +144,7 @@ def test_what_runs_may_go_beyond_the_budget() -> None:
         assert lease.cold
 
 
-def test_provisioned_seats_stay() -> None:
+def test_provisioned_permits_stay() -> None:
     pool, of = Pool(2, 10_000), version(function="kept")
     pool.provision(of, 1)
     kept = used(pool, of)
@@ -155,7 +155,7 @@ def test_provisioned_seats_stay() -> None:
     assert not kept.destroyed
 
 
-def test_provisioned_seats_must_leave_a_slot_for_others() -> None:
+def test_provisioned_permits_must_leave_a_slot_for_others() -> None:
     pool = Pool(2, 10_000)
     pool.provision(version(), 1)
 
@@ -245,7 +245,7 @@ def test_a_lease_returned_twice_is_an_error_that_says_so() -> None:
         pass
 
     with pytest.raises(RuntimeError, match="returned before"):
-        pool.give_back(lease)
+        pool.release(lease)
 
 
 def test_more_leases_than_slots_is_an_error_that_says_so() -> None:

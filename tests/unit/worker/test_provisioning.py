@@ -22,7 +22,7 @@ OF, OTHER = version(number="1"), version(version_id="other", function="other", n
 class Board:
     """What Redis would hold; a worker among others."""
 
-    wishes: list[Provision] = field(default_factory=list)
+    requests: list[Provision] = field(default_factory=list)
     told: Mapping[Any, Held] = field(default_factory=dict)
     worker: str = "b|8"
     others: set[str] = field(default_factory=set)
@@ -31,7 +31,7 @@ class Board:
     def provisions(self) -> list[Provision]:
         if self.down:
             raise RedisUnavailableError("Redis failed")
-        return self.wishes
+        return self.requests
 
     def tell_held(self, worker: str, held: Mapping[Any, Held], for_ms: int) -> None:
         assert worker == self.worker
@@ -56,7 +56,7 @@ class World:
         self.pool = Pool(self.slots, 10_000)
         board: Any = self.board
         self.provisioning = Provisioning(
-            redis_side=board, presence=board, pool=self.pool, start=self.start, monotonic_s=lambda: self.now_s
+            redis_adapter=board, heartbeat=board, pool=self.pool, start=self.start, monotonic_s=lambda: self.now_s
         )
 
     def start(self, of: Version, _: Wanting) -> FakeSandbox:
@@ -65,8 +65,8 @@ class World:
         self.started.append(FakeSandbox(of, usable=not self.dies))
         return self.started[-1]
 
-    def turn(self, *wishes: Provision) -> Mapping[Any, Held]:
-        self.board.wishes = list(wishes)
+    def turn(self, *requests: Provision) -> Mapping[Any, Held]:
+        self.board.requests = list(requests)
         self.provisioning.turn()
         return self.board.told
 
@@ -76,7 +76,7 @@ def used(pool: Pool, of: Version) -> None:
         pass
 
 
-def wish(of: Version, wanted: int) -> Provision:
+def request(of: Version, wanted: int) -> Provision:
     return Provision(version=of, wanted=wanted)
 
 
@@ -88,45 +88,45 @@ def test_what_is_wanted_is_started_once_and_told() -> None:
     world = World()
 
     for _ in range(2):
-        assert world.turn(wish(OF, 2)) == {OF.version_id: Held(held=2, idle=2)}
+        assert world.turn(request(OF, 2)) == {OF.version_id: Held(held=2, idle=2)}
 
     assert [one.version for one in world.started] == [OF, OF]
     assert world.pool.held(OF) == (2, 2)
 
 
 @pytest.mark.parametrize(("worker", "share"), [("a|8", 3), ("b|8", 2), ("c|8", 2)])
-def test_seven_seats_of_three_workers_are_three_two_and_two(worker: str, share: int) -> None:
+def test_seven_permits_of_three_workers_are_three_two_and_two(worker: str, share: int) -> None:
     world = World(board=Board(worker=worker, others={"a|8", "b|8", "c|8"} - {worker}))
 
-    assert world.turn(wish(OF, 7))[OF.version_id].held == share
+    assert world.turn(request(OF, 7))[OF.version_id].held == share
 
 
 def test_a_worker_that_has_no_share_starts_and_tells_nothing() -> None:
     world = World(board=Board(worker="b|8", others={"a|8"}))
 
-    assert (world.turn(wish(OF, 1)), world.started) == ({}, [])
+    assert (world.turn(request(OF, 1)), world.started) == ({}, [])
 
 
 def test_what_serves_somebody_counts_as_held_and_not_as_idle() -> None:
     world = World()
-    world.turn(wish(OF, 2))
+    world.turn(request(OF, 2))
 
     with world.pool.lease(OF, lambda wanting: fake_start(OF, wanting)):
-        assert world.turn(wish(OF, 2)) == {OF.version_id: Held(held=2, idle=1)}
+        assert world.turn(request(OF, 2)) == {OF.version_id: Held(held=2, idle=1)}
 
 
 def test_one_that_died_is_replaced() -> None:
     world = World()
-    world.turn(wish(OF, 1))
+    world.turn(request(OF, 1))
     world.started[0].usable = False
 
-    assert world.turn(wish(OF, 1)) == {OF.version_id: Held(held=1, idle=1)}
+    assert world.turn(request(OF, 1)) == {OF.version_id: Held(held=1, idle=1)}
     assert (len(world.started), world.started[0].destroyed) == (2, True)
 
 
 def test_provisioned_ones_outlast_what_needs_room_and_go_when_nobody_wants_them_any_more() -> None:
     world = World(slots=2)
-    world.turn(wish(OF, 1))
+    world.turn(request(OF, 1))
     for n in range(3):
         used(world.pool, version(version_id=f"v{n}"))
     assert world.pool.held(OF) == (1, 1)
@@ -138,23 +138,23 @@ def test_provisioned_ones_outlast_what_needs_room_and_go_when_nobody_wants_them_
     assert world.started[0].destroyed
 
 
-def test_an_alias_that_moved_takes_its_seats_along() -> None:
+def test_an_alias_that_moved_takes_its_permits_along() -> None:
     world = World(slots=3)
     new = version(version_id="new", number="2")
-    world.turn(wish(OF, 2))
+    world.turn(request(OF, 2))
 
-    world.turn(wish(new, 2))  # what the old one held still stands beside it
-    assert world.turn(wish(new, 2)) == {"new": Held(held=2, idle=2)}
+    world.turn(request(new, 2))  # what the old one held still stands beside it
+    assert world.turn(request(new, 2)) == {"new": Held(held=2, idle=2)}
 
 
 def test_two_names_of_one_version_add_up() -> None:
-    assert World().turn(wish(OF, 1), wish(OF, 2)) == {OF.version_id: Held(held=3, idle=3)}
+    assert World().turn(request(OF, 1), request(OF, 2)) == {OF.version_id: Held(held=3, idle=3)}
 
 
 def test_what_there_is_no_room_for_is_said() -> None:
     world = World(slots=3)
 
-    told = world.turn(wish(OF, 2), wish(OTHER, 1))
+    told = world.turn(request(OF, 2), request(OTHER, 1))
 
     assert told[OF.version_id] == Held(held=2, idle=2)
     assert told["other"] == Held(held=0, idle=0, reason="A worker has room for 0 of its 1.")
@@ -163,22 +163,23 @@ def test_what_there_is_no_room_for_is_said() -> None:
 def test_a_function_that_does_not_start_is_said_and_tried_again_after_a_while_and_not_before() -> None:
     world = World(failure=does_not_start())
     said = Held(held=0, idle=0, reason="The function does not start: no module named x")
-    assert world.turn(wish(OF, 1)) == {OF.version_id: said}
+    assert world.turn(request(OF, 1)) == {OF.version_id: said}
 
     world.failure = None
     world.now_s = RETRY_S - 0.1
-    assert world.turn(wish(OF, 1)) == {OF.version_id: said}
+    assert world.turn(request(OF, 1)) == {OF.version_id: said}
     world.now_s = RETRY_S
-    assert world.turn(wish(OF, 1)) == {OF.version_id: Held(held=1, idle=1)}
+    assert world.turn(request(OF, 1)) == {OF.version_id: Held(held=1, idle=1)}
 
 
 def test_what_a_function_says_as_it_does_not_start_can_be_told_whatever_it_is() -> None:
     failure = StartFailed(ran(How.INIT_FAILED, b'{"errorMessage": "\\ud800"}'), Started(1, 1))
-    assert World(failure=failure).turn(wish(OF, 1))[OF.version_id].reason == "The function does not start: ?"
+    assert World(failure=failure).turn(request(OF, 1))[OF.version_id].reason == "The function does not start: ?"
 
     failure = StartFailed(ran(How.INIT_FAILED, b"[" * 100_000), Started(1, 1))
     assert (
-        World(failure=failure).turn(wish(OF, 1))[OF.version_id].reason == "The function does not start (init failed)."
+        World(failure=failure).turn(request(OF, 1))[OF.version_id].reason
+        == "The function does not start (init failed)."
     )
 
 
@@ -187,16 +188,16 @@ def test_one_that_dies_as_soon_as_it_is_ready_is_started_again_next_turn_and_not
     world.dies = True
 
     for turn in (1, 2):
-        assert world.turn(wish(OF, 2)) == {OF.version_id: Held(held=0, idle=0)}
+        assert world.turn(request(OF, 2)) == {OF.version_id: Held(held=0, idle=0)}
         assert len(world.started) == 2 * turn
 
 
 def test_an_engine_that_is_down_keeps_nothing_of_the_others_from_being_told() -> None:
     world = World()
-    world.turn(wish(OF, 1))
+    world.turn(request(OF, 1))
     world.failure = EngineUnavailableError("down")
 
-    told = world.turn(wish(OF, 1), wish(OTHER, 1))
+    told = world.turn(request(OF, 1), request(OTHER, 1))
 
     assert told[OF.version_id] == Held(held=1, idle=1)
     assert told["other"].reason == "A worker cannot start it at the moment."
@@ -204,7 +205,7 @@ def test_an_engine_that_is_down_keeps_nothing_of_the_others_from_being_told() ->
 
 def test_without_redis_everything_stays_as_it_was_told_last() -> None:
     world = World(slots=2)
-    world.turn(wish(OF, 1))
+    world.turn(request(OF, 1))
     world.board.down = True
 
     with pytest.raises(RedisUnavailableError):

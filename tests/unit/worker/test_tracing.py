@@ -29,8 +29,11 @@ def tracer(daemon: socket.socket) -> Iterator[tracing.Tracer]:
     made = tracing.build({tracing.DAEMON: f"{host}:{port}"})
     assert isinstance(made, tracing.XRayTracer)
     yield made
-    for recorder in (made._recorder, xray_recorder):  # the SDK opens a socket for its own at import, and closes none
-        recorder.emitter._socket.close()
+    for ledger_writer in (
+        made._ledger_writer,
+        xray_recorder,
+    ):  # the SDK opens a socket for its own at import, and closes none
+        ledger_writer.emitter._socket.close()
 
 
 def settled(status: Status = Status.SUCCEEDED) -> Settlement:

@@ -1,9 +1,9 @@
--- Makes a generation new: whoever remembers something under the old one looks again.
+-- Makes a cache_version new: whoever remembers something under the old one looks again.
 --
--- KEYS[1]   the generation
+-- KEYS[1]   the cache_version
 -- answer    the new one
 --
--- It is the clock's, and never the one before, so a generation that Redis lost and made anew repeats none.
+-- It is the clock's, and never the one before, so a cache_version that Redis lost and made anew repeats none.
 
 local clock = redis.call('TIME')
 local new = tonumber(clock[1]) * 1000000 + tonumber(clock[2])

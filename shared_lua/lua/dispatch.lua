@@ -4,15 +4,15 @@
 -- The last `left` places are for callers who come and have few: they are the admission's to give, and nobody else's. A
 -- worker that cannot start functions gets none.
 
-local function hand_on(worker, able, free_places, waiting, lane, left)
+local function dispatch(worker, able, free_capacity, waiting, lane, left)
   if redis.call('EXISTS', waiting) == 0 or not redis.call('ZSCORE', able, worker) then
     return
   end
-  while (tonumber(redis.call('ZSCORE', free_places, worker)) or 0) > left do
+  while (tonumber(redis.call('ZSCORE', free_capacity, worker)) or 0) > left do
     if not redis.call('LMOVE', waiting, lane, 'LEFT', 'RIGHT') then
       return
     end
-    redis.call('ZINCRBY', free_places, -1, worker)
+    redis.call('ZINCRBY', free_capacity, -1, worker)
   end
 end
 

@@ -29,7 +29,7 @@ if tonumber(ARGV[4]) < 0 then
   redis.call('ZREM', KEYS[3], ARGV[1])
 else
   redis.call('ZADD', KEYS[3], 'NX', ARGV[4], ARGV[1])
-  hand_on(ARGV[1], KEYS[2], KEYS[3], KEYS[5], KEYS[6], tonumber(ARGV[6]))
+  dispatch(ARGV[1], KEYS[2], KEYS[3], KEYS[5], KEYS[6], tonumber(ARGV[6]))
 end
 redis.call('SET', KEYS[4], ARGV[5], 'NX')
 return redis.call('GET', KEYS[4])

@@ -1,4 +1,4 @@
-"""Gives what dead workers had in hand to the durable lane when no worker is left that could; never runs anything.
+"""Gives what dead workers had in flight to the durable lane when no worker is left that could; never runs anything.
 
 Every worker looks for its dead fellows each second; the tick looks too, as nobody is left to look for the last one.
 Each step can be done twice, also beside a worker that does the same: the ledger lets an Invocation end once.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from chalicelib.invocations.durable_lane import DurableLane
 from chalicelib.invocations.ledger import Ledger
-from chalicelib.storage.redis_adapter import RedisGate
+from chalicelib.storage.redis_adapter import RedisAdapter
 from shared_lua.contract import ContractError, Invocation, decode
 
 #: Looked at in one tick, three requests each at most: what is left waits a minute.
@@ -19,25 +19,25 @@ logger = logging.getLogger("hearth")
 
 
 @dataclass(frozen=True)
-class Orphans:
+class Orphaned:
     """The express lane's Invocations whose worker died."""
 
-    board: RedisGate
+    board: RedisAdapter
     ledger: Ledger
     lane: DurableLane
 
-    def adopt(self) -> int:
+    def requeue(self) -> int:
         """Bury who is dead and give away what is left; tell how many that were; raise UnavailableError."""
         for worker in self.board.dead_workers():
-            found = self.board.bury(worker)
+            found = self.board.reap(worker)
             if found > 0:
-                logger.warning("A worker died", extra={"action": "buried", "worker": worker, "in_hand": found})
-        items = self.board.orphans(ADOPTED_AT_ONCE)
+                logger.warning("A worker died", extra={"action": "buried", "worker": worker, "in_flight": found})
+        items = self.board.orphaned(ADOPTED_AT_ONCE)
         for item in items:
-            self._adopt(item)
+            self._requeue(item)
         return len(items)
 
-    def _adopt(self, item: str) -> None:
+    def _requeue(self, item: str) -> None:
         """Record, queue, forget, in this order: whoever dies between two of these is followed by another."""
         try:
             invocation = decode(Invocation, item)
@@ -46,7 +46,7 @@ class Orphans:
         else:
             if self._is_to_run(invocation):
                 self.lane.send(invocation)
-        self.board.adopted(item)
+        self.board.forget_orphaned(item)
 
     def _is_to_run(self, invocation: Invocation) -> bool:
         """Record an Invocation, and tell whether it has not ended.

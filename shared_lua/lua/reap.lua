@@ -1,10 +1,10 @@
--- Takes all that a dead worker had, on its lane and in hand, so that it can be given to the durable lane.
+-- Takes all that a dead worker had, on its lane and in flight, so that it can be given to the durable lane.
 --
 -- KEYS[1]   workers that live, by when their word expires, ms
 -- KEYS[2]   workers that can start functions
 -- KEYS[3]   free places, by worker
 -- KEYS[4]   the worker's lane
--- KEYS[5]   what it has in hand
+-- KEYS[5]   what it has in flight
 -- KEYS[6]   orphans: Invocations on their way from a worker's hands to the durable lane
 -- ARGV[1]   the worker
 -- ARGV[2]   1 = also if it lives: it says so itself, as it stops

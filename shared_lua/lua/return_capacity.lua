@@ -9,4 +9,4 @@
 -- ARGV[3]   how many stay free for callers who come
 
 redis.call('ZADD', KEYS[1], 'XX', 'INCR', ARGV[2], ARGV[1])
-hand_on(ARGV[1], KEYS[4], KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[3]))
+dispatch(ARGV[1], KEYS[4], KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[3]))
