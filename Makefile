@@ -46,13 +46,13 @@ status: setup ## says whether a stack runs, and where
 	@$(ROOT) $(PYTHON) -m local status
 
 bench-first: setup ## measures warm calls, cold starts and usage readings
-	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m loadtest.bench_first
+	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m loadtest.benches.first
 
 bench-worker: setup ## measures sandboxes, pool and meter against their bars; ARGS="--out DIR" writes a chart
-	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m loadtest.bench_worker $(ARGS)
+	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m loadtest.benches.worker $(ARGS)
 
 bench-api: setup ## measures refusals, admission and neighbours on a stack of its own; ARGS="--out DIR" writes a chart
-	@$(ROOT) $(PYTHON) -m loadtest.bench_api $(ARGS)
+	@$(ROOT) $(PYTHON) -m loadtest.benches.api $(ARGS)
 
 loadtest: setup ## puts Hearth under load, scenarios 1-6, on stacks of its own: ARGS="noop --out docs/bench"
 	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m loadtest run $(ARGS)
@@ -62,7 +62,7 @@ soak: setup ## ten minutes of steady load, after which nothing may have grown
 
 loadtest-zips: setup loadtest/heavy_function.zip loadtest/heavy_function_cloud.zip ## the zips that go with the two k6 scripts
 
-loadtest/heavy_function.zip loadtest/heavy_function_cloud.zip &: loadtest/zips.py $(wildcard examples/heavy/*.py)
+loadtest/heavy_function.zip loadtest/heavy_function_cloud.zip &: loadtest/scenarios/zips.py $(wildcard examples/heavy/*.py)
 	@$(PYTHON) -m loadtest zips
 
 security: setup ## scans a stack of its own from the inside: is there a way out of a sandbox?

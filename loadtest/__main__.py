@@ -9,12 +9,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from loadtest import bars, drive, k6_runner, report, zips
+from loadtest import drive, k6_runner
+from loadtest.benches.workload import Row, machine, table
 from loadtest.errors import LoadTestError
 from loadtest.progress import Bar
-from loadtest.scenario import Scenario
-from loadtest.scenarios import ALL, USUAL
-from loadtest.workload import Row, machine, table
+from loadtest.reports import bars, html_page
+from loadtest.scenarios import zips
+from loadtest.scenarios.model import Scenario
+from loadtest.scenarios.registry import ALL, USUAL
 from local.errors import StackError, StopRequested
 from local.signals import StopSignal
 from local.state import ROOT
@@ -101,7 +103,7 @@ def write(
     """Write the report and the figures beside it, and give their paths."""
     out.mkdir(parents=True, exist_ok=True)
     page, data = out / f"{name}.html", out / f"{name}.json"
-    page.write_text(report.page(told, measured, rows))
+    page.write_text(html_page.page(told, measured, rows))
     figures = {"about": told, "bars": [vars(row) for row in rows], "scenarios": list(measured)}
     data.write_text(json.dumps(figures, ensure_ascii=False, separators=(",", ":")) + "\n")
     return [page, data]

@@ -7,13 +7,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from loadtest import engine_starts, figures, k6_runner, watch
+from loadtest import engine_starts, k6_runner, watch
 from loadtest.errors import LoadTestError
 from loadtest.loaded_stack import LoadedStack, loaded_stack
 from loadtest.peers.running import peer
 from loadtest.progress import Bar
-from loadtest.samples import Metric, Sample
-from loadtest.scenario import Load, Scenario, Target, plan
+from loadtest.reports import figures
+from loadtest.reports.samples import Metric, Sample
+from loadtest.scenarios.model import Load, Scenario, Target, plan
 from local import containers
 from local.demo import TERMINAL
 from local.errors import StackError

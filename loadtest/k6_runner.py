@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtest import samples
 from loadtest.errors import LoadTestError
-from loadtest.samples import Sample
+from loadtest.reports import samples
+from loadtest.reports.samples import Sample
 from local import process
 
 SCRIPT = Path(__file__).with_name("drive.js")

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest import zips
 from loadtest.errors import LoadTestError
-from loadtest.scenario import Function
+from loadtest.scenarios import zips
+from loadtest.scenarios.model import Function
 from local import ports, process
 from local.demo import Client
 from local.state import ROOT, StateDir, parse_env

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loadtest.errors import LoadTestError
 from loadtest.peers import emulator
-from loadtest.scenario import Target
+from loadtest.scenarios.model import Target
 from local import ports, process
 from local.state import ROOT
 

@@ -1,6 +1,6 @@
 """Scenario 1: 50 users with a second between their calls, on the heavy task; and the same on a bare server."""
 
-from loadtest.scenario import HEAVY, HEAVY_EVENT, OPEN, Callers, Load, Scenario, Target, constant, ramp
+from loadtest.scenarios.model import HEAVY, HEAVY_EVENT, OPEN, Callers, Load, Scenario, Target, constant, ramp
 
 
 def scenario(scale: float) -> Scenario:

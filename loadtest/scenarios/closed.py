@@ -1,6 +1,6 @@
 """Scenario 2: 50 users without think time, on the heavy task; and the same on a bare server."""
 
-from loadtest.scenario import HEAVY, HEAVY_EVENT, OPEN, Callers, Load, Scenario, Target, constant
+from loadtest.scenarios.model import HEAVY, HEAVY_EVENT, OPEN, Callers, Load, Scenario, Target, constant
 
 
 def scenario(scale: float) -> Scenario:

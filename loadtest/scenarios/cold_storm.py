@@ -1,6 +1,6 @@
 """Scenario 5: a hundred functions at once, none ever seen before, beside the engine's own rate of starts."""
 
-from loadtest.scenario import NOOP, OPEN, Callers, Load, Scenario, at_once
+from loadtest.scenarios.model import NOOP, OPEN, Callers, Load, Scenario, at_once
 
 
 def scenario(scale: float) -> Scenario:

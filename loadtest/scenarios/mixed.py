@@ -1,6 +1,6 @@
 """Scenario 6: five tenants with short and long functions; then the same with one of them noisy."""
 
-from loadtest.scenario import HEAVY, NOOP, Callers, Load, Scenario, arriving, constant
+from loadtest.scenarios.model import HEAVY, NOOP, Callers, Load, Scenario, arriving, constant
 
 QUIET = ("ash", "birch", "cedar", "elm")
 NOISY = "oak"

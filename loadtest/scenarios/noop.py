@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from loadtest.scenario import NOOP, OPEN, Callers, Kind, Load, Scenario, Target, constant
+from loadtest.scenarios.model import NOOP, OPEN, Callers, Kind, Load, Scenario, Target, constant
 
 CLIENTS = (1, 8, 32, 64)
 #: How a call goes, by its name in the report.

@@ -1,6 +1,6 @@
 """Scenario 7: ten minutes of steady work, after which nothing may have grown."""
 
-from loadtest.scenario import HEAVY, NOOP, OPEN, Callers, Kind, Load, Scenario, arriving, constant
+from loadtest.scenarios.model import HEAVY, NOOP, OPEN, Callers, Kind, Load, Scenario, arriving, constant
 
 #: What must be flat, and how much more of it is too little to speak of. The stand-in for AWS keeps every record in
 #: memory by design, so it is not part of what must be flat; the figures are of what is ours.

@@ -1,6 +1,6 @@
 """Scenario 3: 200 users at once against the default limits: answers and refusals, and no error of ours."""
 
-from loadtest.scenario import HEAVY, HEAVY_EVENT, Callers, Load, Scenario, constant
+from loadtest.scenarios.model import HEAVY, HEAVY_EVENT, Callers, Load, Scenario, constant
 
 
 def scenario(scale: float) -> Scenario:

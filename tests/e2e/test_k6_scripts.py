@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import zips
 from loadtest.k6_runner import QUIET, k6
+from loadtest.scenarios import zips
 from tests.conftest import ROOT
 from tests.e2e.conftest import Stack, running_stack
 

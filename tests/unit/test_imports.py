@@ -71,7 +71,7 @@ ONLY_IN: dict[str, set[str]] = {
         "local.uploaded",
         "infra.__main__",
         "infra.deployment",
-        "loadtest.own_stack",
+        "loadtest.benches.own_stack",
     },
 }
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from loadtest import zips
 from loadtest.k6_runner import QUIET, k6
+from loadtest.scenarios import zips
 from tests.conftest import ROOT
 from tests.integration.loadtest.deployed import KEY, Deployed, deployed
 

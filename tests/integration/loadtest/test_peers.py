@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
-from loadtest import figures, k6_runner, watch, zips
+from loadtest import k6_runner, watch
 from loadtest.errors import LoadTestError
 from loadtest.peers import emulator
 from loadtest.peers.running import peer
-from loadtest.samples import Metric
-from loadtest.scenario import Callers, Load, Target, constant, plan
+from loadtest.reports import figures
+from loadtest.reports.samples import Metric
+from loadtest.scenarios import zips
+from loadtest.scenarios.model import Callers, Load, Target, constant, plan
 from tests.conftest import ROOT, RedisServer
 from tests.integration.loadtest.deployed import KEY, deployed
 from tests.waiting import eventually

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from loadtest.samples import Metric, Sample
+from loadtest.reports.samples import Metric, Sample
 from loadtest.watch import Item, Reading
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.bars import judged
+from loadtest.reports.bars import judged
 from tests.unit.loadtest.builders import group, load, scenario
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from loadtest import figures
-from loadtest.samples import Metric, Sample
+from loadtest.reports import figures
+from loadtest.reports.samples import Metric, Sample
 from tests.unit.loadtest.builders import call, overhead, reading, record
 
 

@@ -3,9 +3,9 @@
 import io
 from xml.etree import ElementTree
 
-from loadtest import chart, report
+from loadtest.benches.workload import Row
 from loadtest.progress import Bar
-from loadtest.workload import Row
+from loadtest.reports import chart, html_page
 from tests.unit.loadtest.builders import group, load, scenario
 
 
@@ -17,7 +17,7 @@ def test_a_page_names_where_it_was_measured_every_bar_and_what_was_not_run() -> 
     skipped = {"name": "heavy, emulator", "target": "emulator", "skipped": "AWS's emulator cannot be had"}
     rows = [Row("noop", "3 ms", "≤ 2.5 ms", False)]
 
-    page = report.page({"machine": "a <small> one"}, [scenario(load("capacity"), skipped)], rows)
+    page = html_page.page({"machine": "a <small> one"}, [scenario(load("capacity"), skipped)], rows)
 
     assert "a &lt;small&gt; one" in page
     assert '<tr class="no"><td>noop</td><td>3 ms</td><td>≤ 2.5 ms</td><td>NO</td></tr>' in page
@@ -31,7 +31,7 @@ def test_refusals_have_a_line_of_their_own_and_no_overhead() -> None:
     spread = {"count": 1, "p50": 1.0, "p90": 1.0, "p95": 1.0, "p99": 1.0, "max": 1.5}
     users = group(statuses={"200": 9, "429": 1}, latency_ms={"200": {**spread, "p50": 500.0}, "429": spread})
 
-    page = report.page({}, [scenario(load("stress", callers={"users": users}))], [])
+    page = html_page.page({}, [scenario(load("stress", callers={"users": users}))], [])
 
     assert "<td>429</td><td>1.00</td><td>1.00</td><td>1.00</td><td>1.00</td><td>1.50</td><td></td>" in page
     assert "<td>200</td><td>500.00</td>" in page
@@ -40,14 +40,14 @@ def test_refusals_have_a_line_of_their_own_and_no_overhead() -> None:
 def test_callers_of_several_kinds_have_a_chart_that_tells_them_apart() -> None:
     both = load("soak", p95_over_time={"short": [4.0], "long": [900.0]})
 
-    assert "p95 of each group of callers" in report.page({}, [scenario(both)], [])
-    assert "p95 of each group of callers" not in report.page({}, [scenario(load("soak"))], [])
+    assert "p95 of each group of callers" in html_page.page({}, [scenario(both)], [])
+    assert "p95 of each group of callers" not in html_page.page({}, [scenario(load("soak"))], [])
 
 
 def test_a_load_that_got_no_answer_at_all_can_be_drawn() -> None:
     nothing = load("capacity", callers={}, p95_over_time={}, over_time=[], histogram=[], phases=[], stack=[], stages={})
 
-    assert "capacity" in report.page({}, [scenario(nothing)], [])
+    assert "capacity" in html_page.page({}, [scenario(nothing)], [])
 
 
 def test_a_line_breaks_where_there_is_no_value() -> None:

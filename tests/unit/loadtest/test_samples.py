@@ -1,6 +1,6 @@
 """How k6's CSV is read."""
 
-from loadtest.samples import Metric, Sample, read
+from loadtest.reports.samples import Metric, Sample, read
 
 HEAD = "metric_name,timestamp,metric_value,error_code,scenario,status,extra_tags,metadata"
 

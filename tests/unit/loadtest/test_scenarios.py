@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from loadtest import zips
 from loadtest.__main__ import parse
-from loadtest.scenario import Callers, Kind, Load, Target, at_once, constant, plan
-from loadtest.scenarios import ALL, USUAL
+from loadtest.scenarios import zips
+from loadtest.scenarios.model import Callers, Kind, Load, Target, at_once, constant, plan
+from loadtest.scenarios.registry import ALL, USUAL
 from tests.conftest import ROOT
 from worker_agent.stores.redis_adapter import KEEP_MS
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 
-from loadtest.workload import zipped
+from loadtest.benches.workload import zipped
 from local import ports
 from local.errors import StackError
 from local.stack import Options, Stack

@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtest.chart import bars
-from loadtest.workload import (
+from loadtest.benches.workload import (
     Row,
     elapsed_s,
     invocation,
@@ -33,6 +32,7 @@ from loadtest.workload import (
     version,
     zipped,
 )
+from loadtest.reports.chart import bars
 from shared_lua.contract import MIB, Settlement
 from worker_agent import wiring
 from worker_agent.errors import PlatformError

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from loadtest.workload import (
+from loadtest.benches.workload import (
     Row,
     elapsed_s,
     invocation,

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from loadtest import k6
-from loadtest.chart import bars
+from loadtest.benches.own_stack import NOOP, OwnStack, own_stack
+from loadtest.benches.workload import Row, machine, table
 from loadtest.k6 import Answers, Load, MeasureError
-from loadtest.own_stack import NOOP, OwnStack, own_stack
-from loadtest.workload import Row, machine, table
+from loadtest.reports.chart import bars
 from local.errors import StackError, StopRequested
 from local.signals import StopSignal
 from shared_lua.scripts import ANY_CACHE_VERSION, Ask, Bucket, Decision, Run, Scripts, Verdict

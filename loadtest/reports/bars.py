@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from loadtest.figures import PHASES, percentile
-from loadtest.workload import Row
+from loadtest.benches.workload import Row
+from loadtest.reports.figures import PHASES, percentile
 
 #: What a scenario's report says of one group of callers, by load and group.
 Found = Callable[[str, str], Mapping[str, Any]]

@@ -4,8 +4,8 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from loadtest import chart, figures
-from loadtest.workload import Row
+from loadtest.benches.workload import Row
+from loadtest.reports import chart, figures
 
 STYLE = (
     "body{font:14px/1.5 sans-serif;max-width:1160px;margin:2em auto;padding:0 1em;color:#111}"

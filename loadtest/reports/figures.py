@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from loadtest.samples import Metric, Sample
+from loadtest.reports.samples import Metric, Sample
 from loadtest.watch import STAND_IN, Reading
 
 PERCENTS = (50, 90, 95, 99)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from loadtest import zips
+from loadtest.scenarios import zips
 
 
 class Target(StrEnum):

@@ -1,0 +1,1 @@
+"""What was measured, turned into figures, bars, charts and a page: pure functions of plain values."""
