@@ -1,5 +1,5 @@
-"""What can keep a load test from being one."""
+"""The one error that load tests and benchmarks raise."""
 
 
 class LoadTestError(Exception):
-    """A load could not be run or read; the sentence says what to do."""
+    """A load could not be run, or its result could not be read. The message says what is wrong and what to do."""

@@ -1,7 +1,6 @@
-"""`make bench-first`: the worker alone, warm, cold and metering, each beside what it is compared with, in one run.
+"""`make bench-first`: a warm call, a cold start and a usage reading of the worker alone, without queue and database.
 
-Everything that is compared is measured in turn within the same rounds, as the machine's speed drifts. It touches the
-engine and nothing else: no queue, no database, no network.
+Whatever is compared is measured in turn, in the same rounds, as the machine's speed drifts.
 """
 
 import json
@@ -9,99 +8,88 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
-from loadtest.benches.workload import (
-    Row,
-    elapsed_s,
-    invocation,
-    machine,
-    ms,
-    percentile,
-    removed_afterwards,
-    table,
-    version,
-    zipped,
-)
-from worker_agent import wiring
+from loadtest import machine
+from loadtest.benches import sandbox_bench
+from loadtest.benches.sandbox_bench import PRICES, RUNTIME, SandboxBench
+from loadtest.benches.workload import elapsed_s, invocation, median_ms, version, zipped
+from loadtest.reports.percentiles import percentile
+from loadtest.reports.table import Row, markdown
 from worker_agent.pool.slots import Pool
 from worker_agent.pool.stems import Stems
-from worker_agent.runs.billing import Prices
 from worker_agent.runs.execute import Executor
-from worker_agent.sandboxes import engine
-from worker_agent.sandboxes.cgroup import find_layout
-from worker_agent.sandboxes.docker import DockerSandboxes
 from worker_agent.sandboxes.images import image_name
 
-WARM_CALLS = 1000
+NAME = "bench-first"
+WARM_UP_CALLS, WARM_CALLS = 50, 1000
 ROUNDS = 7
 READINGS = 2000
-STATS_CALLS = 5
 
 
 def main() -> int:
-    """Measure, print the table and the figures as JSON; exit with 1 when a bar is missed."""
-    client = engine.connect()
-    counted = engine.Engine(client)
-    sandboxes = wiring.build_sandboxes(counted, "bench-first")
-    with removed_afterwards(sandboxes):
-        rows = [*_warm(counted, sandboxes), *_cold(client, sandboxes), *_reading(client, sandboxes)]
-    print(f"{machine(client)}\n\n{table(rows)}\n\n{json.dumps([vars(row) for row in rows], ensure_ascii=False)}")
+    """Measures, prints the table and the figures as JSON, and returns 1 when a bar is missed."""
+    bench = sandbox_bench.start(NAME)
+    with sandbox_bench.cleaned(bench):
+        rows = [*_warm(bench), *_cold(bench), *_reading(bench)]
+    print(f"{machine.described()}\n\n{markdown(rows)}\n\n{json.dumps([vars(row) for row in rows], ensure_ascii=False)}")
     return 0 if all(row.met for row in rows) else 1
 
 
-def _warm(counted: engine.Engine, sandboxes: DockerSandboxes) -> list[Row]:
-    """Time the worker's side of a warm call, from a decoded Delivery to the Outcome, without the handler's own time."""
+def _warm(bench: SandboxBench) -> list[Row]:
+    """Measures the worker's part of a warm call, from the decoded Delivery to the Settlement, without the handler."""
     pool = Pool(1, 10_000)
-    executor = Executor(pool, Stems(sandboxes, {}), lambda _: zipped(), Prices(16_666_700, 200_000, 1000))
+    executor = Executor(pool, Stems(bench.sandboxes, {}), lambda _: zipped(), PRICES)
     asked = invocation(version())
-    for _ in range(50):
+    for _ in range(WARM_UP_CALLS):
         executor.execute(asked, b"{}", 0, 1)
-    calls_before = counted.calls
-    spans = [_timed_us(lambda: executor.execute(asked, b"{}", 0, 1)) for _ in range(WARM_CALLS)]
-    engine_calls = counted.calls - calls_before
+    calls_before = bench.counted.calls
+    lengths_us = [_timed_us(lambda: executor.execute(asked, b"{}", 0, 1)) for _ in range(WARM_CALLS)]
+    engine_calls = bench.counted.calls - calls_before
     pool.close()
-    p50, p99 = percentile(spans, 50), percentile(spans, 99)
-    figure = f"{p50 / 1000:.3f} ms (p99 {p99 / 1000:.3f})"
-    return [
-        Row("warm, worker side minus handler, p50", figure, "≤ 2 ms", p50 <= 2000),
-        Row(f"engine calls in {WARM_CALLS} warm calls", str(engine_calls), "0", engine_calls == 0),
-    ]
+    return _warm_rows(percentile(lengths_us, 50), percentile(lengths_us, 99), engine_calls)
 
 
 def _timed_us(call: Callable[[], Any]) -> float:
-    """Time one call and take off what the handler itself took."""
+    """Returns how long a call takes, minus what its handler took by its own clock."""
     began = time.perf_counter_ns()
     settlement = call()
     return (time.perf_counter_ns() - began - int(settlement.outcome.payload)) / 1000
 
 
-def _cold(client: Any, sandboxes: DockerSandboxes) -> list[Row]:
-    """Time a start from nothing, beside a bare create and start of the same image."""
+def _warm_rows(p50_us: float, p99_us: float, engine_calls: int) -> list[Row]:
+    figure = f"{p50_us / 1000:.3f} ms (p99 {p99_us / 1000:.3f})"
+    return [
+        Row("warm call, the worker's part without the handler, p50", figure, "≤ 2 ms", p50_us <= 2000),
+        Row(f"engine calls in {WARM_CALLS} warm calls", str(engine_calls), "0", engine_calls == 0),
+    ]
+
+
+def _cold(bench: SandboxBench) -> list[Row]:
+    """Measures a start from nothing, and the engine alone creating and starting a container of the same image."""
     ours, bare = [], []
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        sandbox = sandboxes.make_stem("python3.11").become(version(), zipped())
+        sandbox = bench.sandbox()
         ours.append(time.perf_counter() - began)
         sandbox.destroy("the round is over")
-        bare.append(_bare_start(client))
+        bare.append(_bare_start_s(bench.client))
     ratio = statistics.median(ours) / statistics.median(bare)
-    figure = f"{ms(ours)}, beside {ms(bare)} bare: {ratio:.2f} times"
-    return [Row("cold from nothing, median", figure, "≤ 3 times a bare create + start", ratio <= 3)]
+    figure = f"{median_ms(ours):.1f} ms; a bare container {median_ms(bare):.1f} ms: {ratio:.2f} times"
+    return [Row("cold start from nothing, median", figure, "≤ 3 times a bare create + start", ratio <= 3)]
 
 
-def _bare_start(client: Any) -> float:
-    """Time the engine alone, in its quickest form: without a network to set up and without a log file."""
+def _bare_start_s(client: Any) -> float:
+    """Measures the engine at its fastest: without a network to set up, and without a log file."""
+    options = {
+        "image": image_name(RUNTIME),
+        "entrypoint": ["sleep", "60"],
+        "labels": {"hearth.stack": NAME},
+        "network_disabled": True,
+        "host_config": client.create_host_config(network_mode="none", log_config={"Type": "none"}),
+    }
     began = time.perf_counter()
-    container = client.create_container(
-        image=image_name("python3.11"),
-        entrypoint=["sleep", "60"],
-        labels={"hearth.stack": "bench-first"},
-        network_disabled=True,
-        host_config=client.create_host_config(network_mode="none", log_config={"Type": "none"}),
-    )["Id"]
+    container = client.create_container(**options)["Id"]
     try:
         client.start(container)
         return time.perf_counter() - began
@@ -109,22 +97,16 @@ def _bare_start(client: Any) -> float:
         client.remove_container(container, force=True)
 
 
-def _reading(client: Any, sandboxes: DockerSandboxes) -> list[Row]:
-    """Time one full usage reading, beside the engine's own statistics."""
-    with ExitStack() as undo:
-        sandbox = sandboxes.make_stem("python3.11").become(version(), zipped())
-        undo.callback(sandbox.destroy, "measured")
-        pid = client.inspect_container(sandbox.container)["State"]["Pid"]
-        cgroup = find_layout(Path("/proc/self/mountinfo").read_text()).of(pid)
-        undo.callback(cgroup.close)
+def _reading(bench: SandboxBench) -> list[Row]:
+    """Measures one full usage reading, and the engine's own statistics."""
+    sandbox = bench.sandbox()
+    with bench.cgroup(sandbox) as cgroup:
         ours = [elapsed_s(cgroup.read) for _ in range(READINGS)]
-        default = [elapsed_s(lambda: client.stats(sandbox.container, stream=False)) for _ in range(STATS_CALLS)]
-        one_shot = [
-            elapsed_s(lambda: client.stats(sandbox.container, stream=False, one_shot=True)) for _ in range(STATS_CALLS)
-        ]
+    default, one_shot = bench.docker_stats_s(sandbox), bench.docker_stats_s(sandbox, one_shot=True)
+    sandbox.destroy("measured")
     us = statistics.median(ours) * 1e6
-    beside = f"beside {ms(default)} by docker stats, {ms(one_shot)} one-shot"
-    return [Row("one usage reading, median", f"{us:.1f} µs, {beside}", "≤ 100 µs", us <= 100)]
+    figure = f"{us:.1f} µs; docker stats {median_ms(default):.1f} ms, one-shot {median_ms(one_shot):.1f} ms"
+    return [Row("one usage reading, median", figure, "≤ 100 µs", us <= 100)]
 
 
 if __name__ == "__main__":

@@ -1,21 +1,15 @@
-"""The functions that benchmarks run, and small tools to time them; it judges nothing."""
+"""The functions that the benchmarks run, as values, and how long a call takes."""
 
 import io
-import os
-import platform
 import statistics
-import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from shared_lua.contract import Invocation, Mode, Version
-from worker_agent.sandboxes.docker import DockerSandboxes
 
-#: It times itself, so that what is left of a call is the worker's and the runtime client's.
+#: It returns how long it took by its own clock, so that the rest of a call is the worker's and the runtime client's.
 NOOP = """
 import time
 
@@ -25,18 +19,8 @@ def handler(event, context):
 """
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of a table: a figure, and the bar it must meet."""
-
-    what: str
-    figure: str
-    bar: str
-    met: bool
-
-
 def zipped(source: str = NOOP) -> bytes:
-    """Give a zip of one `main.py`."""
+    """Returns a zip of one `main.py`."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
         archive.writestr("main.py", source)
@@ -44,7 +28,7 @@ def zipped(source: str = NOOP) -> bytes:
 
 
 def version(name: str = "noop", **changed: Any) -> Version:
-    """Give a Version with a whole core, as a bench is of the worker and not of the CPU limit."""
+    """Returns a Version with a whole core: a CPU limit would be measured instead of the worker."""
     values: dict[str, Any] = {
         "tenant": "bench",
         "function": name,
@@ -62,45 +46,19 @@ def version(name: str = "noop", **changed: Any) -> Version:
 
 
 def invocation(of: Version, invocation_id: str = "bench") -> Invocation:
-    """Give an Invocation; its deadline is not looked at here."""
+    """Returns an Invocation. Its deadline is 0, as nothing that is benchmarked reads it."""
     return Invocation(
         invocation_id=invocation_id, version=of, mode=Mode.SYNC, admitted_at_us=0, deadline_us=0, payload="{}"
     )
 
 
 def elapsed_s(call: Callable[[], object]) -> float:
-    """Give how long a call takes, in seconds."""
+    """Returns how long a call takes, in seconds."""
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
 
 
-def ms(seconds: Sequence[float]) -> str:
-    """Spell a median."""
-    return f"{statistics.median(seconds) * 1000:.1f} ms"
-
-
-def percentile(values: Sequence[float], percent: int) -> float:
-    """Give the value that `percent` of the values do not exceed."""
-    return sorted(values)[max(0, len(values) * percent // 100 - 1)]
-
-
-def machine(client: Any) -> str:
-    """Name the machine, engine and kernel."""
-    engine = client.version()["Version"]
-    return f"{platform.platform()}, {os.cpu_count()} cores, Docker Engine {engine}, Python {sys.version.split()[0]}"
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Give the rows as Markdown."""
-    lines = [f"| {row.what} | {row.figure} | {row.bar} | {'yes' if row.met else 'NO'} |" for row in rows]
-    return "\n".join(["| what | measured | bar | met |", "|---|---|---|---|", *lines])
-
-
-@contextmanager
-def removed_afterwards(sandboxes: DockerSandboxes) -> Iterator[None]:
-    """Leave no container behind, however the bench ends."""
-    try:
-        yield
-    finally:
-        sandboxes.close()
+def median_ms(seconds: Sequence[float]) -> float:
+    """Returns the median of some lengths in seconds, in milliseconds."""
+    return statistics.median(seconds) * 1000

@@ -1,1 +1,1 @@
-"""What serves the same functions beside Hearth, to compare with; never a part of the product."""
+"""Servers that run the same functions as Hearth, to compare it with."""

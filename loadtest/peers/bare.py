@@ -1,7 +1,7 @@
-"""`python -m loadtest.peers.bare PORT NAME=FILE…`: handlers on a threaded HTTP server, with no isolation: the floor.
+"""`python -m loadtest.peers.bare PORT NAME=FILE…`: handlers on a threaded HTTP server, without isolation.
 
-It answers `POST /functions/NAME/invocations` as Hearth's door does, by calling the handler in its own process. It
-checks no key, keeps no record, and must never get code that is not ours.
+It answers `POST /functions/NAME/invocations` as Hearth does, by calling the handler in its own process: the least that
+a call can take. It checks no key and keeps no record. It must only ever run code of this repository.
 """
 
 import contextlib
@@ -18,33 +18,33 @@ from typing import Any
 from local.process import die_with_parent
 
 Handler = Callable[[Any, Any], Any]
-#: As long as Hearth's own default, so that a handler that asks is told the same.
+#: The timeout that the load tests give a function on Hearth.
 TIMEOUT_S = 30.0
 
 
 class Context:
-    """What a handler may ask its context for."""
+    """What the handlers use of Lambda's context object."""
 
     def __init__(self) -> None:
         self._deadline = time.monotonic() + TIMEOUT_S
 
     def get_remaining_time_in_millis(self) -> int:
-        """Give the milliseconds that are left."""
+        """Returns the milliseconds until the timeout."""
         return int((self._deadline - time.monotonic()) * 1000)
 
 
 class Server(ThreadingHTTPServer):
-    """A thread for each connection, and room for many that come at once."""
+    """Serves each connection in a thread, with a backlog for many that come at once."""
 
     daemon_threads = True
     request_queue_size = 512
 
     def __init__(self, port: int, handlers: Mapping[str, Handler]) -> None:
-        super().__init__(("127.0.0.1", port), Door)
+        super().__init__(("127.0.0.1", port), Connection)
         self.handlers = handlers
 
 
-class Door(BaseHTTPRequestHandler):
+class Connection(BaseHTTPRequestHandler):
     """One connection, kept alive."""
 
     protocol_version = "HTTP/1.1"
@@ -52,31 +52,30 @@ class Door(BaseHTTPRequestHandler):
     server: Server
 
     def do_POST(self) -> None:
-        """Call the handler that the path names with the event that is the body."""
+        """Calls the handler that the path names, with the body as its event."""
         event = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
         handler = self.server.handlers.get(self.path.split("/")[2])
         answer = json.dumps(handler(event, Context())).encode() if handler else b'"no such function"'
-        head = (
-            f"HTTP/1.1 {200 if handler else 404} -\r\nContent-Type: application/json\r\nContent-Length: {len(answer)}"
-        )
-        self.wfile.write(f"{head}\r\n\r\n".encode() + answer)
+        status = 200 if handler else 404
+        head = f"HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {len(answer)}\r\n\r\n"
+        self.wfile.write(head.encode() + answer)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the name is the library's)
-        """Say nothing: a line for each call would be measured too."""
+        """Logs nothing: the time for a line would be measured too."""
 
 
 def loaded(file: Path) -> Handler:
-    """Give the handler of a function's source file."""
+    """Returns the handler of a function's source file."""
     handler: Handler = runpy.run_path(str(file))["handler"]
     return handler
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve until killed."""
+    """Serves until it is killed."""
     die_with_parent()
     handlers = {name: loaded(Path(file)) for name, _, file in (word.partition("=") for word in arguments[1:])}
     with Server(int(arguments[0]), handlers) as server, contextlib.redirect_stdout(io.StringIO()) as printed:
-        printed.write = len  # type: ignore[method-assign]  # what handlers print is kept nowhere
+        printed.write = len  # type: ignore[method-assign]  # drops what handlers print, instead of keeping it for ever
         server.serve_forever()
 
 

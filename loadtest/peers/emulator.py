@@ -1,6 +1,6 @@
-"""AWS's own emulator with AWS's own runtime client, on loopback and with no isolation; it takes one call at a time.
+"""AWS's Lambda runtime interface emulator with AWS's runtime client, without isolation. It takes one call at a time.
 
-The emulator is a program inside a wheel of AWS's, fetched once into a cache by pip and never installed.
+The emulator is a program inside the wheel of AWS SAM CLI. pip downloads the wheel once; it is never installed.
 """
 
 import os
@@ -20,7 +20,10 @@ RUNTIME_CLIENT = RUNTIMES / "python3.11" / "requirements.txt"
 
 
 def obtain(cache: Path = CACHE) -> tuple[Path, Path]:
-    """Give the emulator and the folder of the runtime client, fetching what is missing; raise LoadTestError."""
+    """Returns the emulator and the folder of the runtime client, after fetching what is missing.
+
+    Raises LoadTestError when pip cannot fetch it.
+    """
     cache.mkdir(parents=True, exist_ok=True)
     program, packages = cache / "aws-lambda-rie", cache / "packages"
     if not program.exists():
@@ -52,18 +55,18 @@ def _pip(*arguments: str) -> None:
     )
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:]
-        raise LoadTestError(f"AWS's emulator cannot be had: {' '.join(last)}")
+        raise LoadTestError(f"AWS's emulator cannot be fetched: {' '.join(last)}")
 
 
 def command(program: Path, port: int, runtime_port: int) -> list[str]:
-    """Give the command line that serves `main.handler` of the folder it is started in."""
+    """Returns the command line that serves `main.handler`, found on PYTHONPATH."""
     addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
     addresses += ["--runtime-api-address", f"127.0.0.1:{runtime_port}"]
     return [str(program), *addresses, sys.executable, "-m", "awslambdaric", "main.handler"]
 
 
 def environ(packages: Path, source: Path) -> dict[str, str]:
-    """Give the environment for a function's source file."""
+    """Returns the environment in which the emulator serves a function's source file."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": f"{packages}{os.pathsep}{source.parent}",

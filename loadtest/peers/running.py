@@ -1,14 +1,15 @@
-"""Starts a peer with a function and ends it again; what the peers are is told elsewhere."""
+"""Starts a peer with a function, waits until it answers, and ends it again."""
 
 import os
+import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from loadtest.client import Client
 from loadtest.errors import LoadTestError
 from loadtest.peers import emulator
 from loadtest.scenarios.model import Target
@@ -18,42 +19,55 @@ from local.state import ROOT
 START_S = 15.0
 
 
+@dataclass(frozen=True)
+class Program:
+    """How a peer is started, and where it answers when it is ready."""
+
+    command: list[str]
+    environ: Mapping[str, str]
+    path: str
+
+
 @contextmanager
 def peer(target: Target, name: str, source: Path) -> Iterator[str]:
-    """Give the address of a peer that serves a function, for the length of a `with`; raise LoadTestError."""
+    """Serves a function on a peer for the length of a `with`; yields its address. Raises LoadTestError."""
     port = ports.free_port()
-    if target is Target.BARE:
-        command = process.python("loadtest.peers.bare", str(port), f"{name}={source}")
-        environ: Mapping[str, str] = {**os.environ, "PYTHONPATH": str(ROOT)}
-        probe = f"/functions/{name}/invocations"
-    else:
-        program, packages = emulator.obtain()
-        command = emulator.command(program, port, ports.free_port())
-        environ = emulator.environ(packages, source)
-        probe = "/2015-03-31/functions/function/invocations"
-    with _served(command, environ, f"http://127.0.0.1:{port}", probe) as url:
-        yield url
-
-
-@contextmanager
-def _served(command: Sequence[str], environ: Mapping[str, str], url: str, probe: str) -> Iterator[str]:
+    program = _bare(port, name, source) if target is Target.BARE else _emulator(port, source)
     with tempfile.TemporaryDirectory(prefix="hearth-peer-") as folder:
         log = Path(folder) / "log"
-        child = process.spawn(command, environ, log)
+        child = process.spawn(program.command, program.environ, log)
         try:
-            _wait_until_answers(url + probe, log)
-            yield url
+            _wait_until_answers(Client(f"http://127.0.0.1:{port}"), program.path, log)
+            yield f"http://127.0.0.1:{port}"
         finally:
-            process.kill_group(child)  # the emulator's own child too: a peer has nothing to tidy up
-            child.wait()
+            _kill(child)
 
 
-def _wait_until_answers(url: str, log: Path) -> None:
-    give_up = time.monotonic() + START_S
+def _bare(port: int, name: str, source: Path) -> Program:
+    command = process.python("loadtest.peers.bare", str(port), f"{name}={source}")
+    return Program(command, {**os.environ, "PYTHONPATH": str(ROOT)}, f"/functions/{name}/invocations")
+
+
+def _emulator(port: int, source: Path) -> Program:
+    program, packages = emulator.obtain()
+    command = emulator.command(program, port, ports.free_port())
+    return Program(command, emulator.environ(packages, source), "/2015-03-31/functions/function/invocations")
+
+
+def _wait_until_answers(client: Client, path: str, log: Path) -> None:
+    give_up, error = time.monotonic() + START_S, ""
     while time.monotonic() < give_up:
         try:
-            with urllib.request.urlopen(url, b"{}", timeout=START_S):  # noqa: S310  (the address is our own)
-                return
-        except (urllib.error.URLError, ConnectionError):
+            client.call("POST", path, b"{}")
+        except LoadTestError as refused:
+            error = str(refused)
             time.sleep(0.05)
-    raise LoadTestError(f"the peer at {url} does not answer:\n{process.tail(log)}")
+        else:
+            return
+    raise LoadTestError(f"the peer is not ready after {START_S:.0f} s: {error}\n{process.tail(log)}")
+
+
+def _kill(child: "subprocess.Popen[bytes]") -> None:
+    """Kills a peer and its own children. It has nothing to tidy up."""
+    process.kill_group(child)
+    child.wait()

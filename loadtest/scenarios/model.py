@@ -1,6 +1,5 @@
-"""What a load test is made of, as values: functions, callers, loads; it runs nothing."""
+"""What a scenario is made of, as values: functions, groups of callers, loads, and a stack's settings."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,7 +10,7 @@ from loadtest.scenarios import zips
 
 
 class Target(StrEnum):
-    """Who serves a load: Hearth, or a peer in the same run."""
+    """The server that a load is put on: Hearth, or a peer to compare it with."""
 
     HEARTH = "hearth"
     BARE = "bare"
@@ -19,7 +18,7 @@ class Target(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a caller does; the values are the names of `drive.js`'s functions."""
+    """How callers call. The values are the names of the functions in `drive.js`."""
 
     SYNC = "sync"
     RECORD = "record"  #: calls asynchronously and waits for the terminal record
@@ -27,7 +26,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Function:
-    """A function to deploy before the load, for each tenant that calls it."""
+    """A function that each tenant of the stack gets before the load."""
 
     source: Path = zips.NOOP
     memory_mb: int = 512
@@ -35,27 +34,30 @@ class Function:
 
 @dataclass(frozen=True, kw_only=True)
 class Callers:
-    """Callers who all do the same. `executor` is k6's: how many, how long. `{number}` in a function's name counts."""
+    """A group of callers that all do the same.
 
-    executor: Mapping[str, Any]
+    `{number}` in `function` stands for the number of the call, so that each call can have a function of its own.
+    """
+
+    executor: Mapping[str, Any]  #: one of `executors`
     function: str
     event: Mapping[str, Any] = field(default_factory=dict)
     kind: Kind = Kind.SYNC
     think_s: float = 0.0
-    durable: bool = False
-    tenant: str | None = None  #: None is the stack's first
+    durable: bool = False  #: calls under an Idempotency-Key, which take the durable lane
+    tenant: str | None = None  #: None is the stack's first tenant
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """One run of k6. `records` is how many Invocations are looked at afterwards, for their phases."""
+    """One run of k6: groups of callers beside each other on one target."""
 
     name: str
     callers: Mapping[str, Callers]
     lasts_s: float  #: as planned, for the progress bar
     target: Target = Target.HEARTH
-    records: int = 100
-    rest_s: float = 0.0  #: how long the stack is watched before and after
+    records: int = 100  #: how many Invocations' records are read afterwards, for the phases
+    rest_s: float = 0.0  #: how long the stack is watched before and after the load
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,26 +65,23 @@ class Scenario:
     """A stack with settings of its own, functions on it, and loads one after another."""
 
     name: str
-    says: str
+    description: str
     loads: tuple[Load, ...]
     functions: Mapping[str, Function]
     settings: Mapping[str, str] = field(default_factory=dict)
     tenants: tuple[str, ...] = ()
-    warm: Mapping[str, int] = field(default_factory=dict)  #: how many calls at once before the load, by function
-    engine_starts: int = 0  #: how many bare containers the engine creates and starts beside it, to compare with
-    watch_s: float = 0.5
-    slack: Mapping[str, float] = field(default_factory=dict)  #: what must be flat at the end (`figures.growth`)
+    warm: Mapping[str, int] = field(default_factory=dict)  #: sandboxes to warm before the load, by function
+    engine_starts: int = 0  #: containers that the engine alone creates and starts afterwards, to compare with
+    watch_s: float = 0.5  #: the time between two readings of the stack
+    slack: Mapping[str, float] = field(default_factory=dict)  #: what must be flat at the end (`stack_use.growth`)
 
-
-#: k6 takes no scenario that is shorter.
-LEAST_MS = 1000
 
 HEAVY_EVENT = {"n": 20}
 HEAVY = Function(zips.HEAVY)
 NOOP = Function(zips.NOOP)
 
-#: For loads that measure the platform and not its limits: as many at once as there are callers, and no rate.
-OPEN = {
+#: Settings for loads that measure the platform and not its limits: room for all callers at once, and no rate limit.
+UNLIMITED = {
     "HEARTH_CONCURRENCY": "96",
     "HEARTH_SLOTS": "96",
     "HEARTH_POOL_MEMORY_MB": "65536",
@@ -90,58 +89,3 @@ OPEN = {
     "HEARTH_TENANT_CONCURRENCY": "1000",
     **{f"HEARTH_{whose}_{what}": "1000000" for whose in ("TENANT", "ADDRESS") for what in ("RATE_PER_S", "BURST")},
 }
-
-
-def constant(users: int, lasts_s: float) -> dict[str, Any]:
-    """Give k6's executor for users who call again and again."""
-    return {"executor": "constant-vus", "vus": users, "duration": _seconds(lasts_s), "gracefulStop": "60s"}
-
-
-def ramp(*stages: tuple[float, int]) -> dict[str, Any]:
-    """Give k6's executor for users who come and go: stages of seconds and how many there are at their ends."""
-    steps = [{"duration": _seconds(lasts_s), "target": users} for lasts_s, users in stages]
-    return {"executor": "ramping-vus", "startVUs": 0, "stages": steps, "gracefulRampDown": "60s", "gracefulStop": "60s"}
-
-
-def at_once(calls: int) -> dict[str, Any]:
-    """Give k6's executor for users who all come at the same moment and call once."""
-    return {"executor": "per-vu-iterations", "vus": calls, "iterations": 1, "maxDuration": "120s"}
-
-
-def arriving(per_s: int, lasts_s: float, users: int) -> dict[str, Any]:
-    """Give k6's executor for calls that arrive at a rate, whatever became of those before."""
-    return {
-        "executor": "constant-arrival-rate",
-        "rate": per_s,
-        "timeUnit": "1s",
-        "duration": _seconds(lasts_s),
-        "preAllocatedVUs": users,
-        "maxVUs": users,
-        "gracefulStop": "60s",
-    }
-
-
-def plan(load: Load, run: str, base_url: str, api_keys: Mapping[str | None, str]) -> dict[str, Any]:
-    """Give what `drive.js` is to do: scenarios as k6 knows them, and each one's calls."""
-    scenarios = {name: {**callers.executor, "exec": callers.kind.value} for name, callers in load.callers.items()}
-    calls = {name: _call(load.target, callers, base_url, api_keys) for name, callers in load.callers.items()}
-    return {"run": run, "scenarios": scenarios, "calls": calls}
-
-
-def _call(target: Target, callers: Callers, base_url: str, api_keys: Mapping[str | None, str]) -> dict[str, Any]:
-    path = f"/functions/{callers.function}/invocations"
-    if target is Target.EMULATOR:
-        path = "/2015-03-31/functions/function/invocations"
-    return {
-        "url": base_url + path,
-        "records": f"{base_url}/invocations/",
-        "api_key": api_keys[callers.tenant],
-        "event": json.dumps(callers.event),
-        "headers": {"Prefer": "respond-async"} if callers.kind is Kind.RECORD else {},
-        "lane": "durable" if callers.durable else "",
-        "think_s": callers.think_s,
-    }
-
-
-def _seconds(length: float) -> str:
-    return f"{max(LEAST_MS, round(length * 1000))}ms"

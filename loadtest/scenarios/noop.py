@@ -1,11 +1,12 @@
-"""Scenario 4: what the platform itself can do, on a function that does nothing; and its peers beside it."""
+"""Scenario 4: a function that does nothing, so that what is measured is the platform; and its peers."""
 
 from collections.abc import Iterator
 
-from loadtest.scenarios.model import NOOP, OPEN, Callers, Kind, Load, Scenario, Target, constant
+from loadtest.scenarios.executors import constant
+from loadtest.scenarios.model import NOOP, UNLIMITED, Callers, Kind, Load, Scenario, Target
 
 CLIENTS = (1, 8, 32, 64)
-#: How a call goes, by its name in the report.
+#: The ways of calling Hearth, by their names in the report: how, and whether under an Idempotency-Key.
 WAYS = {
     "express": (Kind.SYNC, False),
     "durable": (Kind.SYNC, True),
@@ -14,11 +15,12 @@ WAYS = {
 
 
 def scenario(scale: float) -> Scenario:
-    """Give the scenario; `scale` shortens it."""
+    """Returns the scenario; a `scale` below 1 makes it shorter."""
     return Scenario(
         name="noop",
-        says="A function that does nothing, with 1, 8, 32 and 64 clients. A call with an Idempotency-Key is durable.",
-        settings=OPEN,
+        description="A function that does nothing, with 1, 8, 32 and 64 clients. Calls under an Idempotency-Key take"
+        " the durable lane.",
+        settings=UNLIMITED,
         functions={"noop": NOOP},
         warm={"noop": 48},
         loads=tuple(_loads(5 * scale)),

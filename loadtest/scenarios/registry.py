@@ -1,11 +1,11 @@
-"""The scenarios by name, in the order in which they run; each module tells one."""
+"""The scenarios by name, in the order in which they run."""
 
 from collections.abc import Callable, Mapping
 
 from loadtest.scenarios import capacity, closed, cold_storm, mixed, noop, soak, stress
 from loadtest.scenarios.model import Scenario
 
-#: Each is given a scale: 1 is the load as it is meant, less is shorter, for trying it out.
+#: Each takes a scale: 1 is the whole load, less makes it shorter, to try things out.
 ALL: Mapping[str, Callable[[float], Scenario]] = {
     "capacity": capacity.scenario,
     "closed50": closed.scenario,
@@ -15,5 +15,5 @@ ALL: Mapping[str, Callable[[float], Scenario]] = {
     "mixed": mixed.scenario,
     "soak": soak.scenario,
 }
-#: What runs when nobody says what: all but the soak, which takes ten minutes.
+#: The scenarios that run when none is named: all but the soak, which takes ten minutes.
 USUAL = tuple(name for name in ALL if name != "soak")

@@ -1,13 +1,14 @@
-"""Scenario 3: 200 users at once against the default limits: answers and refusals, and no error of ours."""
+"""Scenario 3: 200 users at once against the default limits: results and refusals only, no errors."""
 
-from loadtest.scenarios.model import HEAVY, HEAVY_EVENT, Callers, Load, Scenario, constant
+from loadtest.scenarios.executors import constant
+from loadtest.scenarios.model import HEAVY, HEAVY_EVENT, Callers, Load, Scenario
 
 
 def scenario(scale: float) -> Scenario:
-    """Give the scenario; `scale` shortens it."""
+    """Returns the scenario; a `scale` below 1 makes it shorter."""
     return Scenario(
         name="stress",
-        says="200 users at once against the default limits, heavy task: with a think time of 1 s, and with none.",
+        description="200 users at once against the default limits, heavy task: with a think time of 1 s, then without.",
         functions={"heavy": HEAVY},
         warm={"heavy": 64},
         loads=tuple(_load(think_s, 20 * scale) for think_s in (1, 0)),

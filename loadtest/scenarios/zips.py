@@ -1,4 +1,4 @@
-"""Zips the functions under load out of `examples/`, the same bytes from the same source; it deploys nothing."""
+"""The functions under load, zipped from their sources in `examples/`: the same source gives the same bytes."""
 
 import io
 import zipfile
@@ -11,14 +11,14 @@ HEAVY = ROOT / "examples" / "heavy" / "main.py"
 HEAVY_CLOUD = ROOT / "examples" / "heavy" / "lambda_function.py"
 NOOP = ROOT / "examples" / "noop" / "main.py"
 
-#: The two that go with the k6 scripts; the cloud's also runs on AWS Lambda under the console's usual handler name.
+#: The zips of the two k6 scripts. The cloud's also runs on AWS Lambda, under the handler name that AWS suggests.
 ZIPS = {"heavy_function.zip": [HEAVY], "heavy_function_cloud.zip": [HEAVY, HEAVY_CLOUD]}
-EARLIEST = (1980, 1, 1, 0, 0, 0)
+EARLIEST = (1980, 1, 1, 0, 0, 0)  #: the earliest time that a zip can name
 _UNIX = 3
 
 
 def zipped(sources: Sequence[Path]) -> bytes:
-    """Give a zip of these files. Stored, not deflated: another zlib would make other bytes."""
+    """Returns a zip of these files. They are stored, not deflated: another zlib would write other bytes."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
         for source in sorted(sources):
@@ -30,7 +30,7 @@ def zipped(sources: Sequence[Path]) -> bytes:
 
 
 def write(folder: Path) -> list[Path]:
-    """Write both zips into a folder and give their paths."""
+    """Writes both zips into a folder and returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, sources in ZIPS.items():
         (folder / name).write_bytes(zipped(sources))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.k6_runner import QUIET, k6
+from loadtest import k6
 from loadtest.scenarios import zips
 from tests.conftest import ROOT
 from tests.e2e.conftest import Stack, running_stack
@@ -32,8 +32,8 @@ def test_a_script_deploys_its_function_and_holds_its_thresholds(
     words = [word for name, value in said.items() for word in ("-e", f"{name}={value}")]
 
     done = subprocess.run(
-        [str(k6()), "run", "--quiet", "--address", "", *words, str(ROOT / "loadtest" / script)],
-        env={**os.environ, **QUIET},
+        [str(k6.program()), "run", "--quiet", "--address", "", *words, str(ROOT / "loadtest" / script)],
+        env={**os.environ, **k6.ENVIRON},
         capture_output=True,
         text=True,
         check=False,

@@ -108,6 +108,13 @@ LAYERS: dict[str, list[set[str]]] = {
         {"__main__"},
     ],
     "shared_lua": [{"contract", "keys"}, {"daily_usage", "rows", "scripts"}],
+    "loadtest": [
+        {"errors"},
+        {"client", "reports", "scenarios", "progress", "machine", "engine_starts"},
+        {"k6", "watch", "peers", "loaded_stack"},
+        {"benches", "drive"},
+        {"__main__"},
+    ],
 }
 
 

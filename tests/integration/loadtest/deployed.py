@@ -13,16 +13,20 @@ KEY = "the-key"
 
 
 class Deployed(ThreadingHTTPServer):
-    """`trusts_forwarded` is the fault that a flood is to find; `fails` makes every so many-th call fail."""
+    """`trusts_forwarded` is the fault that a flood must find; `fails=20` makes every twentieth call fail.
+
+    There is the function `heavy` unless `empty` is true; a zip that is put makes one.
+    """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, *, limit: int = 40, trusts_forwarded: bool = False, fails: int = 0) -> None:
-        super().__init__(("127.0.0.1", 0), Door)
+    def __init__(self, *, limit: int = 40, trusts_forwarded: bool = False, fails: int = 0, empty: bool = False) -> None:
+        super().__init__(("127.0.0.1", 0), Connection)
+        self.functions = set() if empty else {"heavy"}
         self.limit, self.trusts_forwarded, self.fails = limit, trusts_forwarded, fails
         self.lock = threading.Lock()
-        self.strangers: Counter[str] = Counter()
+        self.unknown_callers: Counter[str] = Counter()
         self.calls = 0
         self.claimed: set[str | None] = set()
         self.zips: dict[str, bytes] = {}
@@ -32,13 +36,20 @@ class Deployed(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
-class Door(BaseHTTPRequestHandler):
+class Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Deployed
 
+    def do_GET(self) -> None:
+        if self.headers["x-api-key"] != KEY:
+            self._answer(403, {"error": "no such key"})
+        else:
+            self._answer(200 if self._function() in self.server.functions else 404, {})
+
     def do_PUT(self) -> None:
         self.server.zips[self.path] = self._body()
+        self.server.functions.add(self._function())
         self._answer(201, {})
 
     def do_POST(self) -> None:
@@ -48,20 +59,26 @@ class Door(BaseHTTPRequestHandler):
             number = self.server.calls
             self.server.claimed.add(self.headers["X-Forwarded-For"])
         if self.headers["x-api-key"] != KEY:
-            self._stranger()
+            self._unknown_caller()
+        elif self._function() not in self.server.functions:
+            self._answer(404, {})
         elif self.server.fails and number % self.server.fails == 0:
             self._answer(502, {"error": "lost"})
         else:
-            time.sleep(event["nap_s"])
-            self._answer(200, {"duration_ms": event["nap_s"] * 1000})
+            nap_s = event.get("nap_s", 0.01)
+            time.sleep(nap_s)
+            self._answer(200, {"duration_ms": nap_s * 1000})
 
-    def _stranger(self) -> None:
+    def _unknown_caller(self) -> None:
         forwarded = self.headers["X-Forwarded-For"] if self.server.trusts_forwarded else None
         address = forwarded or self.client_address[0]
         with self.server.lock:
-            self.server.strangers[address] += 1
-            refused = self.server.strangers[address] > self.server.limit
+            self.server.unknown_callers[address] += 1
+            refused = self.server.unknown_callers[address] > self.server.limit
         self._answer(429 if refused else 403, {})
+
+    def _function(self) -> str:
+        return self.path.split("/")[2].partition("?")[0]
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers["content-length"]))
@@ -80,7 +97,7 @@ class Door(BaseHTTPRequestHandler):
 
 @contextmanager
 def deployed(**traits: Any) -> Iterator[Deployed]:
-    """Give a server for the length of a `with`."""
+    """A server for the length of a `with`."""
     with Deployed(**traits) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.k6_runner import QUIET, k6
+from loadtest import k6
 from loadtest.scenarios import zips
 from tests.conftest import ROOT
 from tests.integration.loadtest.deployed import KEY, Deployed, deployed
@@ -29,15 +29,17 @@ SHORT = {
 def k6_run(script: Path, server: Deployed, **variables: str) -> "subprocess.CompletedProcess[str]":
     said = {"HEARTH_URL": server.url, "HEARTH_API_KEY": KEY, **SHORT, "FLOOD_USERS": "4", "FLOOD_S": "1", **variables}
     words = [word for name, value in said.items() for word in ("-e", f"{name}={value}")]
-    command = [str(k6()), "run", "--quiet", "--address", "", *words, str(script)]
-    return subprocess.run(command, env={**os.environ, **QUIET}, capture_output=True, text=True, check=False, timeout=60)
+    command = [str(k6.program()), "run", "--quiet", "--address", "", *words, str(script)]
+    return subprocess.run(
+        command, env={**os.environ, **k6.ENVIRON}, capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 @pytest.mark.parametrize("script", [LOCAL, CLOUD], ids=["local", "cloud"])
 def test_k6_takes_a_script_and_it_is_the_capacity_load_unless_told_otherwise(script: Path) -> None:
-    command = [str(k6()), "inspect", "-e", "HEARTH_URL=http://x", "-e", "HEARTH_API_KEY=k", str(script)]
+    command = [str(k6.program()), "inspect", "-e", "HEARTH_URL=http://x", "-e", "HEARTH_API_KEY=k", str(script)]
 
-    done = subprocess.run(command, env={**os.environ, **QUIET}, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env={**os.environ, **k6.ENVIRON}, capture_output=True, text=True, check=True)
 
     options: dict[str, Any] = json.loads(done.stdout)
     stages = [(stage["duration"], stage["target"]) for stage in options["scenarios"]["capacity"]["stages"]]
@@ -107,7 +109,11 @@ def test_a_deployment_that_believes_x_forwarded_for_is_found_out() -> None:
 
 def test_the_cloud_script_says_what_it_must_be_told() -> None:
     done = subprocess.run(
-        [str(k6()), "inspect", str(CLOUD)], env={**os.environ, **QUIET}, capture_output=True, text=True, check=False
+        [str(k6.program()), "inspect", str(CLOUD)],
+        env={**os.environ, **k6.ENVIRON},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert done.returncode != 0
@@ -115,8 +121,8 @@ def test_the_cloud_script_says_what_it_must_be_told() -> None:
 
 
 def test_a_number_that_is_none_is_named() -> None:
-    command = [str(k6()), "inspect", "-e", "USERS=many", str(LOCAL)]
-    done = subprocess.run(command, env={**os.environ, **QUIET}, capture_output=True, text=True, check=False)
+    command = [str(k6.program()), "inspect", "-e", "USERS=many", str(LOCAL)]
+    done = subprocess.run(command, env={**os.environ, **k6.ENVIRON}, capture_output=True, text=True, check=False)
 
     assert done.returncode != 0
     assert "USERS must be a number of 0 or more, not many" in done.stderr

@@ -1,4 +1,4 @@
-"""The peers as they are started for a run, and the driver's own k6 script on one."""
+"""The peers as they are started for a run, and what is read of a running stack."""
 
 import json
 import os
@@ -12,27 +12,19 @@ from typing import Any
 
 import pytest
 
-from loadtest import k6_runner, watch
+from loadtest import watch
 from loadtest.errors import LoadTestError
 from loadtest.peers import emulator
 from loadtest.peers.running import peer
-from loadtest.reports import figures
-from loadtest.reports.samples import Metric
 from loadtest.scenarios import zips
-from loadtest.scenarios.model import Callers, Load, Target, constant, plan
+from loadtest.scenarios.model import Target
 from tests.conftest import ROOT, RedisServer
-from tests.integration.loadtest.deployed import KEY, deployed
 from tests.waiting import eventually
 
 
 def post(url: str, event: Any) -> Any:
     with urllib.request.urlopen(url, json.dumps(event).encode(), timeout=10) as reply:
         return json.load(reply)
-
-
-def load(name: str, **event: Any) -> Load:
-    callers = {"users": Callers(executor=constant(3, 1), function=name, event=event)}
-    return Load(name="tried", callers=callers, lasts_s=1, target=Target.BARE)
 
 
 def test_the_bare_server_runs_the_same_handler_and_ends_with_the_with() -> None:
@@ -45,38 +37,6 @@ def test_the_bare_server_runs_the_same_handler_and_ends_with_the_with() -> None:
     assert answer["duration_ms"] >= 20
     with pytest.raises(urllib.error.URLError):
         post(f"{url}/functions/heavy/invocations", {})
-
-
-def test_what_k6_measured_on_a_peer_becomes_overhead_beside_latency() -> None:
-    seconds: list[float] = []
-    with peer(Target.BARE, "heavy", zips.HEAVY) as url:
-        ran = k6_runner.run(plan(load("heavy", n=1, nap_s=0.05), "r", url, {None: "k"}), seconds.append)
-
-    found = figures.of_callers(ran.samples)["users"]
-    assert list(found["statuses"]) == ["200"]
-    assert found["overhead_ms"]["count"] == found["calls"] > 10
-    assert found["latency_ms"]["200"]["p50"] >= 50 > found["overhead_ms"]["p50"] > 0
-    assert all(one.whole_ms > 50 for one in ran.samples if one.metric is Metric.OVERHEAD)
-    assert seconds == sorted(seconds)
-    assert seconds
-    assert ran.complaints == []
-
-
-def test_a_server_that_fails_is_quoted_once() -> None:
-    with deployed(fails=2) as server:
-        ran = k6_runner.run(plan(load("heavy", nap_s=0.01), "r", server.url, {None: KEY}), lambda _: None)
-
-    assert ran.complaints == ['502 1502 {"error": "lost"}']
-    assert figures.of_callers(ran.samples)["users"]["statuses"].keys() == {"200", "502"}
-
-
-def test_a_plan_that_k6_refuses_is_an_error_in_its_own_words() -> None:
-    wrong = load("heavy")
-    made = plan(wrong, "r", "http://127.0.0.1:9", {None: "k"})
-    made["scenarios"]["users"]["vus"] = 0
-
-    with pytest.raises(LoadTestError, match="number of VUs"):
-        k6_runner.run(made, lambda _: None)
 
 
 def test_the_emulator_is_told_where_to_listen_and_what_to_serve(tmp_path: Path) -> None:
@@ -93,7 +53,7 @@ def test_the_emulator_is_told_where_to_listen_and_what_to_serve(tmp_path: Path) 
 def test_an_emulator_that_cannot_be_had_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
 
-    with pytest.raises(LoadTestError, match="AWS's emulator cannot be had: ERROR: "):
+    with pytest.raises(LoadTestError, match="AWS's emulator cannot be fetched: ERROR: "):
         emulator.obtain(tmp_path)
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from loadtest.reports.readings import Part, Reading
 from loadtest.reports.samples import Metric, Sample
-from loadtest.watch import Item, Reading
 
 
 def call(ms: float, at_s: float = 1.0, status: int = 200, callers: str = "users") -> Sample:
@@ -15,7 +15,7 @@ def overhead(ms: float, invocation_id: str = "", whole_ms: float = 0.0, callers:
 
 
 def reading(at_s: float, cpu_s: float = 0.0, memory_mb: float = 10.0, **counts: int) -> Reading:
-    return Reading(at_s, cpu_s * 2, {"worker": Item(cpu_s, memory_mb, 7)}, counts)
+    return Reading(at_s, cpu_s * 2, {"worker": Part(cpu_s, memory_mb, 7)}, counts)
 
 
 def record(queue: float = 1.0, start: float = 0.0, run: float = 2.0, *, cold: bool = False) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def load(name: str, **changed: Any) -> dict[str, Any]:
 def scenario(*loads: dict[str, Any], **changed: Any) -> dict[str, Any]:
     values: dict[str, Any] = {
         "name": "tried",
-        "says": "What it is.",
+        "description": "What it is.",
         "settings": {},
         "engine_starts_per_s": None,
         "loads": [*loads],

@@ -27,7 +27,7 @@ def test_capacity_is_judged_by_its_overhead(p95: float, is_met: bool) -> None:
 def test_one_answer_that_is_not_200_misses_a_bar_however_fast() -> None:
     found = met(load("capacity", callers={"users": group(statuses={"200": 900, "502": 1})}))
 
-    assert not found["its statuses: only 200"]
+    assert not found["capacity: only status 200"]
 
 
 def test_a_load_without_a_single_overhead_misses_its_bar() -> None:
@@ -41,17 +41,20 @@ def test_refusals_are_timed_apart_from_answers(p95: float, is_met: bool) -> None
 
     found = met(load("stress, 1 s think time", callers={"users": users}))
 
-    assert found == {"stress, 1 s think time: refusals, p95": is_met, "its statuses: only 200 and 429": True}
+    assert found == {
+        "stress, 1 s think time: refusals, p95": is_met,
+        "stress, 1 s think time: only status 200 and 429": True,
+    }
 
 
 @pytest.mark.parametrize(("floor", "is_met"), [(0.4, True), (0.39, False)])
 def test_a_noop_is_held_against_the_bare_server_of_the_same_run(floor: float, is_met: bool) -> None:
     bare = load("noop bare, 1", callers={"clients": group(latency_ms={"200": spread(p50=floor)})})
 
-    assert met(load("noop express, 1"), bare)["the same, beside the bare server"] is is_met
+    assert met(load("noop express, 1"), bare)["noop, 1 client, express, relative to the bare server"] is is_met
 
 
-def test_a_bar_whose_peer_was_skipped_or_whose_load_was_not_run_is_not_spoken_of() -> None:
+def test_a_bar_whose_peer_was_skipped_or_whose_load_was_not_run_has_no_row() -> None:
     skipped = {"name": "noop bare, 1", "target": "bare", "skipped": "it cannot be had"}
 
     assert met(load("noop express, 1"), skipped) == {}
@@ -59,19 +62,19 @@ def test_a_bar_whose_peer_was_skipped_or_whose_load_was_not_run_is_not_spoken_of
 
 @pytest.mark.parametrize(("engine", "is_met"), [(12.5, True), (12.6, False)])
 def test_a_cold_storm_is_held_against_the_engines_own_rate(engine: float, is_met: bool) -> None:
-    storm = load("cold storm", callers={"strangers": group(calls=10, latency_ms={"200": spread(max=1000.0)})})
+    storm = load("cold storm", callers={"first_calls": group(calls=10, latency_ms={"200": spread(max=1000.0)})})
 
     assert met(storm, engine_starts_per_s=engine)["cold storm, starts"] is is_met
 
 
 @pytest.mark.parametrize(("queue", "is_met"), [(56.5, True), (56.6, False)])
-def test_of_a_cold_storm_those_that_found_a_stem_are_judged_by_the_whole_call(queue: float, is_met: bool) -> None:
-    fast = {"callers": "strangers", "cold": True, "queue": queue, "start": 1.0, "run": 2.0, "rest": 0.5}
+def test_of_a_cold_storm_the_calls_that_found_a_stem_are_judged_by_the_whole_call(queue: float, is_met: bool) -> None:
+    fast = {"callers": "first_calls", "cold": True, "queue": queue, "start": 1.0, "run": 2.0, "rest": 0.5}
     slow = {**fast, "rest": 900.0}
 
     found = met(load("cold storm", phases=[slow, fast], found_stems=1), engine_starts_per_s=10.0)
 
-    assert found["cold storm, the 1 that found a Stem, p95"] is is_met
+    assert found["cold storm, the 1 calls that found a Stem, p95"] is is_met
 
 
 @pytest.mark.parametrize(("refused", "is_met"), [(0, True), (1, False)])
@@ -91,4 +94,4 @@ def test_a_soak_names_each_thing_that_has_grown() -> None:
     found = met(load("soak", growth=grown))
 
     assert (found["soak, own memory mb"], found["soak, containers"]) == (False, True)
-    assert found["soak, users: errors and calls not made"]
+    assert found["soak, calls of 'users' that failed"]

@@ -1,11 +1,13 @@
-"""The page, its charts, and the bar on the terminal."""
+"""The pages and charts of reports, and the progress bar on the terminal."""
 
 import io
+import json
 from xml.etree import ElementTree
 
-from loadtest.benches.workload import Row
-from loadtest.progress import Bar
+from loadtest.progress import Progress
 from loadtest.reports import chart, html_page
+from loadtest.reports.bench_report import BenchReport
+from loadtest.reports.table import Row
 from tests.unit.loadtest.builders import group, load, scenario
 
 
@@ -40,7 +42,7 @@ def test_refusals_have_a_line_of_their_own_and_no_overhead() -> None:
 def test_callers_of_several_kinds_have_a_chart_that_tells_them_apart() -> None:
     both = load("soak", p95_over_time={"short": [4.0], "long": [900.0]})
 
-    assert "p95 of each group of callers" in html_page.page({}, [scenario(both)], [])
+    assert "p95 of each group of callers, ms" in html_page.page({}, [scenario(both)], [])
     assert "p95 of each group of callers" not in html_page.page({}, [scenario(load("soak"))], [])
 
 
@@ -77,14 +79,37 @@ def test_names_cannot_break_a_chart() -> None:
     ElementTree.fromstring(chart.lines("<&>", {'"<x>': [1.0]}, ["<"]))
 
 
-def test_the_bar_tells_a_pipe_each_thing_once() -> None:
+def test_progress_in_a_pipe_is_one_line_for_each_thing_begun() -> None:
     out = io.StringIO()
-    bar = Bar(10, out)
+    progress = Progress(10, out)
 
-    bar.show("noop", "a")
-    bar.show("noop", "a", 3.0)
-    bar.done(5)
-    bar.show("noop", "b", 1.0)
-    bar.show("noop", "c", 99.0)
+    progress.show("noop", "a")
+    progress.show("noop", "a", 3.0)
+    progress.done(5)
+    progress.show("noop", "b", 1.0)
+    progress.show("noop", "c", 99.0)
 
     assert out.getvalue().splitlines() == ["  0%  noop: a", " 60%  noop: b", "100%  noop: c"]
+
+
+def test_errors_are_quoted_and_escaped() -> None:
+    page = html_page.page({}, [scenario(load("capacity", complaints=["502 <lost>"]))], [])
+
+    assert "<li>502 &lt;lost&gt;</li>" in page
+
+
+def test_a_benchmark_leaves_a_table_its_figures_and_a_chart() -> None:
+    rows = [Row("warm call", "0.17 ms", "≤ 0.5 ms", True), Row("thaw", "0.9 ms", "≤ 0.8 ms", False)]
+    report = BenchReport("worker", "a small machine", rows, {"warm <call>": 0.17, "docker exec": 52.0})
+
+    files = report.files()
+
+    assert list(files) == ["worker.md", "worker.json", "worker.svg"]
+    assert files["worker.md"].startswith(
+        "# `make bench-worker`\n\na small machine\n\n| what | measured | bar | met |\n"
+    )
+    assert "| thaw | 0.9 ms | ≤ 0.8 ms | NO |" in files["worker.md"]
+    assert json.loads(files["worker.json"])["lengths_ms"] == {"warm <call>": 0.17, "docker exec": 52.0}
+    assert [text.text for text in drawn(files["worker.svg"], "text")][1::2] == ["warm <call>", "docker exec"]
+    assert not report.met
+    assert BenchReport("worker", "", rows[:1], {}).met

@@ -1,5 +1,7 @@
 """How k6's CSV is read."""
 
+import pytest
+
 from loadtest.reports.samples import Metric, Sample, read
 
 HEAD = "metric_name,timestamp,metric_value,error_code,scenario,status,extra_tags,metadata"
@@ -24,3 +26,11 @@ def test_looks_at_a_record_and_other_metrics_are_no_calls() -> None:
     lines = [HEAD, "http_req_duration,17,2.5,,users,200,look=1,", "vus,17,5,,,,,", "data_sent,17,5,,users,,,"]
 
     assert list(read(lines)) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "answered"), [(200, True), (202, True), (429, True), (0, False), (404, False), (502, False)]
+)
+def test_a_result_and_a_refusal_are_answers_and_an_error_is_none(status: int, answered: bool) -> None:
+    assert Sample(Metric.LATENCY, 17, "users", 2.5, status).answered is answered
+    assert not Sample(Metric.OVERHEAD, 17, "users", 2.5, status).answered

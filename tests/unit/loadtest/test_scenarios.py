@@ -11,7 +11,9 @@ import pytest
 
 from loadtest.__main__ import parse
 from loadtest.scenarios import zips
-from loadtest.scenarios.model import Callers, Kind, Load, Target, at_once, constant, plan
+from loadtest.scenarios.executors import at_once, constant
+from loadtest.scenarios.model import Callers, Kind, Load, Target
+from loadtest.scenarios.plan import plan
 from loadtest.scenarios.registry import ALL, USUAL
 from tests.conftest import ROOT
 from worker_agent.stores.redis_adapter import KEEP_MS
@@ -28,7 +30,7 @@ def test_every_scenario_can_be_planned_at_any_scale(name: str, scale: float) -> 
     for load in scenario.loads:
         made = plan(load, "run", "http://x", keys)
         assert json.loads(json.dumps(made)) == made
-        assert made["scenarios"].keys() == made["calls"].keys()
+        assert made["options"]["scenarios"].keys() == made["calls"].keys()
         for callers in load.callers.values():
             assert callers.function.replace("{number}", "0") in scenario.functions
     assert scenario.warm.keys() <= scenario.functions.keys()
@@ -72,7 +74,7 @@ def test_no_stage_is_shorter_than_k6_takes() -> None:
     assert (constant(1, 0.999)["duration"], constant(1, 1.001)["duration"]) == ("1000ms", "1001ms")
 
 
-def test_a_call_goes_where_its_target_listens_as_whom_it_is_of() -> None:
+def test_a_call_goes_where_its_target_listens_with_its_tenants_key() -> None:
     callers = Callers(executor=at_once(1), function="f", tenant="oak", kind=Kind.RECORD, durable=True)
 
     def planned(target: Target) -> dict[str, Any]:
@@ -81,7 +83,8 @@ def test_a_call_goes_where_its_target_listens_as_whom_it_is_of() -> None:
 
     ours = planned(Target.HEARTH)
     assert (ours["url"], ours["records"]) == ("http://x/functions/f/invocations", "http://x/invocations/")
-    assert (ours["api_key"], ours["headers"], ours["lane"]) == ("of-oak", {"Prefer": "respond-async"}, "durable")
+    assert (ours["headers"]["x-api-key"], ours["headers"]["Prefer"]) == ("of-oak", "respond-async")
+    assert ours["idempotent"]
     assert planned(Target.EMULATOR)["url"] == "http://x/2015-03-31/functions/function/invocations"
 
 
@@ -113,7 +116,7 @@ def test_a_scale_that_makes_no_sense_is_refused(scale: str, capsys: pytest.Captu
     assert "--scale" in capsys.readouterr().err
 
 
-def test_a_scenario_that_there_is_not_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_scenario_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["run", "noop", "nope"])
     assert "no such scenario: nope" in capsys.readouterr().err
@@ -125,6 +128,6 @@ def test_the_middle_of_a_soak_is_past_the_time_that_redis_keeps_an_answer() -> N
     assert load.lasts_s * 2 / 5 * 1000 > KEEP_MS
 
 
-def test_nobody_soaks_unasked() -> None:
+def test_the_soak_runs_only_when_it_is_named() -> None:
     assert "soak" not in USUAL
     assert set(USUAL) | {"soak"} == set(ALL)
