@@ -128,15 +128,6 @@ def test_a_function_of_another_name_that_is_not_there_is_not_created(script: Pat
 
 
 @BOTH
-def test_a_function_that_is_there_is_left_as_it_is(script: Path, tmp_path: Path) -> None:
-    with deployed() as server:
-        done = run_on(server, alone(script, tmp_path, zipped=True))
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert server.zips == {}
-
-
-@BOTH
 def test_a_key_that_is_refused_and_a_server_that_is_not_there_are_told_before_any_load(script: Path) -> None:
     with deployed() as server:
         refused = run(script, HEARTH_URL=server.url, HEARTH_API_KEY="another")
@@ -160,18 +151,20 @@ def test_an_answer_that_is_an_error_breaks_the_local_scripts_threshold_and_has_n
     assert latency["min"] >= 50  # the errors were answered at once
 
 
-def test_a_slow_answer_breaks_the_threshold_that_was_asked_for() -> None:
+def test_a_slow_answer_breaks_the_threshold_that_was_asked_for(tmp_path: Path) -> None:
     with deployed() as server:
-        done = run_on(server, LOCAL, P95_MS="49")
+        done = run_on(server, alone(LOCAL, tmp_path, zipped=True), P95_MS="49")
 
+    assert server.zips == {}  # the function was there, and is left as it is
     assert done.returncode == BROKEN_THRESHOLD
     assert "BROKEN: latency p(95)<=49" in done.stdout
 
 
-def test_the_cloud_script_claims_many_addresses_and_is_limited_all_the_same() -> None:
+def test_the_cloud_script_claims_many_addresses_and_is_limited_all_the_same(tmp_path: Path) -> None:
     with deployed() as server:
-        done = run_on(server, CLOUD)
+        done = run_on(server, alone(CLOUD, tmp_path, zipped=True))
 
+    assert server.zips == {}  # the function was there, and is left as it is
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(server.claimed) > 40
     assert None not in server.claimed

@@ -5,14 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loadtest import watch
+from loadtest.client import Client
 from loadtest.errors import LoadTestError
 from loadtest.peers import emulator
 from loadtest.peers.running import peer
@@ -22,21 +21,20 @@ from tests.conftest import ROOT, RedisServer
 from tests.waiting import eventually
 
 
-def post(url: str, event: Any) -> Any:
-    with urllib.request.urlopen(url, json.dumps(event).encode(), timeout=10) as reply:
-        return json.load(reply)
+def call(url: str, function: str, event: Any) -> Any:
+    return Client(url).call("POST", f"/functions/{function}/invocations", json.dumps(event).encode()).json()
 
 
 def test_the_bare_server_runs_the_same_handler_and_ends_with_the_with() -> None:
     with peer(Target.BARE, "heavy", zips.HEAVY) as url:
-        answer = post(f"{url}/functions/heavy/invocations", {"n": 10, "nap_s": 0.02})
-        with pytest.raises(urllib.error.HTTPError, match="404"):
-            post(f"{url}/functions/other/invocations", {})
+        answer = call(url, "heavy", {"n": 10, "nap_s": 0.02})
+        with pytest.raises(LoadTestError, match="answered 404"):
+            call(url, "other", {})
 
     assert (answer["result"], 0 < answer["time_left_ms"] <= 30_000) == (55, True)
     assert answer["duration_ms"] >= 20
-    with pytest.raises(urllib.error.URLError):
-        post(f"{url}/functions/heavy/invocations", {})
+    with pytest.raises(LoadTestError, match="got no answer"):
+        call(url, "heavy", {})
 
 
 def test_the_emulator_is_told_where_to_listen_and_what_to_serve(tmp_path: Path) -> None:
