@@ -74,7 +74,7 @@ def let_in(
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-api", call.header("x-amzn-trace-id")):
         with hearth.tracing.subsegment("admission"):
-            tenant = enter(hearth.authentication, call)
+            tenant = enter(hearth.tenants.authentication, call)
         # By place: a path may name a tenant too.
         return view(hearth, call, tenant, **names)
 
@@ -84,9 +84,9 @@ def identify(view: View, call: Call, names: dict[str, str]) -> Response:
     hearth = wiring.controller()
     with (
         hearth.tracing.segment("hearth-api", call.header("x-amzn-trace-id")),
-        hearth.invocations.throttles.admission.taken(),
+        hearth.invocations.invoker.throttles.admission.taken(),
     ):
-        return view(hearth, call, hearth.authentication.identify(call), **names)
+        return view(hearth, call, hearth.tenants.authentication.identify(call), **names)
 
 
 def let_admin_in(view: View, call: Call, names: dict[str, str]) -> Response:
@@ -166,7 +166,7 @@ def timer(_event: CloudWatchEvent) -> None:
     """Do what is to be done every minute: schedules, uploads that never came, zips that nobody names."""
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-timer", None):
-        hearth.chores.run()
+        hearth.operations.chores.run()
 
 
 @app.lambda_function(name="on_upload")
@@ -174,7 +174,7 @@ def on_upload(event: dict[str, Any], context: Any) -> None:
     """Make a zip that a tenant has put into the bucket its function's code; the bucket calls this."""
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-upload", None):
-        hearth.uploads.arrived(*keys.uploaded(S3Event(event, context).key))
+        hearth.functions.uploads.arrived(*keys.uploaded(S3Event(event, context).key))
 
 
 @app.on_sqs_message(queue_arn=event_sources.queue("CompletionQueue"), batch_size=1)
@@ -183,4 +183,4 @@ def ends(event: SQSEvent) -> None:
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-ends", None):
         for record in event:
-            hearth.ends.deliver(record.body)
+            hearth.invocations.completion_events.deliver(record.body)

@@ -11,7 +11,7 @@ from chalicelib.config import Settings
 
 def main(tenant: str) -> None:
     """Make the Tenant and an admin key, and print what was issued: the only time these keys can be seen."""
-    tenants = wiring.build(Settings.from_env(os.environ)).tenants
+    tenants = wiring.build(Settings.from_env(os.environ)).tenants.administration
     print(json.dumps({**dataclasses.asdict(tenants.create(tenant)), "admin_key": tenants.new_admin_key().secret}))
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-from chalicelib import wiring
 from chalicelib.config import REQUIRED, _field
 
 from shared_lua import keys
@@ -145,7 +144,7 @@ def _resources_by_class() -> dict[str, str]:
     controller = json.loads((ROOT / "infra" / "controller.json").read_text())
     variables = controller["Globals"]["Function"]["Environment"]["Variables"]
     found: dict[str, str] = {}
-    for call in _calls(wiring.__file__):
+    for call in _calls():
         given: list[Any] = [*call.args, *(word.value for word in call.keywords)]
         settings = [one.attr for one in given if _is_setting(one)]
         if isinstance(call.func, ast.Name) and len(settings) == 1 and settings[0] in named:
@@ -156,16 +155,14 @@ def _resources_by_class() -> dict[str, str]:
 
 def _adapters() -> set[str]:
     """Give every class that the wiring hands a client."""
-    calls = [call for call in _calls(wiring.__file__) if isinstance(call.func, ast.Name)]
+    calls = [call for call in _calls() if isinstance(call.func, ast.Name)]
     return {call.func.id for call in calls if isinstance(call.func, ast.Name) and any(map(_is_client, call.args))}
 
 
 def _is_client(node: ast.expr) -> bool:
     match node:
-        case ast.Name(id=name):
+        case ast.Name(id=name) | ast.Attribute(attr=name):
             return name in CLIENTS
-        case ast.Call(func=ast.Attribute(attr="create_client")):
-            return True
         case _:
             return False
 
@@ -174,6 +171,7 @@ def _is_setting(node: Any) -> bool:
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "settings"
 
 
-def _calls(path: str) -> Iterator[ast.Call]:
-    with open(path) as source:
-        yield from (one for one in ast.walk(ast.parse(source.read())) if isinstance(one, ast.Call))
+def _calls() -> Iterator[ast.Call]:
+    """Give every call of the controller's wiring, and of each package's."""
+    for path in sorted(SOURCES.rglob("wiring.py")):
+        yield from (one for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.Call))

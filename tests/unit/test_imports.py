@@ -79,7 +79,7 @@ ONLY_IN: dict[str, set[str]] = {
 #: in a package are named by the package.
 LAYERS: dict[str, list[set[str]]] = {
     "chalicelib": [
-        {"errors", "event_sources", "threadsafe", "tracing"},
+        {"clock", "errors", "event_sources", "threadsafe", "tracing"},
         {"calls", "limits", "naming", "xray"},
         {"config"},
         {"storage"},

@@ -26,8 +26,8 @@ def serve(hearth: Controller, call: Call, url_id: str, **_below: str) -> Respons
     The address's token comes first: without it, trying ids would cost the table a read each.
     """
     with hearth.tracing.segment("hearth-url", call.header("x-amzn-trace-id")):
-        hearth.authentication.take_token(call)
-        url = hearth.urls.find(url_id)
+        hearth.tenants.authentication.take_token(call)
+        url = hearth.functions.urls.find(url_id)
         if url is None:
             raise NotFoundError("Not Found")
         if url.cors and cors.is_preflight(call):
@@ -41,17 +41,17 @@ def serve(hearth: Controller, call: Call, url_id: str, **_below: str) -> Respons
 def _let_in(hearth: Controller, url: FunctionUrl, call: Call) -> Principal:
     """Give the visitor if it may use the URL: by the owner's own signature, or by a policy that opens it to all."""
     if url.auth_type == AWS_IAM:
-        return hearth.authentication.owner(url.tenant, call)
-    if not hearth.policies.open_url(url.tenant, url.function, url.qualifier):
+        return hearth.tenants.authentication.owner(url.tenant, call)
+    if not hearth.functions.policies.open_url(url.tenant, url.function, url.qualifier):
         raise ForbiddenUrlError
-    return hearth.authentication.anonymous(url.tenant)
+    return hearth.tenants.authentication.anonymous(url.tenant)
 
 
 def _run(hearth: Controller, url: FunctionUrl, call: Call, principal: Principal) -> Answer:
     request = InvokeRequest(
         function=url.function, event=event(url, call, hearth.base_of(call)), mode=Mode.SYNC, qualifier=url.qualifier
     )
-    return _answer(hearth.invocations.invoke(principal, request))
+    return _answer(hearth.invocations.invoker.invoke(principal, request))
 
 
 def _answer(reply: Reply) -> Answer:

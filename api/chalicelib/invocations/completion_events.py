@@ -12,8 +12,10 @@ from typing import Any
 
 from chalicelib.errors import HearthError, UnservedError
 from chalicelib.functions.destinations import Destinations, Queue
-from chalicelib.invocations.invoke import Invocations, InvokeRequest
+from chalicelib.invocations.invoke import Invoker, InvokeRequest
+from chalicelib.invocations.payloads import PayloadStore
 from chalicelib.invocations.queue_sender import QueueSender
+from chalicelib.invocations.records import Records
 from chalicelib.naming import Named
 from shared_lua.contract import LATEST, Invocation, Mode, Settlement, Status, decode
 
@@ -29,7 +31,9 @@ logger = logging.getLogger("hearth")
 class CompletionEvents:
     """The use-case."""
 
-    invocations: Invocations
+    invoker: Invoker
+    records: Records
+    payloads: PayloadStore
     destinations: Destinations
     queue_sender: QueueSender
 
@@ -43,7 +47,7 @@ class CompletionEvents:
             raise
 
     def _deliver(self, invocation: Invocation) -> None:
-        settlement = self.invocations.row(invocation.version.tenant, invocation.invocation_id).settlement
+        settlement = self.records.row(invocation.version.tenant, invocation.invocation_id).settlement
         arn = invocation.listener(settlement.outcome.status) if settlement else None
         if settlement is None or arn is None:
             return
@@ -67,7 +71,7 @@ class CompletionEvents:
             chain=after.chain + 1,
         )
         next_id = str(uuid.uuid5(uuid.NAMESPACE_OID, after.invocation_id))
-        if not self.invocations.queue_once(after.version.tenant, request, next_id):
+        if not self.invoker.queue_once(after.version.tenant, request, next_id):
             raise UnservedError("This end is being delivered by somebody else at this moment")
 
     def _record(self, invocation: Invocation, settlement: Settlement) -> dict[str, Any]:
@@ -82,7 +86,7 @@ class CompletionEvents:
                 "condition": condition(invocation, settlement),
                 "approximateInvokeCount": settlement.tries if outcome.executed else 0,
             },
-            "requestPayload": _json(self.invocations.payloads.event(invocation)),
+            "requestPayload": _json(self.payloads.event(invocation)),
         }
         if not outcome.executed:
             return record
@@ -90,7 +94,7 @@ class CompletionEvents:
         context = {"statusCode": 200, "executedVersion": invocation.version.number, **error}
         return record | {
             "responseContext": context,
-            "responsePayload": _json(self.invocations.payload(settlement)),
+            "responsePayload": _json(self.payloads.answer(settlement)),
         }
 
 

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from chalicelib import limits
 from chalicelib.admission.admit import Admission, Admitted, Wanted
 from chalicelib.config import Settings
-from chalicelib.errors import NotFoundError, UnavailableError, UnservedAgainError, UnservedError
+from chalicelib.errors import UnavailableError, UnservedAgainError, UnservedError
 from chalicelib.functions.event_invoke import DEFAULT_RETRIES, EventInvoke
-from chalicelib.functions.lifecycle import Functions
-from chalicelib.invocations.advice import Advice, Run, advise
 from chalicelib.invocations.durable_lane import DurableLane
 from chalicelib.invocations.idempotency import LOOKS, First, Idempotency, Once
-from chalicelib.invocations.ledger import Ledger, Row, row_of
+from chalicelib.invocations.ledger import Ledger
 from chalicelib.invocations.payloads import PayloadStore
 from chalicelib.invocations.polling import poll
 from chalicelib.storage.redis_adapter import RedisAdapter
@@ -28,8 +26,6 @@ from shared_lua.scripts import Decision
 MAX_QUEUED_BYTES = 128 * 1024
 #: The most that JSON makes of one character, `\u0000`, in bytes: what fits so is not spelt out to see whether it does.
 WORST_BYTES = 6
-#: Advice is drawn from this many of the latest runs.
-RUNS_LOOKED_AT = 100
 #: Between recording an Invocation and queueing it lie milliseconds; after this long whoever recorded it is dead.
 LEFT_AFTER_US = 30_000_000
 #: How long a call waits for a place on an express lane before it goes by the queue, which has places of its own and
@@ -83,10 +79,9 @@ class _Minted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Invocations:
+class Invoker:
     """The use-cases. Nothing is stored nor queued for a request that is refused."""
 
-    functions: Functions
     admission: Admission
     ledger: Ledger
     idempotency: Idempotency
@@ -163,45 +158,6 @@ class Invocations:
         deadline_us = invocation.deadline_us - late_us
         self.lane.send(dataclasses.replace(invocation, admitted_at_us=row.created_at_us, deadline_us=deadline_us))
         return True
-
-    def row(self, tenant: str, invocation_id: str) -> Row:
-        """Give what the ledger knows of an Invocation; raise NotFoundError, also when it is another tenant's."""
-        row = self.ledger.find(invocation_id) or self._coming(invocation_id)
-        if row is None or row.tenant != tenant:
-            raise NotFoundError(f"Invocation not found: {invocation_id}")
-        return row
-
-    def page(self, tenant: str, function: str, after: str | None, most: int) -> tuple[list[Row], str | None]:
-        """Give a page of a function's Invocations, newest first; raise NotFoundError or InvalidParameterError."""
-        self.functions.get(tenant, function)
-        return self.ledger.page(tenant, function, most, after)
-
-    def log_tail(self, row: Row) -> str | None:
-        """Give the end of an Invocation's log, so far if it still runs; None when there is none to show."""
-        if row.settlement:
-            return row.settlement.outcome.log_tail
-        live = self.answers.live_logs([row.invocation_id]).get(row.invocation_id)
-        return live.tail if live else None
-
-    def _coming(self, invocation_id: str) -> Row | None:
-        """Give the row of an Invocation that was answered a moment ago, and whose record is on its way; else None.
-
-        A worker that died may have left the record to another, which takes it up some seconds later.
-        """
-        coming = self.answers.record_coming(invocation_id)
-        return row_of(*coming) if coming else self.ledger.find(invocation_id)  # which has it by now
-
-    def advice(self, tenant: str, function: str) -> Advice | None:
-        """Give advice on a function's memory from its recent runs, None when they say too little."""
-        memory_mb = self.functions.get(tenant, function).version.memory_mb
-        ends = [row.settlement for row in self.ledger.recent(tenant, function, RUNS_LOOKED_AT)]
-        runs = [Run(end.usage, end.charge) for end in ends if end and end.usage and end.charge]
-        return advise(runs, memory_mb)
-
-    def payload(self, settlement: Settlement) -> str | None:
-        """Give the answer's text, wherever it waits."""
-        outcome = settlement.outcome
-        return outcome.payload if outcome.payload is not None else self.payloads.result(settlement.invocation_id)
 
     def accept(self, principal: Principal, request: InvokeRequest, record: Callable[[Invocation], None]) -> Invocation:
         """Queue an asynchronous request that `record` writes down; raise what `invoke` and `record` raise."""
@@ -356,7 +312,7 @@ class Invocations:
         outcome = settlement.outcome
         return Outcome(
             status=outcome.status,
-            payload=self.payload(settlement),
+            payload=self.payloads.answer(settlement),
             error_type=outcome.error_type,
             log_tail=outcome.log_tail,
             executed=outcome.executed,

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from chalicelib.errors import UnavailableError
 from chalicelib.storage.aws_errors import needing
 from shared_lua import keys
-from shared_lua.contract import Invocation, decode
+from shared_lua.contract import Invocation, Settlement, decode
 
 ITEMS = "The bucket (S3)"
 
@@ -55,7 +55,12 @@ class PayloadStore:
                 return None
             return decode(Invocation, answer["Body"].read().decode())
 
-    def result(self, invocation_id: str) -> str:
+    def answer(self, settlement: Settlement) -> str | None:
+        """Give the text that a function answered, from the Settlement or from S3."""
+        payload = settlement.outcome.payload
+        return payload if payload is not None else self._result(settlement.invocation_id)
+
+    def _result(self, invocation_id: str) -> str:
         """Give an answer that the worker put here."""
         with needing(ITEMS):
             answer = self._s3.get_object(Bucket=self._bucket, Key=keys.result(invocation_id))

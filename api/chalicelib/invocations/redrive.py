@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from chalicelib.admission.admit import Admission, Wanted
 from chalicelib.errors import NotFoundError, UnavailableError
-from chalicelib.invocations.invoke import Invocations, InvokeRequest
+from chalicelib.invocations.invoke import Invoker, InvokeRequest
 from chalicelib.invocations.ledger import Ledger, Row
 from chalicelib.invocations.payloads import PayloadStore
 from chalicelib.storage.items import Items
@@ -53,7 +53,7 @@ class Redrive:
     """The use-case."""
 
     admission: Admission
-    invocations: Invocations
+    invoker: Invoker
     ledger: Ledger
     payloads: PayloadStore
     items: Items
@@ -106,7 +106,7 @@ class Redrive:
         kept = self.payloads.abandoned_payload(row.invocation_id)
         if kept is None:
             raise _SkippedError("its event was not kept: the bucket could not be reached when it was given up")
-        invocation = self.invocations.accept(principal, self._request(kept), lambda new: self._record(row, new))
+        invocation = self.invoker.accept(principal, self._request(kept), lambda new: self._record(row, new))
         with suppress(UnavailableError):  # it is queued all the same, and the next redrive will see that it runs
             self.ledger.redriven(row, invocation)
         return invocation

@@ -12,25 +12,25 @@ Asked = Mapping[str, Any]
 def put(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """PutFunctionConcurrency."""
     permits = asked["ReservedConcurrentExecutions"]
-    hearth.concurrency.reserve(tenant, hearth.home.resolve(tenant, asked["FunctionName"]), permits)
+    hearth.functions.concurrency.reserve(tenant, hearth.home.resolve(tenant, asked["FunctionName"]), permits)
     return {"ReservedConcurrentExecutions": permits}
 
 
 def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunctionConcurrency."""
-    reserved = hearth.functions.get(tenant, hearth.home.resolve(tenant, asked["FunctionName"])).reserved
+    reserved = hearth.functions.lifecycle.get(tenant, hearth.home.resolve(tenant, asked["FunctionName"])).reserved
     return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
 
 
 def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """DeleteFunctionConcurrency."""
-    hearth.concurrency.release(tenant, hearth.home.resolve(tenant, asked["FunctionName"]))
+    hearth.functions.concurrency.release(tenant, hearth.home.resolve(tenant, asked["FunctionName"]))
     return {}
 
 
 def account(hearth: Controller, tenant: str, _asked: Asked) -> dict[str, Any]:
     """GetAccountSettings. Code is not limited in sum, so what is used of it is not counted either."""
-    found = hearth.concurrency.account(tenant)
+    found = hearth.functions.concurrency.account(tenant)
     return {
         "AccountLimit": {
             "CodeSizeUnzipped": limits.MAX_UNPACKED_BYTES,

@@ -22,26 +22,28 @@ DESTINATIONS = {"OnSuccess": "on_success", "OnFailure": "on_failure"}
 def put(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """PutFunctionEventInvokeConfig."""
     named = existing(hearth, tenant, asked)
-    return _shown(hearth, tenant, named, hearth.event_invokes.put(tenant, named.name, named.qualifier, _fields(asked)))
+    return _shown(
+        hearth, tenant, named, hearth.functions.event_invokes.put(tenant, named.name, named.qualifier, _fields(asked))
+    )
 
 
 def update(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """UpdateFunctionEventInvokeConfig: what is not named stays as it is."""
     named = existing(hearth, tenant, asked)
-    changed = hearth.event_invokes.update(tenant, named.name, named.qualifier, _fields(asked))
+    changed = hearth.functions.event_invokes.update(tenant, named.name, named.qualifier, _fields(asked))
     return _shown(hearth, tenant, named, changed)
 
 
 def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunctionEventInvokeConfig."""
     named = existing(hearth, tenant, asked)
-    return _shown(hearth, tenant, named, hearth.event_invokes.get(tenant, named.name, named.qualifier))
+    return _shown(hearth, tenant, named, hearth.functions.event_invokes.get(tenant, named.name, named.qualifier))
 
 
 def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """DeleteFunctionEventInvokeConfig."""
     named = existing(hearth, tenant, asked)
-    hearth.event_invokes.delete(tenant, named.name, named.qualifier)
+    hearth.functions.event_invokes.delete(tenant, named.name, named.qualifier)
     return {}
 
 
@@ -51,7 +53,7 @@ def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     if named.qualifier:
         raise InvalidParameterError("A listing is of a whole function: name it without a qualifier")
     after, most = page_asked(asked)
-    found, last = hearth.event_invokes.page(tenant, named.name, checked_qualifier(after), most)
+    found, last = hearth.functions.event_invokes.page(tenant, named.name, checked_qualifier(after), most)
     shown = [_shown(hearth, tenant, Named(named.name, qualifier), one) for qualifier, one in found]
     return {"FunctionEventInvokeConfigs": shown, **marker(last)}
 

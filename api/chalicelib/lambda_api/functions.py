@@ -56,11 +56,11 @@ def create(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
         environment=asked.get("Environment", {}).get("Variables", {}),
         role=asked["Role"],
         description=asked.get("Description", ""),
-        layers=hearth.layers.named(tenant, asked.get("Layers", [])),
+        layers=hearth.functions.layers.named(tenant, asked.get("Layers", [])),
     )
-    function = hearth.functions.create(tenant, configuration, code(hearth, tenant, asked["Code"]))
+    function = hearth.functions.lifecycle.create(tenant, configuration, code(hearth, tenant, asked["Code"]))
     if asked.get("Tags"):
-        hearth.tags.add(tenant, configuration.name, asked["Tags"])
+        hearth.functions.tags.add(tenant, configuration.name, asked["Tags"])
     return shown(_published(hearth, tenant, function, asked))
 
 
@@ -68,12 +68,12 @@ def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunction."""
     function = _shown_one(hearth, tenant, asked)
     name = function.version.function
-    latest = function if function.version.number == LATEST else hearth.functions.get(tenant, name)
+    latest = function if function.version.number == LATEST else hearth.functions.lifecycle.get(tenant, name)
     reserved = latest.reserved
     return {
         "Configuration": shown(function),
         "Code": {"RepositoryType": "S3", **_location(hearth, function)},
-        "Tags": hearth.tags.of(tenant, name),
+        "Tags": hearth.functions.tags.of(tenant, name),
         **({"Concurrency": {"ReservedConcurrentExecutions": reserved}} if reserved is not None else {}),
     }
 
@@ -86,7 +86,7 @@ def get_configuration(hearth: Controller, tenant: str, asked: Asked) -> dict[str
 def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListFunctions. With FunctionVersion ALL each function is followed by its versions."""
     after, most = page_asked(asked)
-    page = hearth.functions.page(tenant, checked_name(after) if after else None, most)
+    page = hearth.functions.lifecycle.page(tenant, checked_name(after) if after else None, most)
     found = list(page.functions)
     if asked.get("FunctionVersion") == "ALL":
         found = [one for latest in found for one in (qualified(latest), *_every_version(hearth, tenant, latest))]
@@ -98,7 +98,7 @@ def update_code(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]
     check_offered(asked, UPDATE_CODE)
     name = hearth.home.resolve(tenant, asked["FunctionName"])
     source, is_dry_run = code(hearth, tenant, asked), asked.get("DryRun", False)
-    function = hearth.functions.update_code(tenant, name, source, asked.get("RevisionId"), dry_run=is_dry_run)
+    function = hearth.functions.lifecycle.update_code(tenant, name, source, asked.get("RevisionId"), dry_run=is_dry_run)
     return shown(function if is_dry_run else _published(hearth, tenant, function, asked))
 
 
@@ -110,8 +110,8 @@ def update_configuration(hearth: Controller, tenant: str, asked: Asked) -> dict[
     if "Environment" in asked:
         named["environment"] = asked["Environment"].get("Variables", {})
     if "Layers" in asked:
-        named["layers"] = hearth.layers.named(tenant, asked["Layers"])
-    return shown(hearth.functions.configure(tenant, name, named, asked.get("RevisionId")))
+        named["layers"] = hearth.functions.layers.named(tenant, asked["Layers"])
+    return shown(hearth.functions.lifecycle.configure(tenant, name, named, asked.get("RevisionId")))
 
 
 def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
@@ -120,20 +120,22 @@ def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     if LATEST in (asked.get("Qualifier"), asked["FunctionName"].rpartition(":")[2]):
         raise InvalidParameterError("$LATEST version cannot be deleted without deleting the function.")
     if named.qualifier is None:
-        hearth.functions.delete(tenant, named.name)
+        hearth.functions.lifecycle.delete(tenant, named.name)
     elif named.qualifier.isdecimal():
         number = named.qualifier
-        hearth.versions.delete(tenant, named.name, number, lambda: hearth.aliases.naming(tenant, named.name, number))
+        hearth.functions.versions.delete(
+            tenant, named.name, number, lambda: hearth.functions.aliases.naming(tenant, named.name, number)
+        )
     else:
-        hearth.aliases.get(tenant, named.name, named.qualifier)
+        hearth.functions.aliases.get(tenant, named.name, named.qualifier)
         raise InvalidParameterError(f"{named.qualifier!r} is an alias: delete it with DeleteAlias")
-    hearth.provisioned.follow(tenant, named.name)
+    hearth.functions.provisioned.follow(tenant, named.name)
     return {"StatusCode": 204}
 
 
 def get_code_signing(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunctionCodeSigningConfig: there is none, which is what clients that look before they change want to hear."""
-    hearth.functions.get(tenant, hearth.home.resolve(tenant, asked["FunctionName"]))
+    hearth.functions.lifecycle.get(tenant, hearth.home.resolve(tenant, asked["FunctionName"]))
     return {}  # as AWS answers, whatever its model says
 
 
@@ -148,7 +150,7 @@ def page_asked(asked: Asked, known: re.Pattern[str] = NAME_MARKER) -> tuple[str 
 def existing(hearth: Controller, tenant: str, asked: Asked) -> Named:
     """Give name and qualifier of the function, version or alias that is meant; raise NotFoundError."""
     named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
-    hearth.router.shown(tenant, named.name, named.qualifier)
+    hearth.functions.router.shown(tenant, named.name, named.qualifier)
     return named
 
 
@@ -164,7 +166,7 @@ def code(hearth: Controller, tenant: str, asked: Asked) -> Source:
         raise InvalidParameterError(
             f"Code comes from S3 only as S3Bucket {hearth.bucket} and an S3Key under {uploads}; POST /uploads gives one"
         )
-    return hearth.functions.code_store.open(asked["S3Key"])
+    return hearth.functions.lifecycle.code_store.open(asked["S3Key"])
 
 
 def shown(function: Function) -> dict[str, Any]:
@@ -193,7 +195,7 @@ def shown(function: Function) -> dict[str, Any]:
 
 
 def _location(hearth: Controller, function: Function) -> dict[str, str]:
-    return {"Location": hearth.functions.code_link(function)} if function.version.code_sha256 else {}
+    return {"Location": hearth.functions.lifecycle.code_link(function)} if function.version.code_sha256 else {}
 
 
 def _states(function: Function) -> dict[str, str]:
@@ -219,13 +221,13 @@ def _published(hearth: Controller, tenant: str, function: Function, asked: Asked
     """Give the version that was asked to be published at once, else the function itself."""
     if not asked.get("Publish"):
         return function
-    return hearth.versions.publish(tenant, function.version.function)
+    return hearth.functions.versions.publish(tenant, function.version.function)
 
 
 def _every_version(hearth: Controller, tenant: str, function: Function) -> list[Function]:
-    found, after = hearth.versions.page(tenant, function.version.function, None, limits.MAX_PAGE)
+    found, after = hearth.functions.versions.page(tenant, function.version.function, None, limits.MAX_PAGE)
     while after:
-        more, after = hearth.versions.page(tenant, function.version.function, after, limits.MAX_PAGE)
+        more, after = hearth.functions.versions.page(tenant, function.version.function, after, limits.MAX_PAGE)
         found += more
     return found
 
@@ -233,6 +235,6 @@ def _every_version(hearth: Controller, tenant: str, function: Function) -> list[
 def _shown_one(hearth: Controller, tenant: str, asked: Asked) -> Function:
     """Give what a qualifier names, under the ARN that names it so."""
     named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
-    function = hearth.router.shown(tenant, named.name, named.qualifier)
+    function = hearth.functions.router.shown(tenant, named.name, named.qualifier)
     version = dataclasses.replace(function.version, arn=hearth.home.arn(tenant, named.name, named.qualifier))
     return dataclasses.replace(function, version=version)

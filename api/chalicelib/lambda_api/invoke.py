@@ -29,9 +29,9 @@ def invoke(hearth: Controller, principal: Principal, asked: Mapping[str, Any]) -
     """Invoke: 200 with the function's own words, 202 when they are still to come, 204 for a dry run."""
     request = _request(asked, hearth.home.find(principal.tenant, asked["FunctionName"], asked.get("Qualifier")))
     if asked.get("InvocationType") == "DryRun":
-        hearth.invocations.check(principal, request)
+        hearth.invocations.invoker.check(principal, request)
         return Answer({"StatusCode": 204, "Payload": ""}, {})
-    return _answer(hearth.invocations.invoke(principal, request), wants_log=asked.get("LogType") == "Tail")
+    return _answer(hearth.invocations.invoker.invoke(principal, request), wants_log=asked.get("LogType") == "Tail")
 
 
 def _request(asked: Mapping[str, Any], named: Named) -> InvokeRequest:

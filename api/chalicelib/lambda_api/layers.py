@@ -26,24 +26,26 @@ def publish(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
         runtimes=asked.get("CompatibleRuntimes", []),
         architectures=asked.get("CompatibleArchitectures", []),
     )
-    version = hearth.layers.publish(tenant, wanted, code(hearth, tenant, asked["Content"]))
+    version = hearth.functions.layers.publish(tenant, wanted, code(hearth, tenant, asked["Content"]))
     return _with_content(hearth, tenant, version)
 
 
 def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetLayerVersion."""
     name = _name(hearth, tenant, asked["LayerName"])
-    return _with_content(hearth, tenant, hearth.layers.get(tenant, name, asked["VersionNumber"]))
+    return _with_content(hearth, tenant, hearth.functions.layers.get(tenant, name, asked["VersionNumber"]))
 
 
 def get_by_arn(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetLayerVersionByArn."""
-    return _with_content(hearth, tenant, hearth.layers.get(tenant, *layer_of(hearth.home, tenant, asked["Arn"])))
+    return _with_content(
+        hearth, tenant, hearth.functions.layers.get(tenant, *layer_of(hearth.home, tenant, asked["Arn"]))
+    )
 
 
 def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListLayers: the latest version of each, of those that are for a runtime or architecture where one is named."""
-    found, last = hearth.layers.page(tenant, _is_for(asked), *page_asked(asked))
+    found, last = hearth.functions.layers.page(tenant, _is_for(asked), *page_asked(asked))
     layers = [
         {
             "LayerName": version.name,
@@ -58,7 +60,7 @@ def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
 def list_versions(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListLayerVersions: newest first."""
     name = _name(hearth, tenant, asked["LayerName"])
-    found, last = hearth.layers.versions(tenant, name, _is_for(asked), *page_asked(asked, NUMBER_MARKER))
+    found, last = hearth.functions.layers.versions(tenant, name, _is_for(asked), *page_asked(asked, NUMBER_MARKER))
     return {
         "LayerVersions": [_shown(hearth, tenant, version) for version in found],
         **marker(last),
@@ -67,7 +69,7 @@ def list_versions(hearth: Controller, tenant: str, asked: Asked) -> dict[str, An
 
 def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """DeleteLayerVersion."""
-    hearth.layers.delete(tenant, _name(hearth, tenant, asked["LayerName"]), asked["VersionNumber"])
+    hearth.functions.layers.delete(tenant, _name(hearth, tenant, asked["LayerName"]), asked["VersionNumber"])
     return {}
 
 
@@ -86,7 +88,7 @@ def _is_for(asked: Asked) -> Wanted:
 
 def _with_content(hearth: Controller, tenant: str, version: LayerVersion) -> dict[str, Any]:
     content = {
-        "Location": hearth.layers.link(version),
+        "Location": hearth.functions.layers.link(version),
         "CodeSha256": base64.b64encode(bytes.fromhex(version.code_sha256)).decode(),
         "CodeSize": version.code_bytes,
     }

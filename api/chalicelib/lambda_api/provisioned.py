@@ -17,20 +17,20 @@ def put(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """PutProvisionedConcurrencyConfig."""
     named = _named(hearth, tenant, asked)
     wanted = asked["ProvisionedConcurrentExecutions"]
-    return _shown(hearth.provisioned.put(tenant, named.name, named.qualifier, wanted))
+    return _shown(hearth.functions.provisioned.put(tenant, named.name, named.qualifier, wanted))
 
 
 def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetProvisionedConcurrencyConfig."""
     named = _named(hearth, tenant, asked)
-    return _shown(hearth.provisioned.get(tenant, named.name, named.qualifier))
+    return _shown(hearth.functions.provisioned.get(tenant, named.name, named.qualifier))
 
 
 def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListProvisionedConcurrencyConfigs."""
     name = hearth.home.resolve(tenant, asked["FunctionName"])
     after, most = page_asked(asked)
-    found, last = hearth.provisioned.page(tenant, name, checked_qualifier(after), most)
+    found, last = hearth.functions.provisioned.page(tenant, name, checked_qualifier(after), most)
     shown = [{"FunctionArn": hearth.home.arn(tenant, name, one.request.qualifier), **_shown(one)} for one in found]
     return {"ProvisionedConcurrencyConfigs": shown, **marker(last)}
 
@@ -38,7 +38,7 @@ def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
 def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """DeleteProvisionedConcurrencyConfig."""
     named = _named(hearth, tenant, asked)
-    hearth.provisioned.delete(tenant, named.name, named.qualifier)
+    hearth.functions.provisioned.delete(tenant, named.name, named.qualifier)
     return {}
 
 

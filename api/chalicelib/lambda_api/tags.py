@@ -12,19 +12,19 @@ Asked = Mapping[str, Any]
 
 def add(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """TagResource."""
-    hearth.tags.add(tenant, _tagged(hearth, tenant, asked), asked["Tags"])
+    hearth.functions.tags.add(tenant, _tagged(hearth, tenant, asked), asked["Tags"])
     return {}
 
 
 def remove(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """UntagResource."""
-    hearth.tags.remove(tenant, _tagged(hearth, tenant, asked), frozenset(asked["TagKeys"]))
+    hearth.functions.tags.remove(tenant, _tagged(hearth, tenant, asked), frozenset(asked["TagKeys"]))
     return {}
 
 
 def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListTags."""
-    return {"Tags": hearth.tags.of(tenant, _tagged(hearth, tenant, asked))}
+    return {"Tags": hearth.functions.tags.of(tenant, _tagged(hearth, tenant, asked))}
 
 
 def _tagged(hearth: Controller, tenant: str, asked: Asked) -> str:
@@ -38,5 +38,5 @@ def _tagged(hearth: Controller, tenant: str, asked: Asked) -> str:
             " unqualified function ARN."
         )
     name = hearth.home.resolve(tenant, arn)
-    hearth.functions.get(tenant, name)
+    hearth.functions.lifecycle.get(tenant, name)
     return name

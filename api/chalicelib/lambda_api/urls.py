@@ -27,7 +27,7 @@ def create(hearth: Controller, tenant: str, asked: Asked, base: str) -> dict[str
     """CreateFunctionUrlConfig."""
     urls.check_mode(asked.get("InvokeMode", BUFFERED))
     named = existing(hearth, tenant, asked)
-    url = hearth.urls.create(tenant, named.name, named.qualifier, asked["AuthType"], _cors(asked.get("Cors")))
+    url = hearth.functions.urls.create(tenant, named.name, named.qualifier, asked["AuthType"], _cors(asked.get("Cors")))
     shown = _shown(hearth, url, base)
     del shown["LastModifiedTime"]  # Lambda's answer to this one operation has none
     return shown
@@ -43,14 +43,14 @@ def update(hearth: Controller, tenant: str, asked: Asked, base: str) -> dict[str
     urls.check_mode(asked.get("InvokeMode", BUFFERED))
     url = _url(hearth, tenant, asked)
     cors = _cors(asked["Cors"]) if "Cors" in asked else url.cors
-    changed = hearth.urls.change(url, asked.get("AuthType", url.auth_type), cors)
+    changed = hearth.functions.urls.change(url, asked.get("AuthType", url.auth_type), cors)
     return _shown(hearth, changed, base)
 
 
 def delete(hearth: Controller, tenant: str, asked: Asked, _base: str) -> dict[str, Any]:
     """DeleteFunctionUrlConfig."""
     named = existing(hearth, tenant, asked)
-    hearth.urls.delete(tenant, named.name, named.qualifier)
+    hearth.functions.urls.delete(tenant, named.name, named.qualifier)
     return {}
 
 
@@ -58,7 +58,7 @@ def list_all(hearth: Controller, tenant: str, asked: Asked, base: str) -> dict[s
     """ListFunctionUrlConfigs."""
     after, most = page_asked(asked)
     name = existing(hearth, tenant, asked).name
-    rest = [url for url in hearth.urls.every(tenant, name) if after is None or _marker(url) > after]
+    rest = [url for url in hearth.functions.urls.every(tenant, name) if after is None or _marker(url) > after]
     last = _marker(rest[most - 1]) if len(rest) > most else None
     return {"FunctionUrlConfigs": [_shown(hearth, url, base) for url in rest[:most]], **marker(last)}
 
@@ -69,7 +69,7 @@ def _marker(url: FunctionUrl) -> str:
 
 def _url(hearth: Controller, tenant: str, asked: Asked) -> FunctionUrl:
     named = existing(hearth, tenant, asked)
-    return hearth.urls.get(tenant, named.name, named.qualifier)
+    return hearth.functions.urls.get(tenant, named.name, named.qualifier)
 
 
 def _cors(asked: Asked | None) -> Cors | None:

@@ -23,7 +23,7 @@ FIELDS = {"FunctionVersion": "number", "Description": "description"}
 def publish(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """PublishVersion."""
     check_offered(asked, PUBLISH)
-    version = hearth.versions.publish(
+    version = hearth.functions.versions.publish(
         tenant,
         hearth.home.resolve(tenant, asked["FunctionName"]),
         description=asked.get("Description"),
@@ -38,11 +38,13 @@ def list_versions(hearth: Controller, tenant: str, asked: Asked) -> dict[str, An
     name = hearth.home.resolve(tenant, asked["FunctionName"])
     after, most = page_asked(asked, NUMBER_MARKER)
     if after is None:
-        latest = hearth.functions.get(tenant, name)
-        found, last = hearth.versions.page(tenant, name, None, most - 1) if most > 1 else ([], _before_all(latest))
+        latest = hearth.functions.lifecycle.get(tenant, name)
+        found, last = (
+            hearth.functions.versions.page(tenant, name, None, most - 1) if most > 1 else ([], _before_all(latest))
+        )
         found = [qualified(latest), *found]
     else:
-        found, last = hearth.versions.page(tenant, name, after, most)
+        found, last = hearth.functions.versions.page(tenant, name, after, most)
     return {"Versions": [shown(one) for one in found], **marker(last)}
 
 
@@ -55,13 +57,13 @@ def create_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any
         weights=_weights(asked),
         description=asked.get("Description", ""),
     )
-    return _shown(hearth, tenant, name, hearth.aliases.create(tenant, name, alias))
+    return _shown(hearth, tenant, name, hearth.functions.aliases.create(tenant, name, alias))
 
 
 def get_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetAlias."""
     name = hearth.home.resolve(tenant, asked["FunctionName"])
-    return _shown(hearth, tenant, name, hearth.aliases.get(tenant, name, asked["Name"]))
+    return _shown(hearth, tenant, name, hearth.functions.aliases.get(tenant, name, asked["Name"]))
 
 
 def update_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
@@ -70,23 +72,23 @@ def update_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any
     named = {FIELDS[member]: value for member, value in asked.items() if member in FIELDS}
     if "RoutingConfig" in asked:
         named["weights"] = _weights(asked)
-    alias = hearth.aliases.update(tenant, name, asked["Name"], named, asked.get("RevisionId"))
-    hearth.provisioned.follow(tenant, name)
+    alias = hearth.functions.aliases.update(tenant, name, asked["Name"], named, asked.get("RevisionId"))
+    hearth.functions.provisioned.follow(tenant, name)
     return _shown(hearth, tenant, name, alias)
 
 
 def delete_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """DeleteAlias."""
     name = hearth.home.resolve(tenant, asked["FunctionName"])
-    hearth.aliases.delete(tenant, name, asked["Name"])
-    hearth.provisioned.follow(tenant, name)
+    hearth.functions.aliases.delete(tenant, name, asked["Name"])
+    hearth.functions.provisioned.follow(tenant, name)
     return {}
 
 
 def list_aliases(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListAliases, of one version where FunctionVersion names it."""
     name = hearth.home.resolve(tenant, asked["FunctionName"])
-    found, last = hearth.aliases.page(tenant, name, *page_asked(asked), number=asked.get("FunctionVersion"))
+    found, last = hearth.functions.aliases.page(tenant, name, *page_asked(asked), number=asked.get("FunctionVersion"))
     return {"Aliases": [_shown(hearth, tenant, name, alias) for alias in found], **marker(last)}
 
 

@@ -20,27 +20,27 @@ MEMBERS = {
 
 def put(hearth: Controller, call: Call, tenant: str, name: str, alias: str) -> Response:
     """Point an alias at a version, or at two by weight; to point it back is to roll back."""
-    stored, is_new = hearth.aliases.put(tenant, checked_name(name), _asked(call, alias))
-    hearth.provisioned.follow(tenant, name)
+    stored, is_new = hearth.functions.aliases.put(tenant, checked_name(name), _asked(call, alias))
+    hearth.functions.provisioned.follow(tenant, name)
     return shown(_alias(hearth, tenant, name, stored), 201 if is_new else 200)
 
 
 def show(hearth: Controller, _call: Call, tenant: str, name: str, alias: str) -> Response:
     """Show one alias."""
-    return shown(_alias(hearth, tenant, name, hearth.aliases.get(tenant, checked_name(name), alias)))
+    return shown(_alias(hearth, tenant, name, hearth.functions.aliases.get(tenant, checked_name(name), alias)))
 
 
 def delete(hearth: Controller, _call: Call, tenant: str, name: str, alias: str) -> Response:
     """Forget one alias."""
-    hearth.aliases.get(tenant, checked_name(name), alias)
-    hearth.aliases.delete(tenant, name, alias)
-    hearth.provisioned.follow(tenant, name)
+    hearth.functions.aliases.get(tenant, checked_name(name), alias)
+    hearth.functions.aliases.delete(tenant, name, alias)
+    hearth.functions.provisioned.follow(tenant, name)
     return nothing()
 
 
 def list_all(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     """List a function's aliases by name."""
-    found, last = hearth.aliases.page(tenant, checked_name(name), *page_asked(call, checked_qualifier))
+    found, last = hearth.functions.aliases.page(tenant, checked_name(name), *page_asked(call, checked_qualifier))
     return shown({"aliases": [_alias(hearth, tenant, name, one) for one in found], "next_after": last})
 
 

@@ -16,11 +16,11 @@ def put(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     reserved = members_asked(call, MEMBERS).get("reserved")
     if reserved is None or reserved < 0:
         raise InvalidParameterError('A reservation needs a whole number, 0 or more: {"reserved": 5}')
-    hearth.concurrency.reserve(tenant, checked_name(name), reserved)
+    hearth.functions.concurrency.reserve(tenant, checked_name(name), reserved)
     return shown({"reserved": reserved})
 
 
 def delete(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
     """Let a function share the tenant's permits again."""
-    hearth.concurrency.release(tenant, checked_name(name))
+    hearth.functions.concurrency.release(tenant, checked_name(name))
     return nothing()

@@ -31,39 +31,39 @@ LAYERS: dict[str, tuple[type, str]] = {"layers": (list, "a list of layer version
 
 def list_all(hearth: Controller, call: Call, tenant: str) -> Response:
     """List the tenant's functions by name."""
-    page = hearth.functions.page(tenant, *page_asked(call))
+    page = hearth.functions.lifecycle.page(tenant, *page_asked(call))
     return shown({"functions": [function_shown(one) for one in page.functions], "next_after": page.next_after})
 
 
 def put(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     """Make or replace a function of the zip that is the body."""
-    function, is_new = hearth.functions.put(tenant, checked_name(name), _upload(call), call.body)
+    function, is_new = hearth.functions.lifecycle.put(tenant, checked_name(name), _upload(call), call.body)
     return shown(function_shown(function), 201 if is_new else 200)
 
 
 def show(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     """Show one function, or the version that `?qualifier=` leads to."""
-    return shown(function_shown(hearth.router.shown(tenant, checked_name(name), qualifier_asked(call))))
+    return shown(function_shown(hearth.functions.router.shown(tenant, checked_name(name), qualifier_asked(call))))
 
 
 def configure(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     """Change what the body names of a function's configuration."""
     named = configuration_asked(call, CONFIGURATION | LAYERS)
     if "layers" in named:
-        named["layers"] = hearth.layers.named(tenant, _texts("layers", named["layers"]))
-    return shown(function_shown(hearth.functions.configure(tenant, checked_name(name), named)))
+        named["layers"] = hearth.functions.layers.named(tenant, _texts("layers", named["layers"]))
+    return shown(function_shown(hearth.functions.lifecycle.configure(tenant, checked_name(name), named)))
 
 
 def delete(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
     """Forget one function."""
-    hearth.functions.delete(tenant, checked_name(name))
-    hearth.provisioned.follow(tenant, name)
+    hearth.functions.lifecycle.delete(tenant, checked_name(name))
+    hearth.functions.provisioned.follow(tenant, name)
     return nothing()
 
 
 def advice(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
     """Say which memory size would have been enough for a function, or that it is too early to say."""
-    given = hearth.invocations.advice(tenant, checked_name(name))
+    given = hearth.invocations.records.advice(tenant, checked_name(name))
     if given is None:
         reason = f"fewer than {MIN_RUNS} recent runs at its memory size with a whole bill: run it some more"
         return shown({"function": name, "advice": None, "reason": reason})

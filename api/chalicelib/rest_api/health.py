@@ -9,7 +9,7 @@ from chalicelib.wiring import Controller
 
 def health(hearth: Controller, _call: Call) -> Response:
     """Show each part's state: 200 when all are well, 503 when one is not. Anyone may ask, also when nobody gets in."""
-    states = hearth.health.states()
+    states = hearth.operations.health.states()
     well = all(state == "ok" for state in states.values())
     body = {"status": "ok" if well else "down", "parts": states}
     return shown(body, 200 if well else 503, {} if well else {"Retry-After": "5"})

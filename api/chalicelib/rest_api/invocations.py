@@ -20,28 +20,30 @@ from shared_lua.contract import Mode, Outcome, Settlement, Status, Usage
 
 def run(hearth: Controller, call: Call, principal: Principal, name: str) -> Response:
     """Run a function with the event that is the body."""
-    return _reply(hearth.invocations.invoke(principal, _request(call, name)), call)
+    return _reply(hearth.invocations.invoker.invoke(principal, _request(call, name)), call)
 
 
 def show(hearth: Controller, _call: Call, tenant: str, invocation_id: str) -> Response:
     """Show all that is known of one Invocation."""
-    row = hearth.invocations.row(tenant, invocation_id)
+    row = hearth.invocations.records.row(tenant, invocation_id)
     settlement = row.settlement
-    payload = hearth.invocations.payload(settlement) if settlement else None
+    payload = hearth.invocations.records.payload(settlement) if settlement else None
     outcome = _outcome(settlement.outcome, payload) if settlement else None
-    log_tail = hearth.invocations.log_tail(row)
+    log_tail = hearth.invocations.records.log_tail(row)
     return shown({**_listed(row), "outcome": outcome, "log_tail": log_tail, **_bill(settlement)})
 
 
 def list_all(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     """List a function's Invocations, newest first."""
-    rows, next_after = hearth.invocations.page(tenant, checked_name(name), call.parameter("after"), most_asked(call))
+    rows, next_after = hearth.invocations.records.page(
+        tenant, checked_name(name), call.parameter("after"), most_asked(call)
+    )
     return shown({"invocations": [_summary(row) for row in rows], "next_after": next_after})
 
 
 def logs(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     """Show the ends of a function's recent logs, oldest first; with `follow`, wait for what was not shown yet."""
-    seen = hearth.function_logs.look(tenant, checked_name(name), call.parameter("follow"), most_asked(call))
+    seen = hearth.invocations.logs.look(tenant, checked_name(name), call.parameter("follow"), most_asked(call))
     return shown({"logs": [_log(one) for one in seen.logs], "next": seen.cursor})
 
 

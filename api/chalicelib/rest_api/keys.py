@@ -23,24 +23,24 @@ ADMIN_KINDS = (Kind.ADMIN_KEY,)
 
 def list_all(hearth: Controller, _call: Call, tenant: str) -> Response:
     """List the keys that work, never their secrets."""
-    return shown({"keys": [_listed(key) for key in hearth.tenant_keys.listed(tenant)]})
+    return shown({"keys": [_listed(key) for key in hearth.tenants.keys.listed(tenant)]})
 
 
 def issue(hearth: Controller, call: Call, tenant: str) -> Response:
     """Make keys of the kinds that the body names, and show them this once."""
-    issued = hearth.tenant_keys.issue(tenant, _kinds(call, tenant), own=_own(call))
+    issued = hearth.tenants.keys.issue(tenant, _kinds(call, tenant), own=_own(call))
     return shown({"keys": [_issued(key) for key in issued]}, 201)
 
 
 def rotate(hearth: Controller, call: Call, tenant: str, key_id: str) -> Response:
     """Make a key in the place of another, which works for `overlap_s` seconds more."""
     overlap_s = number("overlap_s", call.parameter("overlap_s") or str(OVERLAP_S))
-    return shown(_issued(hearth.tenant_keys.rotate(tenant, key_id, overlap_s, own=_own(call))), 201)
+    return shown(_issued(hearth.tenants.keys.rotate(tenant, key_id, overlap_s, own=_own(call))), 201)
 
 
 def revoke(hearth: Controller, call: Call, tenant: str, key_id: str) -> Response:
     """Let a key count no more, from now."""
-    hearth.tenant_keys.revoke(tenant, key_id, own=_own(call))
+    hearth.tenants.keys.revoke(tenant, key_id, own=_own(call))
     return nothing()
 
 

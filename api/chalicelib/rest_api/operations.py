@@ -12,16 +12,16 @@ from chalicelib.wiring import Controller
 
 def workers(hearth: Controller, _call: Call, _admin: str) -> Response:
     """List the workers that are there, by their own word of the last seconds."""
-    words = hearth.fleet.workers()
+    words = hearth.operations.fleet.workers()
     listed = [{**word, "since": moment(word["since_us"])} for word in words]
     return shown({"workers": [{name: one[name] for name in one if name != "since_us"} for one in listed]})
 
 
 def room(hearth: Controller, _call: Call, _tenant: str) -> Response:
     """Show how many workers there are, how many Invocations they run at once, and how many more they could."""
-    return shown(asdict(hearth.fleet.room()))
+    return shown(asdict(hearth.operations.fleet.room()))
 
 
 def metrics(hearth: Controller, _call: Call, _admin: str) -> Response:
     """Show Prometheus what this process of the controller has answered: on Lambda each process knows only its own."""
-    return Response(body=hearth.metrics.text(), status_code=200, headers={"Content-Type": CONTENT_TYPE})
+    return Response(body=hearth.operations.metrics.text(), status_code=200, headers={"Content-Type": CONTENT_TYPE})

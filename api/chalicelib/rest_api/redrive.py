@@ -18,7 +18,7 @@ MEMBERS = ("invocation_ids", "since")
 
 def redrive(hearth: Controller, call: Call, principal: Principal, name: str) -> Response:
     """Run again what the platform gave up, and say of each what became of it."""
-    done = hearth.redrive.redrive(principal, checked_name(name), _selection(call))
+    done = hearth.invocations.redrive.redrive(principal, checked_name(name), _selection(call))
     return shown(
         {
             "redriven": [

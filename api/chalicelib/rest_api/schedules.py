@@ -25,26 +25,26 @@ MEMBERS: dict[str, tuple[type, str]] = {
 def put(hearth: Controller, call: Call, tenant: str, name: str, schedule_id: str) -> Response:
     """Make or replace a schedule of a function."""
     wanted = _wanted(call)
-    hearth.router.shown(tenant, checked_name(name), wanted.qualifier)
-    schedule, is_new = hearth.schedules.put(tenant, name, schedule_id, wanted)
+    hearth.functions.router.shown(tenant, checked_name(name), wanted.qualifier)
+    schedule, is_new = hearth.schedules.store.put(tenant, name, schedule_id, wanted)
     return shown(_schedule(schedule), 201 if is_new else 200)
 
 
 def show(hearth: Controller, _call: Call, tenant: str, name: str, schedule_id: str) -> Response:
     """Show one schedule."""
-    return shown(_schedule(hearth.schedules.get(tenant, checked_name(name), schedule_id)))
+    return shown(_schedule(hearth.schedules.store.get(tenant, checked_name(name), schedule_id)))
 
 
 def delete(hearth: Controller, _call: Call, tenant: str, name: str, schedule_id: str) -> Response:
     """Forget one schedule."""
-    hearth.schedules.delete(tenant, checked_name(name), schedule_id)
+    hearth.schedules.store.delete(tenant, checked_name(name), schedule_id)
     return nothing()
 
 
 def list_all(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
     """List a function's schedules by id; there are never more than one page of them."""
-    hearth.functions.get(tenant, checked_name(name))
-    return shown({"schedules": [_schedule(one) for one in hearth.schedules.every(tenant, name)]})
+    hearth.functions.lifecycle.get(tenant, checked_name(name))
+    return shown({"schedules": [_schedule(one) for one in hearth.schedules.store.every(tenant, name)]})
 
 
 def _wanted(call: Call) -> ScheduleRequest:

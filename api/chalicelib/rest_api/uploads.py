@@ -26,7 +26,7 @@ def begin(hearth: Controller, call: Call, tenant: str) -> Response:
     function, publish = asked.pop("function", None), asked.pop("publish", False)
     if function is None:
         return shown(_place(hearth, tenant, asked, publish=publish), 201)
-    upload, form, changed = hearth.uploads.begin(tenant, checked_name(function), asked, publish=publish)
+    upload, form, changed = hearth.functions.uploads.begin(tenant, checked_name(function), asked, publish=publish)
     body = {
         "upload_id": upload.upload_id,
         **_form(form),
@@ -41,7 +41,7 @@ def begin(hearth: Controller, call: Call, tenant: str) -> Response:
 def _place(hearth: Controller, tenant: str, asked: dict[str, Any], *, publish: bool) -> dict[str, Any]:
     if asked or publish:
         raise InvalidParameterError("Without function the zip is only put into the bucket: leave out what is for one")
-    key, form = hearth.uploads.place(tenant)
+    key, form = hearth.functions.uploads.place(tenant)
     return {"s3_bucket": hearth.bucket, "s3_key": key, **_form(form)}
 
 

@@ -23,7 +23,7 @@ AFTER = re.compile(r"\d{4}-\d\d-\d\d/[a-zA-Z0-9_-]{1,64}", re.ASCII)
 def show(hearth: Controller, call: Call, tenant: str) -> Response:
     """Show what each function took and cost on each day of a span, in UTC: as JSON, or as CSV to who accepts that."""
     first, last = _span(call)
-    page = hearth.usage.page(tenant, first, last, _after(call), _most(call))
+    page = hearth.invocations.usage.page(tenant, first, last, _after(call), _most(call))
     if "text/csv" in (call.header("accept") or "").lower():
         return _csv(page)
     rows = [_row(one) for one in page.days]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chalicelib.errors import ConflictError, HearthError, NotFoundError
-from chalicelib.invocations.invoke import Invocations, InvokeRequest
+from chalicelib.invocations.invoke import Invoker, InvokeRequest
 from chalicelib.naming import Home, account
 from chalicelib.schedules.store import Schedule, Schedules, Waiting
 from shared_lua.contract import LATEST, Mode
@@ -28,7 +28,7 @@ class Due:
     """What a tick does."""
 
     schedules: Schedules
-    invocations: Invocations
+    invoker: Invoker
     home: Home
     now_us: Callable[[], int]
     monotonic_s: Callable[[], float]
@@ -71,7 +71,7 @@ class Due:
             self.schedules.drop(waiting)
             return False
         try:
-            if not self.invocations.queue_once(schedule.tenant, self._request(schedule), schedule.invocation_id()):
+            if not self.invoker.queue_once(schedule.tenant, self._request(schedule), schedule.invocation_id()):
                 return False
         except (NotFoundError, ConflictError):  # no alias or no code: the schedule goes on, as EventBridge's would
             logger.warning("A schedule found nothing to run", extra=_about("schedule_missed", waiting))

@@ -77,7 +77,7 @@ def gateway(hearth: Controller) -> Gateway:
 @pytest.fixture
 def tenant(hearth: Controller) -> IssuedKeys:
     """A tenant's keys."""
-    return hearth.tenants.create("acme")
+    return hearth.tenants.administration.create("acme")
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def principal(hearth: Controller, key: dict[str, str]) -> Principal:
     call = Call(
         method="POST", path="/", query=(), headers=key, body=b"", source_ip="192.0.2.1", request_id="a test's own"
     )
-    return hearth.authentication.identify(call)
+    return hearth.tenants.authentication.identify(call)
 
 
 def settlement_of(invocation_id: str, outcome: Outcome) -> Settlement:

@@ -65,7 +65,7 @@ def test_boto3_gets_the_reason_and_the_wait(gateway: Gateway, tenant: IssuedKeys
 
 def test_another_tenant_at_another_address_is_not_slowed(gateway: Gateway, configure: Configure) -> None:
     hearth = configure(HEARTH_TENANT_RATE_PER_S="1", HEARTH_TENANT_BURST="1")
-    noisy, quiet = ({"x-api-key": hearth.tenants.create(name).api_key} for name in ("noisy", "quiet"))
+    noisy, quiet = ({"x-api-key": hearth.tenants.administration.create(name).api_key} for name in ("noisy", "quiet"))
     flood = [gateway.send("GET", "/functions", headers=noisy).status for _ in range(3)]
 
     answer = gateway.send("GET", "/functions", headers=quiet, source_ip="192.0.2.9")
@@ -108,7 +108,7 @@ def test_beyond_its_rate_an_address_costs_no_look_up_of_its_key(
 ) -> None:
     hearth = configure(HEARTH_ADDRESS_RATE_PER_S="1", HEARTH_ADDRESS_BURST="1")
     looked_up: list[str] = []
-    callers = hearth.authentication._authenticator._callers
+    callers = hearth.tenants.authentication._authenticator._callers
     monkeypatch.setattr(callers, "look_up", lambda id_, _kind: looked_up.append(id_))
 
     statuses = [gateway.send("GET", "/functions", headers={"x-api-key": f"guess{n}"}).status for n in range(3)]
@@ -250,7 +250,7 @@ def test_no_header_moves_a_caller_to_another_address(
 def test_a_caller_who_waits_for_its_function_keeps_nobody_from_being_admitted(
     monkeypatch: pytest.MonkeyPatch, configure: Configure, deployed: Deployed
 ) -> None:
-    monkeypatch.setattr("chalicelib.wiring.Turns", lambda: Throttles(admission=Throttle(1, 600)))
+    monkeypatch.setattr("chalicelib.storage.wiring.Throttles", lambda: Throttles(admission=Throttle(1, 600)))
     configure()
     waiting = deployed.aside.submit(deployed.call)
     taken = deployed.worker.take()

@@ -72,7 +72,7 @@ def test_the_other_version_gets_its_weight_of_the_calls(
     point(two, "1", {"2": weight})
     monkeypatch.setattr(hearth.admission, "_chance", random.Random(7).random)
     # Read once: a thousand reads of the table would test the table.
-    route = hearth.router.route("acme", "hello", "live")
+    route = hearth.functions.router.route("acme", "hello", "live")
     monkeypatch.setattr(hearth.admission._targets, "_look_up", lambda *_: route)
     wanted = Wanted("hello", "live", Mode.ASYNC)
 
@@ -84,7 +84,7 @@ def test_the_other_version_gets_its_weight_of_the_calls(
 
 def test_a_weight_is_exact_at_its_edge(two: Any, hearth: Controller) -> None:
     point(two, "1", {"2": 0.1})
-    route = hearth.router.route("acme", "hello", "live")
+    route = hearth.functions.router.route("acme", "hello", "live")
 
     assert [route.choose(chance).number for chance in (0.0, 0.0999, 0.1, 0.9999)] == ["2", "2", "1", "1"]
 
@@ -228,7 +228,7 @@ def configured(boto: Any, qualifier: str) -> dict[str, Any]:
 
 def left(hearth: Controller) -> set[str]:
     """What belongs to the function, by its kind and the alias or version that it is of."""
-    items = hearth.functions.cascade.items
+    items = hearth.functions.lifecycle.cascade.items
     assert items.every(keys.PROVISIONED) == []
     return {item.name for item in items.every(keys.function_items("acme", "hello"))}
 

@@ -174,7 +174,7 @@ def test_an_unexpected_error_leaves_in_the_doors_shape_and_tells_no_detail(
     gateway: Gateway, key: Key, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hearth = configure()
-    monkeypatch.setattr(type(hearth.functions), "page", lambda *_: 1 / 0)
+    monkeypatch.setattr(type(hearth.functions.lifecycle), "page", lambda *_: 1 / 0)
 
     people = gateway.send("GET", "/functions", headers=key)
     machines = gateway.send("GET", "/2015-03-31/functions", headers=key)

@@ -95,10 +95,10 @@ def test_only_the_revision_that_was_seen_is_changed(boto: Any) -> None:
 
 def test_a_change_is_seen_by_the_next_invocation(boto: Any, hearth: Controller) -> None:
     create(boto)
-    before = hearth.router.route("acme", "hello", None).version
+    before = hearth.functions.router.route("acme", "hello", None).version
     configure(boto, MemorySize=256)
 
-    after = hearth.router.route("acme", "hello", None).version
+    after = hearth.functions.router.route("acme", "hello", None).version
 
     assert (before.memory_mb, after.memory_mb, before.version_id == after.version_id) == (128, 256, False)
 

@@ -156,9 +156,9 @@ def settle(invocation: Invocation, ledger: Ledger) -> None:
 def findings(configure: Configure, worker: Worker, aws: Any, data: dict[str, str]) -> Findings:
     """What a run over all routes found. There is something of everything."""
     hearth = configure(HEARTH_SYNC_WAIT_S="1", HEARTH_WAITING="3", **PLENTY)
-    keys = hearth.tenants.create("acme")
-    [spare, *others] = hearth.tenant_keys.issue("acme", [Kind.API_KEY, Kind.API_KEY, Kind.ACCESS_KEY], own="")
-    [admin, spare_admin, *other_admins] = hearth.tenant_keys.issue(ADMIN, [Kind.ADMIN_KEY] * 4, own="")
+    keys = hearth.tenants.administration.create("acme")
+    [spare, *others] = hearth.tenants.keys.issue("acme", [Kind.API_KEY, Kind.API_KEY, Kind.ACCESS_KEY], own="")
+    [admin, spare_admin, *other_admins] = hearth.tenants.keys.issue(ADMIN, [Kind.ADMIN_KEY] * 4, own="")
     key = {"x-api-key": keys.api_key}
     upload(Direct(app), key)
     started = Direct(app).send("POST", "/functions/hello/invocations?mode=async", b"{}", key)

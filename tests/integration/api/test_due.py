@@ -43,10 +43,10 @@ def clock() -> Clock:
 def due(hearth: Controller, clock: Clock) -> Due:
     """What a tick does, by the test's clock."""
     return dataclasses.replace(
-        hearth.due,
+        hearth.schedules.due,
         now_us=clock.now_us,
-        schedules=dataclasses.replace(hearth.schedules, now_us=clock.now_us),
-        invocations=dataclasses.replace(hearth.invocations, now_us=clock.now_us),
+        schedules=dataclasses.replace(hearth.schedules.store, now_us=clock.now_us),
+        invoker=dataclasses.replace(hearth.invocations.invoker, now_us=clock.now_us),
     )
 
 
@@ -173,9 +173,9 @@ def test_whoever_dies_between_recording_and_queueing_is_followed_by_one_who_queu
 ) -> None:
     plan(due)
     clock.now_s += 300
-    invocations = dataclasses.replace(due.invocations, lane=dying(due.invocations.lane, "send", before=True))
+    invoker = dataclasses.replace(due.invoker, lane=dying(due.invoker.lane, "send", before=True))
     with pytest.raises(Died):
-        dataclasses.replace(due, invocations=invocations).run()
+        dataclasses.replace(due, invoker=invoker).run()
 
     clock.now_s += 29
     at_once = due.run()
@@ -202,8 +202,8 @@ def test_while_the_queue_is_down_nothing_is_lost_and_others_go_on(
         def send(self, _: Any) -> None:
             raise UnavailableError("The queue (SQS)")
 
-    down = dataclasses.replace(due.invocations, lane=Down(None, ""))
-    assert dataclasses.replace(due, invocations=down).run() == 0
+    down = dataclasses.replace(due.invoker, lane=Down(None, ""))
+    assert dataclasses.replace(due, invoker=down).run() == 0
     assert kept()["InvocationsTable"] == 0
 
     clock.now_s += 60
@@ -245,7 +245,7 @@ def test_a_due_time_that_no_schedule_has_any_more_is_dropped(
 ) -> None:
     plan(due)
     waiting = due.schedules.due(None, 10)[0]
-    hearth.schedules.items.remove("acme/function/hello", "schedule#s")
+    hearth.schedules.store.items.remove("acme/function/hello", "schedule#s")
     clock.now_s += 300
 
     assert due.run() == 0
@@ -275,7 +275,7 @@ def test_more_than_a_page_is_due_at_once(due: Due, clock: Clock, function: Answe
 
 
 def test_the_handler_that_the_clock_calls_runs_what_is_due(hearth: Controller, deployed: Deployed) -> None:
-    past = dataclasses.replace(hearth.schedules, now_us=lambda: hearth.due.now_us() - 3_600_000_000)
+    past = dataclasses.replace(hearth.schedules.store, now_us=lambda: hearth.schedules.due.now_us() - 3_600_000_000)
     past.put("acme", "hello", "s", ScheduleRequest(expression="rate(1 minute)", input='"tick"'))
     event = {
         "version": "0",

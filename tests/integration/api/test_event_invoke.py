@@ -223,7 +223,7 @@ def test_as_long_as_nothing_changes_the_configuration_is_not_read_again(
     create(boto)
     put(boto, MaximumRetryAttempts=1)
     invoked(boto, worker)
-    items = type(hearth.event_invokes.items)
+    items = type(hearth.functions.event_invokes.items)
     monkeypatch.setattr(items, "find", lambda *_: pytest.fail("the table of parts was read"))
 
     assert invoked(boto, worker).retries == 1

@@ -35,7 +35,7 @@ def test_whoever_has_an_answer_sees_its_record_though_the_worker_died_before_the
     answer = deployed.call()
     invocation, settlement = served.result()
     where = f"/invocations/{invocation.invocation_id}"
-    anonymous = {"x-api-key": hearth.tenants.create("other").api_key}
+    anonymous = {"x-api-key": hearth.tenants.administration.create("other").api_key}
 
     coming = deployed.get(where)
 
@@ -123,7 +123,7 @@ def test_who_cannot_be_taken_back_goes_by_the_queue_too_and_ends_once(
         redis_client.delete(keys.answer(invocation_id))
         raise UnavailableError("Redis")
 
-    monkeypatch.setattr(hearth.invocations.answers, "withdraw", fail)
+    monkeypatch.setattr(hearth.invocations.invoker.answers, "cancel", fail)
 
     answer = deployed.call()
 

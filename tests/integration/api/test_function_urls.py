@@ -303,7 +303,7 @@ def test_with_aws_iam_only_the_owners_signature_comes_in(
     url = boto.create_function_url_config(**HELLO, AuthType="AWS_IAM")["FunctionUrl"]
     boto.add_permission(**HELLO, **EVERYBODY)
     path = f"{urlsplit(url).path}x?q=1"
-    other = hearth.tenants.create("other")
+    other = hearth.tenants.administration.create("other")
     taken = deployed.serve(success())
 
     mine = deployed.gateway.send("POST", path, b"{}", signed(url, path, tenant, b"{}"))
@@ -373,7 +373,7 @@ def test_a_url_ends_with_its_function(boto: Any, deployed: Deployed) -> None:
 
 def test_another_tenants_function_gets_no_url(boto: Any, gateway: Gateway, hearth: Controller) -> None:
     arn = create(boto)["FunctionArn"]
-    keys = hearth.tenants.create("other")
+    keys = hearth.tenants.administration.create("other")
     other = gateway.client(keys.access_key_id, keys.secret_access_key)
 
     with pytest.raises(other.exceptions.ResourceNotFoundException):

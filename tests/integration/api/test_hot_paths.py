@@ -23,7 +23,7 @@ READS = {"get": 2, "latest": 2, "version": 3, "alias": 4, "again": 0}
 @contextmanager
 def asked(hearth: Controller) -> Iterator[list[str]]:
     """Note every operation that the controller asks of DynamoDB meanwhile."""
-    events, noted = hearth.functions.cascade.items.dynamodb.meta.events, list[str]()
+    events, noted = hearth.functions.lifecycle.cascade.items.dynamodb.meta.events, list[str]()
 
     def note(model: Any, **_: Any) -> None:
         noted.append(model.name)
@@ -35,11 +35,11 @@ def asked(hearth: Controller) -> Iterator[list[str]]:
 
 def fill(hearth: Controller, count: int) -> None:
     """Give the tenant so many functions more."""
-    hello = hearth.functions.get("acme", "hello")
+    hello = hearth.functions.lifecycle.get("acme", "hello")
     for n in range(count):
         configuration = dataclasses.replace(hello.configuration, name=f"filler-{n:05}")
         version = mint_version(hearth.home, "acme", configuration, hello.code)
-        assert hearth.functions.registry.write(dataclasses.replace(hello, version=version, revision=0), None)
+        assert hearth.functions.lifecycle.registry.write(dataclasses.replace(hello, version=version, revision=0), None)
 
 
 @pytest.mark.parametrize("others", [10, MANY])

@@ -108,7 +108,7 @@ def test_another_event_or_mode_under_the_same_key_is_refused(
 def test_a_key_is_its_functions_and_its_tenants_own(
     deployed: Deployed, gateway: Gateway, key: Key, hearth: Controller
 ) -> None:
-    other = {"x-api-key": hearth.tenants.create("other").api_key}
+    other = {"x-api-key": hearth.tenants.administration.create("other").api_key}
     upload(gateway, key, "second")
     upload(gateway, other)
     calls = [(key, "hello"), (key, "second"), (other, "hello")]
@@ -154,7 +154,7 @@ def test_twenty_at_once_with_one_key_are_one_invocation_and_get_one_answer(deplo
 def test_a_repeat_needs_no_permit_and_another_call_does(
     deployed: Deployed, hearth: Controller, configure: Configure
 ) -> None:
-    hearth.tenants.put("acme", TenantLimits(concurrency=1))
+    hearth.tenants.administration.put("acme", TenantLimits(concurrency=1))
     configure(HEARTH_SYNC_WAIT_S="1")
     first = deployed.call(idempotency_key="k")
 
@@ -166,7 +166,7 @@ def test_a_repeat_needs_no_permit_and_another_call_does(
 def test_a_call_without_a_permit_leaves_nothing_and_its_key_is_good_for_another_try(
     deployed: Deployed, hearth: Controller, configure: Configure, kept: Kept
 ) -> None:
-    hearth.tenants.put("acme", TenantLimits(concurrency=1))
+    hearth.tenants.administration.put("acme", TenantLimits(concurrency=1))
     configure(HEARTH_SYNC_WAIT_S="1")
     deployed.call()
     before = kept()
@@ -181,7 +181,7 @@ def test_a_call_without_a_permit_leaves_nothing_and_its_key_is_good_for_another_
 
 def test_a_repeat_takes_a_rate_token_as_any_call_does(deployed: Deployed, hearth: Controller) -> None:
     deployed.call(query="?mode=async", idempotency_key="k")
-    hearth.tenants.put("acme", TenantLimits(rate_per_s=1, burst=2))
+    hearth.tenants.administration.put("acme", TenantLimits(rate_per_s=1, burst=2))
 
     answers = [deployed.call(query="?mode=async", idempotency_key="k").status for _ in range(3)]
 
@@ -220,7 +220,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def idempotency(hearth: Controller, clock: Clock) -> Idempotency:
-    mine = hearth.invocations.idempotency
+    mine = hearth.invocations.invoker.idempotency
     return Idempotency(items=mine.items, ledger=mine.ledger, now_us=clock)
 
 

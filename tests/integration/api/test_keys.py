@@ -205,7 +205,7 @@ def test_a_key_that_is_not_there_is_not_found(gateway: Gateway, key: Key) -> Non
 def test_a_stored_secret_that_was_moved_or_changed_is_refused_and_breaks_nothing(
     gateway: Gateway, tenant: IssuedKeys, hearth: Controller, aws: Any, data: dict[str, str]
 ) -> None:
-    other, dynamodb = hearth.tenants.create("other"), aws("dynamodb")
+    other, dynamodb = hearth.tenants.administration.create("other"), aws("dynamodb")
     name = data["CredentialsTable"]
     stored = dynamodb.get_item(TableName=name, Key={"credential_id": {"S": other.access_key_id}})["Item"]
     mine = dynamodb.get_item(TableName=name, Key={"credential_id": {"S": tenant.access_key_id}})["Item"]
@@ -213,7 +213,7 @@ def test_a_stored_secret_that_was_moved_or_changed_is_refused_and_breaks_nothing
     # Who may write the table but has no master secret puts the sealed secret of a key of theirs into another's row.
     for sealed in (stored["sealed"], {"S": "no base64"}, {"S": ""}):
         dynamodb.put_item(TableName=name, Item=mine | {"sealed": sealed})
-        hearth.tenant_keys.changed("acme")
+        hearth.tenants.keys.changed("acme")
         with pytest.raises(ClientError, match="UnrecognizedClientException"):
             gateway.client(tenant.access_key_id, other.secret_access_key).list_functions()
 

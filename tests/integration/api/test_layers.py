@@ -122,7 +122,7 @@ def test_code_and_layers_together_fit_at_the_limit_and_not_past_it(
 ) -> None:
     layers = [publish(boto, name, "#" * size)["LayerVersionArn"] for name, size in (("a", 5000), ("b", 9000))]
     create(boto, "measure", Layers=layers)
-    version = hearth.functions.get("acme", "measure").version
+    version = hearth.functions.lifecycle.get("acme", "measure").version
     together = version.unpacked_bytes + sum(layer.unpacked_bytes for layer in version.layers)
 
     monkeypatch.setattr(limits, "MAX_UNPACKED_BYTES", together)
@@ -143,7 +143,7 @@ def test_code_and_layers_together_fit_at_the_limit_and_not_past_it(
 
 def test_another_tenants_layer_is_as_one_that_does_not_exist(boto: Any, gateway: Gateway, hearth: Controller) -> None:
     arn = publish(boto)["LayerVersionArn"]
-    keys = hearth.tenants.create("stranger")
+    keys = hearth.tenants.administration.create("stranger")
     anonymous = gateway.client(keys.access_key_id, keys.secret_access_key)
     absent = arn.replace(":shared:", ":absent:")
     own = arn.replace(account("acme"), account("stranger"))

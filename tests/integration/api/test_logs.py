@@ -91,9 +91,9 @@ def test_without_redis_an_invocation_is_shown_without_what_it_prints(
     deployed: Deployed, hearth: Controller, redis_server: RedisServer
 ) -> None:
     id_ = accept(deployed)
-    row = hearth.invocations.row("acme", id_)
+    row = hearth.invocations.records.row("acme", id_)
     with redis_server.away():
-        assert hearth.invocations.log_tail(row) is None
+        assert hearth.invocations.records.log_tail(row) is None
 
 
 def test_logs_come_oldest_first_and_what_only_waits_has_none(deployed: Deployed) -> None:

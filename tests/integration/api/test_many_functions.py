@@ -24,7 +24,7 @@ BATCH = 25  #: items that DynamoDB takes at once
 @pytest.fixture
 def put_many(hearth: Controller, function: Answer, aws: Any, data: dict[str, str]) -> Callable[[list[str]], None]:
     """A function that puts functions like `hello` straight into the table."""
-    dynamodb, like = aws("dynamodb"), hearth.functions.get("acme", "hello")
+    dynamodb, like = aws("dynamodb"), hearth.functions.lifecycle.get("acme", "hello")
 
     def put(names: list[str]) -> None:
         for start in range(0, len(names), BATCH):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import redis
 from chalicelib import wiring
+from chalicelib.operations import wiring as operations_wiring
 from chalicelib.operations.metrics import Metrics
 from chalicelib.wiring import Controller
 from prometheus_client.parser import text_string_to_metric_families
@@ -25,7 +26,7 @@ ABOUT = {"running": 1, "slots": {"leased": 1, "idle": 2}, "stems": {"python3.11"
 
 @pytest.fixture
 def admin(hearth: Controller) -> Key:
-    return {"x-api-key": hearth.tenants.new_admin_key().secret}
+    return {"x-api-key": hearth.tenants.administration.new_admin_key().secret}
 
 
 @pytest.fixture
@@ -120,10 +121,10 @@ def fresh(monkeypatch: pytest.MonkeyPatch, configure: Configure) -> Iterator[Gat
     """The way to an app whose figures begin now."""
     from app import app
 
-    wiring.metrics.cache_clear()
+    operations_wiring.metrics.cache_clear()
     configure()
     yield Gateway(app)
-    wiring.metrics.cache_clear()
+    operations_wiring.metrics.cache_clear()
 
 
 def figures(answer: Answer) -> dict[tuple[str, ...], float]:
@@ -136,8 +137,8 @@ def figures(answer: Answer) -> dict[tuple[str, ...], float]:
 
 def test_answers_are_counted_by_door_and_status_and_timed(fresh: Gateway, configure: Configure) -> None:
     hearth = wiring.controller()
-    admin = {"x-api-key": hearth.tenants.new_admin_key().secret}
-    tenant = {"x-api-key": hearth.tenants.create("acme").api_key}
+    admin = {"x-api-key": hearth.tenants.administration.new_admin_key().secret}
+    tenant = {"x-api-key": hearth.tenants.administration.create("acme").api_key}
     for path in ("/functions", "/functions", "/functions/nobody", "/2015-03-31/functions"):
         fresh.send("GET", path, headers=tenant)
     fresh.send("GET", "/url/nobody")
@@ -157,8 +158,8 @@ def test_answers_are_counted_by_door_and_status_and_timed(fresh: Gateway, config
 
 def test_refusals_are_counted_by_reason(fresh: Gateway, configure: Configure) -> None:
     hearth = configure(HEARTH_TENANT_RATE_PER_S="1", HEARTH_TENANT_BURST="1")
-    tenant = {"x-api-key": hearth.tenants.create("acme").api_key}
-    admin = {"x-api-key": hearth.tenants.new_admin_key().secret}
+    tenant = {"x-api-key": hearth.tenants.administration.create("acme").api_key}
+    admin = {"x-api-key": hearth.tenants.administration.new_admin_key().secret}
 
     statuses = [fresh.send("GET", "/functions", headers=tenant).status for _ in range(3)]
     found = figures(fresh.send("GET", "/metrics", headers=admin))

@@ -38,8 +38,8 @@ def test_the_tick_gives_what_a_dead_worker_had_to_the_durable_lane(
     leave(redis_client, in_flight)
     redis_client.rpush(keys.lane(DEAD), encode(on_the_lane))
 
-    hearth.chores.run()
-    hearth.chores.run()
+    hearth.operations.chores.run()
+    hearth.operations.chores.run()
 
     assert sorted(queued(aws, data), key=lambda one: one.invocation_id) == [in_flight, on_the_lane]
     rows = [hearth.invocations.ledger.find(one.invocation_id) for one in (in_flight, on_the_lane)]
@@ -53,7 +53,7 @@ def test_a_worker_that_lives_keeps_what_it_has(
 ) -> None:
     leave(redis_client, invocation(), worker="alive|2", until_ms=10**15)
 
-    hearth.chores.run()
+    hearth.operations.chores.run()
 
     assert redis_client.llen(keys.in_flight("alive|2")) == 1
     assert queued(aws, data) == []
@@ -66,7 +66,7 @@ def test_an_orphan_whose_caller_noted_that_it_runs_is_queued_all_the_same(
     leave(redis_client, one)
     hearth.invocations.ledger.note_running(one)
 
-    hearth.chores.run()
+    hearth.operations.chores.run()
 
     assert queued(aws, data) == [one]
 
@@ -79,7 +79,7 @@ def test_an_orphan_that_has_ended_is_not_run_again(
     ledger = Ledger(aws("dynamodb"), data["InvocationsTable"], data["ItemsTable"])
     ledger.record([(one, settlement_of(one.invocation_id, success()))])
 
-    hearth.chores.run()
+    hearth.operations.chores.run()
 
     assert queued(aws, data) == []
     assert redis_client.llen(keys.orphaned()) == 0
@@ -91,7 +91,7 @@ def test_what_is_no_invocation_is_dropped_and_keeps_nobody_up(
     one = invocation()
     redis_client.rpush(keys.orphaned(), "nonsense", encode(one))
 
-    hearth.chores.run()
+    hearth.operations.chores.run()
 
     assert queued(aws, data) == [one]
     assert redis_client.llen(keys.orphaned()) == 0

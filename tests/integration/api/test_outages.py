@@ -46,7 +46,11 @@ def test_aws_down_is_a_503_that_names_the_part(gateway: Gateway, key: Key, confi
 
     assert answer.status == 503
     assert "DynamoDB" in answer.json["error"]
-    assert {item for item, state in gone.health.states().items() if state != "ok"} == {"tables", "bucket", "queue"}
+    assert {item for item, state in gone.operations.health.states().items() if state != "ok"} == {
+        "tables",
+        "bucket",
+        "queue",
+    }
 
 
 @pytest.mark.parametrize("event", [b"{}", b'"' + b"x" * 200_000 + b'"'])
@@ -69,7 +73,7 @@ def test_redis_lost_while_waiting_turns_the_call_into_a_202(
     def lose(*_: Any) -> None:
         raise UnavailableError("Redis")
 
-    monkeypatch.setattr(hearth.invocations.answers, "wait_answer", lose)
+    monkeypatch.setattr(hearth.invocations.invoker.answers, "wait_answer", lose)
 
     answer = deployed.call()
 
@@ -86,7 +90,7 @@ def test_a_restarted_redis_is_given_its_scripts_again(deployed: Deployed, redis_
 
 
 def test_many_callers_at_once_are_no_outage(environment: dict[str, str]) -> None:
-    gate = wiring._gate(Settings.from_env(environment))
+    gate = wiring._redis_adapter(Settings.from_env(environment))
     callers = 150
     together = threading.Barrier(callers)
 
@@ -100,7 +104,7 @@ def test_many_callers_at_once_are_no_outage(environment: dict[str, str]) -> None
 
 def lost_answers(hearth: Controller, worker: Worker, monkeypatch: pytest.MonkeyPatch, status: Status) -> list[str]:
     """Have the queue take every message and its answers be lost, each only once a worker has brought the row so far."""
-    send, taken = hearth.invocations.lane.send, list[str]()
+    send, taken = hearth.invocations.invoker.lane.send, list[str]()
 
     def lose(invocation: Invocation) -> None:
         send(invocation)
@@ -114,7 +118,7 @@ def lost_answers(hearth: Controller, worker: Worker, monkeypatch: pytest.MonkeyP
         )
         raise UnavailableError("The queue (SQS)")
 
-    monkeypatch.setattr(hearth.invocations.lane, "send", lose)
+    monkeypatch.setattr(hearth.invocations.invoker.lane, "send", lose)
     return taken
 
 
@@ -137,5 +141,5 @@ def test_what_stands_for_one_run_is_not_run_again_though_the_queues_answer_was_l
     taken = lost_answers(hearth, deployed.worker, monkeypatch, Status.RUNNING)
     request = InvokeRequest(function="hello", event=b"{}", mode=Mode.ASYNC)
 
-    assert [hearth.invocations.queue_once("acme", request, "i-1") for _ in range(2)] == [True, True]
+    assert [hearth.invocations.invoker.queue_once("acme", request, "i-1") for _ in range(2)] == [True, True]
     assert taken == ["i-1"]

@@ -49,7 +49,7 @@ def test_the_same_upload_twice_is_the_same_version(gateway: Gateway, key: Key) -
 def test_two_tenants_share_a_name_and_a_zip_but_neither_function_nor_version(
     gateway: Gateway, key: Key, hearth: Controller
 ) -> None:
-    other = {"x-api-key": hearth.tenants.create("other").api_key}
+    other = {"x-api-key": hearth.tenants.administration.create("other").api_key}
 
     mine, theirs = upload(gateway, key), upload(gateway, other)
     gateway.send("DELETE", "/functions/hello", headers=key)
@@ -214,7 +214,7 @@ def test_what_the_platform_could_not_do_is_a_503_with_its_reason(deployed: Deplo
 
 def test_another_tenants_invocation_does_not_exist(deployed: Deployed, hearth: Controller) -> None:
     location = deployed.call(query="?mode=async").headers["location"]
-    other = {"x-api-key": hearth.tenants.create("other").api_key}
+    other = {"x-api-key": hearth.tenants.administration.create("other").api_key}
 
     assert deployed.gateway.send("GET", location, headers=other).status == 404
 

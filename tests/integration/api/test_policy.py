@@ -114,11 +114,11 @@ def test_a_policy_has_a_length(boto: Any, hearth: Controller, tenant: IssuedKeys
     allow(boto)
     long_id = "l" * 100
     rest = MAX_POLICY_BYTES - len(boto.get_policy(FunctionName="hello")["Policy"]) - len(',{"Sid":"f","n":""}')
-    hearth.policies.add(tenant.tenant, "hello", None, {"Sid": "f", "n": "n" * rest}, None)
+    hearth.functions.policies.add(tenant.tenant, "hello", None, {"Sid": "f", "n": "n" * rest}, None)
 
     assert len(boto.get_policy(FunctionName="hello")["Policy"]) == MAX_POLICY_BYTES
     with pytest.raises(boto.exceptions.PolicyLengthExceededException):
         allow(boto, long_id)
     boto.remove_permission(FunctionName="hello", StatementId="f")
     with pytest.raises(PolicyTooLongError):
-        hearth.policies.add(tenant.tenant, "hello", None, {"Sid": "f", "n": "n" * (rest + 1)}, None)
+        hearth.functions.policies.add(tenant.tenant, "hello", None, {"Sid": "f", "n": "n" * (rest + 1)}, None)

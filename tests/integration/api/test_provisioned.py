@@ -163,7 +163,7 @@ def test_the_tick_publishes_everything_again_and_takes_back_what_nobody_wishes(
     fleet.client.delete(keys.provisions())
     fleet.client.hset(keys.provisions(), "acme/gone/1", "whatever")
 
-    hearth.chores.run()
+    hearth.operations.chores.run()
 
     assert fleet.numbers() == there == {"acme/hello/live": ("1", 3), "acme/hello/2": ("2", 1)}
 
@@ -178,7 +178,7 @@ def test_a_wish_goes_with_what_it_is_for(what: str, published: Any, fleet: Fleet
     }[what]()
 
     assert fleet.numbers() == {}
-    assert hearth.provisioned.items.every(keys.PROVISIONED) == []
+    assert hearth.functions.provisioned.items.every(keys.PROVISIONED) == []
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_anothers_invocation_and_one_that_never_was_are_skipped_alike(
     deployed: Deployed, gives_up: GivesUp, hearth: Controller
 ) -> None:
     old = gives_up().invocation_id
-    other = {"x-api-key": hearth.tenants.create("other").api_key}
+    other = {"x-api-key": hearth.tenants.administration.create("other").api_key}
     theirs = dataclasses.replace(deployed, key=other)
     deployed.gateway.send(
         "PUT",
@@ -213,8 +213,8 @@ class DyingLane(DurableLane):
 @pytest.fixture
 def dying(hearth: Controller) -> Callable[[Exception], Redrive]:
     def make(error: Exception) -> Redrive:
-        invocations = dataclasses.replace(hearth.invocations, lane=DyingLane(error))
-        return dataclasses.replace(hearth.redrive, invocations=invocations)
+        invoker = dataclasses.replace(hearth.invocations.invoker, lane=DyingLane(error))
+        return dataclasses.replace(hearth.invocations.redrive, invoker=invoker)
 
     return make
 
@@ -248,7 +248,9 @@ def test_a_half_done_redrive_is_finished_once_whoever_began_it_is_dead(  # noqa:
     with pytest.raises(KeyboardInterrupt):
         dying(KeyboardInterrupt()).redrive(principal(hearth, key), "hello", Selection())  # type: ignore[arg-type]
     half = deployed.get(f"/invocations/{old.invocation_id}").json["redriven_as"]
-    later = dataclasses.replace(hearth.redrive, now_us=lambda: hearth.invocations.now_us() + waited_us)
+    later = dataclasses.replace(
+        hearth.invocations.redrive, now_us=lambda: hearth.invocations.invoker.now_us() + waited_us
+    )
 
     [done] = later.redrive(principal(hearth, key), "hello", Selection())
 
@@ -263,13 +265,15 @@ def test_a_half_done_redrive_that_a_worker_has_after_all_is_left_to_it(
     with pytest.raises(KeyboardInterrupt):
         dying(KeyboardInterrupt()).redrive(principal(hearth, key), "hello", Selection())  # type: ignore[arg-type]
     half = deployed.get(f"/invocations/{old.invocation_id}").json["redriven_as"]
-    row = hearth.invocations.row("acme", old.invocation_id)
+    row = hearth.invocations.records.row("acme", old.invocation_id)
     deployed.worker.settle(settlement_of(half, Outcome(status=Status.SUCCEEDED, payload="{}")))
 
     another = deployed.call(query="?mode=async").json["invocation_id"]
     new = dataclasses.replace(deployed.worker.take(), invocation_id=f"{another}-2")
 
-    assert not hearth.redrive.items.transact(hearth.redrive.ledger.redriving(row, new))
-    later = dataclasses.replace(hearth.redrive, now_us=lambda: hearth.invocations.now_us() + 10 * HALF_DONE_US)
+    assert not hearth.invocations.redrive.items.transact(hearth.invocations.redrive.ledger.redriving(row, new))
+    later = dataclasses.replace(
+        hearth.invocations.redrive, now_us=lambda: hearth.invocations.invoker.now_us() + 10 * HALF_DONE_US
+    )
     [left] = later.redrive(principal(hearth, key), "hello", Selection())
     assert left.reason == f"it was redriven before, as {half}"

@@ -87,7 +87,7 @@ def test_a_tenant_has_a_hundred_schedules_and_not_one_more(
 ) -> None:
     upload(gateway, key, "other")
     for n in range(MAX_SCHEDULES - 1):
-        hearth.schedules.put("acme", "hello", f"s{n}", ScheduleRequest(expression="rate(1 day)"))
+        hearth.schedules.store.put("acme", "hello", f"s{n}", ScheduleRequest(expression="rate(1 day)"))
 
     assert put(gateway, key, "last", name="other").status == 201
     assert put(gateway, key, "more").status == 400
@@ -98,11 +98,11 @@ def test_a_tenant_has_a_hundred_schedules_and_not_one_more(
 
 def test_two_at_once_are_not_both_the_last_that_is_allowed(hearth: Controller, function: Answer) -> None:
     for n in range(MAX_SCHEDULES - 1):
-        hearth.schedules.put("acme", "hello", f"s{n}", ScheduleRequest(expression="rate(1 day)"))
+        hearth.schedules.store.put("acme", "hello", f"s{n}", ScheduleRequest(expression="rate(1 day)"))
 
     def one(schedule_id: str) -> str:
         try:
-            hearth.schedules.put("acme", "hello", schedule_id, ScheduleRequest(expression="rate(1 day)"))
+            hearth.schedules.store.put("acme", "hello", schedule_id, ScheduleRequest(expression="rate(1 day)"))
         except HearthError as refused:
             return refused.error_type
         return "made"
@@ -111,14 +111,14 @@ def test_two_at_once_are_not_both_the_last_that_is_allowed(hearth: Controller, f
         ends = list(pool.map(one, ["a", "b", "c", "d"]))
 
     assert ends.count("made") == 1, ends
-    assert len(hearth.schedules.every("acme", "hello")) == MAX_SCHEDULES
+    assert len(hearth.schedules.store.every("acme", "hello")) == MAX_SCHEDULES
 
 
 def test_another_tenants_schedule_is_not_there(
     gateway: Gateway, key: Key, function: Answer, hearth: Controller
 ) -> None:
     put(gateway, key)
-    other = {"x-api-key": hearth.tenants.create("other").api_key}
+    other = {"x-api-key": hearth.tenants.administration.create("other").api_key}
     upload(gateway, other)
 
     assert gateway.send("GET", "/functions/hello/schedules/s", headers=other).status == 404

@@ -77,7 +77,7 @@ def test_what_is_no_function_has_no_tags(boto: Any) -> None:
 
 def test_another_tenants_function_is_not_there(boto: Any, gateway: Gateway, hearth: Controller) -> None:
     arn = create(boto)["FunctionArn"]
-    keys = hearth.tenants.create("other")
+    keys = hearth.tenants.administration.create("other")
     other = gateway.client(keys.access_key_id, keys.secret_access_key)
 
     for call, asked in ((other.tag_resource, {"Tags": {"a": "1"}}), (other.list_tags, {})):

@@ -136,7 +136,7 @@ def world(gateway: Gateway, hearth: Controller, tenant: IssuedKeys, key: Key) ->
     boto.put_function_event_invoke_config(FunctionName=THEIRS, Qualifier="live", MaximumRetryAttempts=0)
     url = boto.create_function_url_config(FunctionName=THEIRS, AuthType="AWS_IAM")["FunctionUrl"]
     started = gateway.send("POST", f"/functions/{THEIRS}/invocations?mode=async", b"{}", key)
-    anonymous = {"x-api-key": hearth.tenants.create("stranger").api_key}
+    anonymous = {"x-api-key": hearth.tenants.administration.create("stranger").api_key}
     # By a name after all others, so that a list that goes on after one of those has it either way.
     gateway.send("PUT", f"/functions/zone?{query}", CODE, anonymous | {"Content-Type": "application/zip"})
     return World(gateway, tenant, key, anonymous, started.json["invocation_id"], urlsplit(url).path)
@@ -227,7 +227,7 @@ def test_the_owner_does_see_what_the_stranger_does_not(world: World) -> None:
 def test_a_closed_address_tells_nothing_of_what_is_behind_it(
     world: World, hearth: Controller, signed: Callable[[str, str, IssuedKeys], Key]
 ) -> None:
-    anonymous = hearth.tenants.create("another")
+    anonymous = hearth.tenants.administration.create("another")
 
     for method in function_urls_api.METHODS:
         headers = signed(method, f"http://hearth.test{world.address}", anonymous)
@@ -251,7 +251,7 @@ def test_an_operation_that_is_not_offered_says_so_whatever_it_names(world: World
 
 
 def test_anothers_access_key_id_opens_nothing_with_ones_own_secret(world: World, hearth: Controller) -> None:
-    own = hearth.tenants.create("forger")
+    own = hearth.tenants.administration.create("forger")
     client = world.gateway.client(world.owner.access_key_id, own.secret_access_key)
 
     with pytest.raises(client.exceptions.ClientError, match="InvalidSignatureException"):

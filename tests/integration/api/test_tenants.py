@@ -25,7 +25,7 @@ Key = dict[str, str]
 @pytest.fixture
 def admin(hearth: Controller) -> Key:
     """The header of the admin key."""
-    return {"x-api-key": hearth.tenants.new_admin_key().secret}
+    return {"x-api-key": hearth.tenants.administration.new_admin_key().secret}
 
 
 def put(gateway: Gateway, admin: Key, name: str, **allowed: Any) -> Answer:
@@ -160,8 +160,8 @@ def test_a_deleted_tenants_keys_count_no_more_and_its_functions_are_gone(
     assert gateway.send("DELETE", "/tenants/acme", headers=admin).status == 204
 
     assert gateway.send("GET", "/functions/hello", headers=key).status == 403
-    assert hearth.functions.page("acme", None, 50).functions == []
-    assert hearth.tenant_keys.listed("acme") == []
+    assert hearth.functions.lifecycle.page("acme", None, 50).functions == []
+    assert hearth.tenants.keys.listed("acme") == []
     assert names(gateway, admin) == []
 
 
@@ -190,8 +190,8 @@ def test_a_deleted_tenants_layers_and_their_zips_go_with_it(
     answers = [gateway.send("DELETE", "/tenants/acme", headers=admin).status for _ in range(2)]
 
     assert answers == [202, 204]
-    assert hearth.layers.page("acme", lambda _: True, None, 50) == ([], None)
-    assert hearth.functions.code_store.collect(int(time.time()) + 100, grace_s=10) == 3
+    assert hearth.functions.layers.page("acme", lambda _: True, None, 50) == ([], None)
+    assert hearth.functions.lifecycle.code_store.collect(int(time.time()) + 100, grace_s=10) == 3
 
 
 def test_a_deleted_tenants_keys_count_no_more_even_when_their_rows_are_left(
@@ -199,7 +199,7 @@ def test_a_deleted_tenants_keys_count_no_more_even_when_their_rows_are_left(
 ) -> None:
     """Deleting may end half-way: what it says first must be enough."""
     assert gateway.send("GET", "/functions", headers=key).status == 200
-    monkeypatch.setattr(type(hearth.tenant_keys), "revoke_all", lambda _self, _tenant: 1 / 0)
+    monkeypatch.setattr(type(hearth.tenants.keys), "revoke_all", lambda _self, _tenant: 1 / 0)
 
     assert gateway.send("DELETE", "/tenants/acme", headers=admin).status == 500
 
@@ -223,14 +223,14 @@ def test_a_tenant_that_never_was_is_not_found(gateway: Gateway, admin: Key) -> N
 def test_no_key_is_made_for_a_tenant_that_goes_at_that_moment(
     hearth: Controller, tenant: IssuedKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = hearth.tenants.rows.find("acme")
-    hearth.tenants.delete("acme")
+    read = hearth.tenants.administration.rows.find("acme")
+    hearth.tenants.administration.delete("acme")
     monkeypatch.setattr(TenantRows, "find", lambda _self, _name: read)  # as it was a moment ago
 
     with pytest.raises(ConflictError, match="changed by another request meanwhile"):
-        hearth.tenant_keys.issue("acme", [Kind.API_KEY], own="")
+        hearth.tenants.keys.issue("acme", [Kind.API_KEY], own="")
 
-    assert hearth.tenant_keys.listed("acme") == []
+    assert hearth.tenants.keys.listed("acme") == []
 
 
 def test_failed_logins_at_admin_routes_are_slowed_by_address(gateway: Gateway, configure: Configure) -> None:

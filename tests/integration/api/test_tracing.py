@@ -77,7 +77,7 @@ class FixedTrace(NoTracing):
 @pytest.mark.aws
 @pytest.mark.redis
 def test_the_trace_goes_with_the_invocation(hearth: Controller, deployed: Deployed) -> None:
-    traced = dataclasses.replace(hearth.invocations, tracing=FixedTrace())
+    traced = dataclasses.replace(hearth.invocations.invoker, tracing=FixedTrace())
 
     traced.invoke(principal(hearth, deployed.key), InvokeRequest(function="hello", event=b"{}", mode=Mode.ASYNC))
 

@@ -84,7 +84,7 @@ def test_a_handler_that_died_after_it_had_activated_is_followed_by_one_that_clea
         raise UnavailableError("The bucket (S3)")
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(bench.hearth.uploads.store), "forget", dies)
+        patch.setattr(type(bench.hearth.functions.uploads.store), "forget", dies)
         with pytest.raises(UnavailableError):
             bench.tell(begun)
     before = bench.show()
@@ -100,14 +100,14 @@ def test_a_function_changed_by_somebody_else_in_the_same_moment_is_looked_at_aga
     begun = bench.begin(**NEW)
     assert bench.post(begun, zipped()) == 204
     changes = iter([True, False])
-    check = type(bench.hearth.functions).with_code
+    check = type(bench.hearth.functions.lifecycle).with_code
 
     def meanwhile(functions: Any, *given: Any) -> Any:
         if next(changes, False):
             functions.configure("acme", "big", {"timeout_s": 7})
         return check(functions, *given)
 
-    monkeypatch.setattr(type(bench.hearth.functions), "with_code", meanwhile)
+    monkeypatch.setattr(type(bench.hearth.functions.lifecycle), "with_code", meanwhile)
     bench.tell(begun)
 
     assert (bench.show()["state"], bench.show()["timeout_s"]) == ("Active", 7)
@@ -123,7 +123,7 @@ def test_a_function_that_is_changed_all_the_time_leaves_the_upload_to_a_later_ev
         raise ConflictError
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(bench.hearth.functions), "store", always)
+        patch.setattr(type(bench.hearth.functions.lifecycle), "store", always)
         with pytest.raises(ConflictError, match="changed all the time"):
             bench.tell(begun)
 

@@ -145,17 +145,17 @@ def test_a_change_that_succeeds_ends_what_was_said_of_an_upload_that_failed(benc
 
 def test_a_schedule_of_a_function_that_has_no_code_goes_on(bench: Bench, hearth: Controller) -> None:
     bench.begin(**NEW)
-    schedule, _ = hearth.schedules.put("acme", "big", "s", ScheduleRequest(expression="rate(5 minutes)"))
+    schedule, _ = hearth.schedules.store.put("acme", "big", "s", ScheduleRequest(expression="rate(5 minutes)"))
     assert schedule.due_s is not None
 
     def later_us() -> int:
         return (schedule.due_s or 0) * 1_000_000
 
     due = dataclasses.replace(
-        hearth.due, now_us=later_us, schedules=dataclasses.replace(hearth.schedules, now_us=later_us)
+        hearth.schedules.due, now_us=later_us, schedules=dataclasses.replace(hearth.schedules.store, now_us=later_us)
     )
     assert due.run() == 1
-    assert (hearth.schedules.get("acme", "big", "s").due_s or 0) > schedule.due_s
+    assert (hearth.schedules.store.get("acme", "big", "s").due_s or 0) > schedule.due_s
 
 
 @pytest.mark.parametrize(

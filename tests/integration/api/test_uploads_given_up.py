@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from chalicelib import wiring
+from chalicelib import clock
 from chalicelib.errors import UnavailableError
 from chalicelib.functions import uploads as module
 from chalicelib.functions.uploads import WAIT_S, Uploads
@@ -23,7 +23,9 @@ GRACE_S = 21_600 + 3 * 43_200 + 3_600
 
 def at(hearth: Controller, after_s: int) -> Uploads:
     """The use-cases, so much later."""
-    return dataclasses.replace(hearth.uploads, now_us=lambda: hearth.uploads.now_us() + after_s * 1_000_000)
+    return dataclasses.replace(
+        hearth.functions.uploads, now_us=lambda: hearth.functions.uploads.now_us() + after_s * 1_000_000
+    )
 
 
 def test_an_upload_that_never_comes_is_given_up_after_a_day_and_not_before(bench: Bench, hearth: Controller) -> None:
@@ -56,14 +58,14 @@ def test_one_that_cannot_be_given_up_does_not_hold_up_the_others(
 ) -> None:
     for name in ("a", "b"):
         bench.begin(**{**NEW, "function": name})
-    fail = type(hearth.functions).fail
+    fail = type(hearth.functions.lifecycle).fail
 
     def only_b(functions: Any, current: Any, failure: Any) -> None:
         if current.version.function == "a":
             raise UnavailableError("The table of functions (DynamoDB)")
         fail(functions, current, failure)
 
-    monkeypatch.setattr(type(hearth.functions), "fail", only_b)
+    monkeypatch.setattr(type(hearth.functions.lifecycle), "fail", only_b)
 
     assert at(hearth, WAIT_S + 5).give_up() == 1
     assert [bench.show(name)["state"] for name in "ab"] == ["Pending", "Failed"]
@@ -78,10 +80,10 @@ def test_the_tick_gives_up_uploads_and_collects_zips(
     bench.bring(OTHER, **{**NEW, "function": "kept"})
     now_us = time.time_ns() // 1000
     for after_s, left in ((GRACE_S - 60, 2), (GRACE_S + 60, 1)):
-        monkeypatch.setattr(wiring, "_now_us", lambda after_s=after_s: now_us + after_s * 1_000_000)
-        monkeypatch.setattr(wiring, "_now_s", lambda after_s=after_s: now_us // 1_000_000 + after_s)
+        monkeypatch.setattr(clock, "now_us", lambda after_s=after_s: now_us + after_s * 1_000_000)
+        monkeypatch.setattr(clock, "now_s", lambda after_s=after_s: now_us // 1_000_000 + after_s)
         hearth = configure()
-        hearth.chores.run()
+        hearth.operations.chores.run()
         assert bench.s3.list_objects_v2(Bucket=hearth.bucket, Prefix="code/")["KeyCount"] == left
 
     assert bench.show()["state"] == "Failed"

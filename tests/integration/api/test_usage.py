@@ -171,14 +171,14 @@ def test_it_reads_the_sums_alone(
     gateway: Gateway, key: Key, hearth: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    query = hearth.usage._dynamodb.query
+    query = hearth.invocations.usage._dynamodb.query
 
     def watched(**given: Any) -> Any:
         read.append(given["TableName"])
         return query(**given)
 
-    monkeypatch.setattr(hearth.usage._dynamodb, "query", watched)
+    monkeypatch.setattr(hearth.invocations.usage._dynamodb, "query", watched)
 
     ask(gateway, key)
 
-    assert read == [hearth.usage._table]
+    assert read == [hearth.invocations.usage._table]

@@ -193,7 +193,7 @@ def test_publications_at_once_never_share_a_number(boto: Any, hearth: Controller
     assert set(got) <= {one["Version"] for one in listed}
     assert got
     assert [one["Version"] for one in listed] == [str(n) for n in range(1, len(listed) + 1)]
-    assert hearth.functions.get("acme", "hello").published == len(listed)
+    assert hearth.functions.lifecycle.get("acme", "hello").published == len(listed)
 
 
 def test_of_two_publications_that_saw_the_same_one_is_refused(boto: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,12 +231,12 @@ def test_a_version_that_an_alias_takes_meanwhile_is_not_deleted(boto: Any, monke
 
 def test_who_saw_a_function_of_the_same_name_before_does_not_write_over_the_next(boto: Any, hearth: Controller) -> None:
     create(boto)
-    seen = hearth.functions.get("acme", "hello")
+    seen = hearth.functions.lifecycle.get("acme", "hello")
     boto.delete_function(FunctionName="hello")
     create(boto, Description="the next")
 
     with pytest.raises(Exception, match="changed by another"):
-        hearth.functions.store(seen, seen)
+        hearth.functions.lifecycle.store(seen, seen)
 
     assert boto.get_function_configuration(FunctionName="hello")["Description"] == "the next"
 
@@ -254,7 +254,9 @@ def objects(aws: Any, data: dict[str, str]) -> Callable[[], int]:
 
 def collect(hearth: Controller) -> int:
     """Collect as the collector will when every grace is over."""
-    return hearth.functions.code_store.collect(hearth.functions.now_us() // 1_000_000 + LATER_S, 600)
+    return hearth.functions.lifecycle.code_store.collect(
+        hearth.functions.lifecycle.now_us() // 1_000_000 + LATER_S, 600
+    )
 
 
 def test_zips_stay_while_anything_names_them_and_all_go_with_the_last(

@@ -30,7 +30,7 @@ def two(boto: Any) -> Any:
 def refs(hearth: Controller, boto_version: Any) -> Any:
     """How many versions name the zip of what boto3 showed."""
     sha256 = base64.b64decode(boto_version["CodeSha256"]).hex()
-    items = hearth.functions.cascade.items
+    items = hearth.functions.lifecycle.cascade.items
     row = items.dynamodb.get_item(
         TableName=items.table,
         Key={"partition_key": {"S": f"code/{sha256}"}, "sort_key": {"S": "refs"}},

@@ -61,4 +61,4 @@ class Bench:
 
     def waiting(self) -> int:
         owners = (keys.waiting_uploads(), keys.tenant_uploads("acme"))
-        return sum(len(self.hearth.uploads.items.every(partition)) for partition in owners)
+        return sum(len(self.hearth.functions.uploads.items.every(partition)) for partition in owners)
