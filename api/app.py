@@ -1,8 +1,9 @@
-"""The controller's doors: every route of both, who is let in, and how errors leave; never a decision."""
+"""The controller's Chalice app: registers the routes of the three APIs, authenticates calls and renders answers."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,7 +12,8 @@ from chalicelib import event_sources, wiring
 from chalicelib.calls import Call, from_event
 from chalicelib.errors import HearthError, TooManyRequestsError, UnavailableError
 from chalicelib.function_urls import answers as url_answers
-from chalicelib.function_urls import offered as function_urls_api
+from chalicelib.function_urls import offered as function_urls
+from chalicelib.http_answer import HttpAnswer
 from chalicelib.lambda_api import answers as lambda_answers
 from chalicelib.lambda_api import offered as lambda_api
 from chalicelib.lambda_api.model import Operation
@@ -23,20 +25,20 @@ from chalicelib.wiring import Controller
 
 from shared_lua import keys
 
-#: What serves a call that was let in: controller, call, tenant, and by name what the path names.
-View = Callable[..., Response]
-RenderError = Callable[[HearthError, str], Response]
-Serve = Callable[[View, Call, dict[str, str]], Response]
+#: Gets the controller, the call, the caller where it is authenticated, and what the path names, by name.
+View = Callable[..., HttpAnswer]
+#: Authenticates a call as its route demands, then calls the route's view.
+Guard = Callable[[View, Call, Mapping[str, str]], HttpAnswer]
 
-#: Every route takes every content type: Chalice would answer 415 in a shape that is not ours.
+#: Every route takes every content type: Chalice would answer 415 in a shape that no API of ours has.
 ANY = ["*/*"]
 
 logger = logging.getLogger("hearth")
 
 app = ThreadSafeChalice("hearth")
 
-# Bodies of these types come through the gateway byte for byte. `application/x-www-form-urlencoded` is what curl says
-# when it is told nothing. Neither */* nor JSON may be here: answers of a binary type need an Accept header to match.
+# Bodies of these types come through the gateway byte for byte. `application/x-www-form-urlencoded` is what curl sends
+# by default. Neither */* nor JSON may be here: answers of a binary type need an Accept header to match.
 app.api.binary_types = [
     *app.api.default_binary_types,
     "application/x-zip",
@@ -46,41 +48,94 @@ app.api.binary_types = [
 ]
 
 
-def door(view: View, render_error: RenderError, serve: Serve) -> Callable[..., Response]:
-    """Give the route of a view behind one door, whose errors leave in the door's shape."""
+@dataclass(frozen=True)
+class Api:
+    """One of the three APIs: its name in metrics, and how it renders an error."""
 
-    def route(**path: str) -> Response:
+    name: str
+    render_error: Callable[[HearthError, str], HttpAnswer]
+
+
+REST = Api("rest", rest_answers.error)
+LAMBDA = Api("lambda", lambda_answers.error)
+URL = Api("url", url_answers.error)
+
+
+class ProxyResponse(Response):
+    """An HttpAnswer in the form that API Gateway takes.
+
+    Chalice's own rendering refuses an answer of a binary type when the caller sends no matching Accept header, and
+    encodes base64 once more.
+    """
+
+    def __init__(self, answer: HttpAnswer) -> None:
+        super().__init__(body="", status_code=answer.status)
+        self._answer = answer
+
+    def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:  # noqa: ARG002  (Chalice's signature)
+        """Return the proxy integration's answer object."""
+        answer = self._answer
+        return {
+            "statusCode": answer.status,
+            "headers": dict(answer.headers),
+            "multiValueHeaders": {"set-cookie": list(answer.cookies)} if answer.cookies else {},
+            "body": answer.body,
+            "isBase64Encoded": answer.is_base64,
+        }
+
+
+def register(api: Api, method: str, path: str, view: View, guard: Guard) -> None:
+    """Make Chalice serve a route, whose calls are counted and timed."""
+
+    def route(**names: str) -> ProxyResponse:
+        began = time.perf_counter()
+        wiring.metrics().asked(api.name)
         request = app.current_request
         call = from_event(request.to_original_event(), bytes(request.raw_body))
-        try:
-            return serve(view, call, {name: unquote(value) for name, value in path.items()})
-        except HearthError as error:
-            if isinstance(error, UnavailableError):
-                log(logging.WARNING, "A part is down", "part_down", call)
-            if isinstance(error, TooManyRequestsError):
-                wiring.metrics().refused(error.fields()["Reason"])
-            return render_error(error, call.request_id)
-        except Exception:  # noqa: BLE001  the last line of defence: Chalice's own answer is not in our shape
-            log(logging.ERROR, "A call failed unexpectedly", "call_failed", call)
-            return render_error(HearthError(), call.request_id)
+        answer = serve(api, view, guard, call, {name: unquote(value) for name, value in names.items()})
+        wiring.metrics().answered(api.name, answer.status, time.perf_counter() - began)
+        return ProxyResponse(answer)
 
-    return route
+    app.route(path, methods=[method], content_types=ANY, name=f"{method} {path}")(route)
 
 
-def let_in(
-    view: View, call: Call, names: dict[str, str], enter: Callable[[Authentication, Call], str] = Authentication.enter
-) -> Response:
-    """Let the call in and give it to its view, under one trace."""
+def serve(api: Api, view: View, guard: Guard, call: Call, names: Mapping[str, str]) -> HttpAnswer:
+    """Return the view's answer, or the error that it raised in the API's own shape."""
+    try:
+        return guard(view, call, names)
+    except HearthError as error:
+        if isinstance(error, UnavailableError):
+            log(logging.WARNING, "A dependency is down", "part_down", call)
+        if isinstance(error, TooManyRequestsError):
+            wiring.metrics().refused(error.fields()["Reason"])
+        return api.render_error(error, call.request_id)
+    except Exception:  # noqa: BLE001  the last line of defence: Chalice's own answer is not in our shape
+        log(logging.ERROR, "A call failed unexpectedly", "call_failed", call)
+        return api.render_error(HearthError(), call.request_id)
+
+
+def authenticated(
+    view: View,
+    call: Call,
+    names: Mapping[str, str],
+    enter: Callable[[Authentication, Call], str] = Authentication.enter,
+) -> HttpAnswer:
+    """Authenticate the tenant and take its rate-limit tokens, then call the view; all under one trace."""
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-api", call.header("x-amzn-trace-id")):
         with hearth.tracing.subsegment("admission"):
             tenant = enter(hearth.tenants.authentication, call)
-        # By place: a path may name a tenant too.
+        # Passed by position: a path may name a tenant too.
         return view(hearth, call, tenant, **names)
 
 
-def identify(view: View, call: Call, names: dict[str, str]) -> Response:
-    """Find out who it is and leave the admission to the view, which knows what is to be run."""
+def authenticated_admin(view: View, call: Call, names: Mapping[str, str]) -> HttpAnswer:
+    """Do the same for a route that takes the admin key alone."""
+    return authenticated(view, call, names, Authentication.enter_admin)
+
+
+def identified(view: View, call: Call, names: Mapping[str, str]) -> HttpAnswer:
+    """Authenticate the tenant only: the view runs a function, and takes tokens and permit in one admission."""
     hearth = wiring.controller()
     with (
         hearth.tracing.segment("hearth-api", call.header("x-amzn-trace-id")),
@@ -89,81 +144,56 @@ def identify(view: View, call: Call, names: dict[str, str]) -> Response:
         return view(hearth, call, hearth.tenants.authentication.identify(call), **names)
 
 
-def let_admin_in(view: View, call: Call, names: dict[str, str]) -> Response:
-    """The same, for the admin key alone."""
-    return let_in(view, call, names, Authentication.enter_admin)
-
-
-def public(view: View, call: Call, names: dict[str, str]) -> Response:
-    """Give the call to its view, whoever it is from."""
+def public(view: View, call: Call, names: Mapping[str, str]) -> HttpAnswer:
+    """Call the view without authentication."""
     return view(wiring.controller(), call, **names)
 
 
 def log(level: int, sentence: str, action: str, call: Call) -> None:
-    """Log the error at hand, with what a machine needs to find it by."""
+    """Log the exception being handled, with the request's id."""
     logger.log(level, sentence, exc_info=True, extra={"action": action, "request_id": call.request_id})
 
 
-def machines(candidates: list[Operation]) -> View:
-    """Give the view of one path and method of door 1, at which there may be several operations."""
+def lambda_operation(candidates: list[Operation]) -> View:
+    """Return the view of one path and method of the Lambda API, which several operations may share."""
 
-    def view(hearth: Controller, call: Call, tenant: str, **names: str) -> Response:
+    def view(hearth: Controller, call: Call, tenant: str, **names: str) -> HttpAnswer:
         return lambda_api.serve(candidates, hearth, call, tenant, names)
 
     return view
 
 
-def machines_running(operation: Operation) -> View:
-    """Give the view of an operation of door 1 that runs a function."""
+def lambda_run(operation: Operation) -> View:
+    """Return the view of an operation of the Lambda API that runs a function."""
 
-    def view(hearth: Controller, call: Call, principal: Principal, **names: str) -> Response:
+    def view(hearth: Controller, call: Call, principal: Principal, **names: str) -> HttpAnswer:
         return lambda_api.run(operation, hearth, call, principal, names)
 
     return view
 
 
-def counted(door_name: str, route: Callable[..., Response]) -> Callable[..., Response]:
-    """Give the same route, whose calls are counted and timed."""
+for table, guard in (
+    (rest_api.PUBLIC, public),
+    (rest_api.OFFERED, authenticated),
+    (rest_api.RUNNING, identified),
+    (rest_api.ADMIN, authenticated_admin),
+):
+    for method, path, view in table:
+        register(REST, method, path, view, guard)
 
-    def timed(**path: str) -> Response:
-        began = time.perf_counter()
-        wiring.metrics().asked(door_name)
-        answer = route(**path)
-        wiring.metrics().answered(door_name, answer.status_code, time.perf_counter() - began)
-        return answer
-
-    return timed
-
-
-def register(door_name: str, method: str, path: str, route: Callable[..., Response]) -> None:
-    """Make Chalice serve a route."""
-    app.route(path, methods=[method], content_types=ANY, name=f"{method} {path}")(counted(door_name, route))
-
-
-for method, path, view in rest_api.PUBLIC:
-    register("people", method, path, door(view, rest_answers.error, public))
-
-for method, path, view in rest_api.OFFERED:
-    register("people", method, path, door(view, rest_answers.error, let_in))
-
-for method, path, view in rest_api.RUNNING:
-    register("people", method, path, door(view, rest_answers.error, identify))
-
-for method, path, view in rest_api.ADMIN:
-    register("people", method, path, door(view, rest_answers.error, let_admin_in))
-for method, path, view in function_urls_api.OFFERED:
-    register("url", method, path, door(view, url_answers.error, public))
+for method, path, view in function_urls.OFFERED:
+    register(URL, method, path, view, public)
 
 for (path, method), candidates in lambda_api.routes().items():
     if candidates[0].name in lambda_api.RUNNING:
-        register("lambda", method, path, door(machines_running(candidates[0]), lambda_answers.error, identify))
+        register(LAMBDA, method, path, lambda_run(candidates[0]), identified)
     else:
-        register("lambda", method, path, door(machines(candidates), lambda_answers.error, let_in))
+        register(LAMBDA, method, path, lambda_operation(candidates), authenticated)
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def timer(_event: CloudWatchEvent) -> None:
-    """Do what is to be done every minute: schedules, uploads that never came, zips that nobody names."""
+    """Do the chores of every minute: schedules, uploads that never arrived, zips that nothing names any more."""
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-timer", None):
         hearth.operations.chores.run()
@@ -171,7 +201,7 @@ def timer(_event: CloudWatchEvent) -> None:
 
 @app.lambda_function(name="on_upload")
 def on_upload(event: dict[str, Any], context: Any) -> None:
-    """Make a zip that a tenant has put into the bucket its function's code; the bucket calls this."""
+    """Make a zip that a tenant has put into the bucket its function's code. The bucket's notification calls this."""
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-upload", None):
         hearth.functions.uploads.arrived(*keys.uploaded(S3Event(event, context).key))
@@ -179,7 +209,7 @@ def on_upload(event: dict[str, Any], context: Any) -> None:
 
 @app.on_sqs_message(queue_arn=event_sources.queue("CompletionQueue"), batch_size=1)
 def ends(event: SQSEvent) -> None:
-    """Tell how Invocations ended, one at a time: one that cannot be told takes no other with it."""
+    """Tell destinations how Invocations ended, one message at a time: one that fails takes no other with it."""
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-ends", None):
         for record in event:

@@ -20,8 +20,8 @@ EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in pan
 def served() -> dict[str, set[str]]:
     """Every series' name that is served once each thing has happened, with its labels."""
     api = ApiMetrics()
-    api.asked("people")
-    api.answered("people", 200, 0.01)
+    api.asked("rest")
+    api.answered("rest", 200, 0.01)
     api.refused("CallerRateLimitExceeded")
     worker = WorkerMetrics(Sources(lambda: {"p": 1}, lambda: {("p", False): 1}, lambda: {"idle": 1}, lambda: 1))
     usage = Usage(

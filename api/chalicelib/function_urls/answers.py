@@ -4,12 +4,10 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from chalice.app import Response
-
 from chalicelib.errors import HearthError, UnauthenticatedError
+from chalicelib.http_answer import HttpAnswer
 
 STATUS = range(200, 600)
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -26,42 +24,7 @@ class MalformedAnswerError(ValueError):
     """The function said something that is no HTTP answer; its caller gets a 502."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """One HTTP answer. Header names are in lower case; `body` is base64 when `is_base64` says so."""
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    cookies: tuple[str, ...] = ()
-    body: str = ""
-    is_base64: bool = False
-
-
-class Raw(Response):
-    """An answer that goes to the gateway as it is.
-
-    Chalice itself refuses answers of a binary type to whoever sends no Accept header for it, and would encode anew what
-    is base64 already.
-    """
-
-    def __init__(self, answer: Answer, headers: Mapping[str, str]) -> None:
-        super().__init__(body="", status_code=answer.status)
-        self._answer = answer
-        self._headers = headers
-
-    def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:  # noqa: ARG002  (Chalice's signature)
-        """Give the proxy answer."""
-        answer = self._answer
-        return {
-            "statusCode": answer.status,
-            "headers": {**answer.headers, **self._headers},
-            "multiValueHeaders": {"set-cookie": list(answer.cookies)} if answer.cookies else {},
-            "body": answer.body,
-            "isBase64Encoded": answer.is_base64,
-        }
-
-
-def interpreted(payload: str | None) -> Answer:
+def interpreted(payload: str | None) -> HttpAnswer:
     """Give the answer that a function's payload stands for; raise MalformedAnswerError when it stands for none.
 
     An object with a `statusCode` is an answer; any other JSON value is the body of a 200.
@@ -71,8 +34,8 @@ def interpreted(payload: str | None) -> Answer:
     except (ValueError, RecursionError):
         raise MalformedAnswerError("the function's answer is not JSON") from None
     if not isinstance(said, dict) or "statusCode" not in said:
-        return Answer(status=200, headers={"content-type": "application/json"}, body=payload or "")
-    return Answer(
+        return HttpAnswer(status=200, headers={"content-type": "application/json"}, body=payload or "")
+    return HttpAnswer(
         status=_status(said["statusCode"]),
         headers={"content-type": "application/json", **_headers(said.get("headers") or {})},
         cookies=_cookies(said.get("cookies") or []),
@@ -80,28 +43,28 @@ def interpreted(payload: str | None) -> Answer:
     )
 
 
-def failed() -> Answer:
+def failed() -> HttpAnswer:
     """Give what callers hear of a function's own error: nothing of its inside."""
     return _message(502, {"message": "Internal Server Error"})
 
 
-def timed_out(invocation_id: str) -> Answer:
+def timed_out(invocation_id: str) -> HttpAnswer:
     """Give what callers hear when the function outlives the gateway; it runs on, and its owner finds the record."""
     where = {"location": f"/invocations/{invocation_id}"}
     return _message(504, {"message": "Gateway Timeout"}, where)
 
 
-def error(refusal: HearthError, _request_id: str) -> Response:
-    """Answer with Lambda's words for a request that does not reach the function."""
+def error(refusal: HearthError, _request_id: str) -> HttpAnswer:
+    """HttpAnswer with Lambda's words for a request that does not reach the function."""
     sentence = "Forbidden" if isinstance(refusal, UnauthenticatedError) else str(refusal)
     status = refusal.lambda_status or refusal.status
     headers = {"x-amzn-ErrorType": refusal.error_type, **refusal.headers()}
-    return Raw(_message(status, {"Message": sentence}), headers)
+    return _message(status, {"Message": sentence}, headers)
 
 
-def _message(status: int, body: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Answer:
+def _message(status: int, body: Mapping[str, str], headers: Mapping[str, str] | None = None) -> HttpAnswer:
     named = {"content-type": "application/json", **(headers or {})}
-    return Answer(status=status, headers=named, body=json.dumps(body, separators=(",", ":")))
+    return HttpAnswer(status=status, headers=named, body=json.dumps(body, separators=(",", ":")))
 
 
 def _status(said: Any) -> int:

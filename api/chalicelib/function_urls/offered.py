@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 
-from chalice.app import Response
-
 from chalicelib.function_urls import view
+from chalicelib.http_answer import HttpAnswer
 
-View = Callable[..., Response]
+View = Callable[..., HttpAnswer]
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 

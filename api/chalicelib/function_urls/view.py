@@ -4,14 +4,13 @@ import dataclasses
 import logging
 from typing import Any
 
-from chalice.app import Response
-
 from chalicelib.calls import Call
 from chalicelib.errors import ForbiddenUrlError, NotFoundError
 from chalicelib.function_urls import answers, cors
-from chalicelib.function_urls.answers import Answer, MalformedAnswerError, Raw
+from chalicelib.function_urls.answers import MalformedAnswerError
 from chalicelib.function_urls.request import event
 from chalicelib.functions.urls import AWS_IAM, FunctionUrl
+from chalicelib.http_answer import HttpAnswer
 from chalicelib.invocations.invoke import InvokeRequest, Reply
 from chalicelib.tenants.authentication import Principal
 from chalicelib.wiring import Controller
@@ -20,7 +19,7 @@ from shared_lua.contract import Mode, Status
 logger = logging.getLogger("hearth")
 
 
-def serve(hearth: Controller, call: Call, url_id: str, **_below: str) -> Response:
+def serve(hearth: Controller, call: Call, url_id: str, **_below: str) -> HttpAnswer:
     """Run the function behind a URL with the request that came to it.
 
     The address's token comes first: without it, trying ids would cost the table a read each.
@@ -31,11 +30,10 @@ def serve(hearth: Controller, call: Call, url_id: str, **_below: str) -> Respons
         if url is None:
             raise NotFoundError("Not Found")
         if url.cors and cors.is_preflight(call):
-            return Raw(Answer(status=200), cors.for_preflight(url.cors, call))
+            return HttpAnswer(headers=cors.for_preflight(url.cors, call))
         answer = _run(hearth, url, call, _let_in(hearth, url, call))
-    if url.cors:
-        answer = dataclasses.replace(answer, headers=cors.without(answer.headers))
-    return Raw(answer, cors.for_answer(url.cors, call))
+    headers = cors.without(answer.headers) if url.cors else answer.headers
+    return dataclasses.replace(answer, headers={**headers, **cors.for_answer(url.cors, call)})
 
 
 def _let_in(hearth: Controller, url: FunctionUrl, call: Call) -> Principal:
@@ -47,14 +45,14 @@ def _let_in(hearth: Controller, url: FunctionUrl, call: Call) -> Principal:
     return hearth.tenants.authentication.anonymous(url.tenant)
 
 
-def _run(hearth: Controller, url: FunctionUrl, call: Call, principal: Principal) -> Answer:
+def _run(hearth: Controller, url: FunctionUrl, call: Call, principal: Principal) -> HttpAnswer:
     request = InvokeRequest(
         function=url.function, event=event(url, call, hearth.base_of(call)), mode=Mode.SYNC, qualifier=url.qualifier
     )
     return _answer(hearth.invocations.invoker.invoke(principal, request))
 
 
-def _answer(reply: Reply) -> Answer:
+def _answer(reply: Reply) -> HttpAnswer:
     outcome = reply.outcome
     if outcome is None:
         return answers.timed_out(reply.invocation_id)

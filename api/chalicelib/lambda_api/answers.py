@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from chalice.app import Response
-
 from chalicelib.errors import HearthError, InvalidParameterError
+from chalicelib.http_answer import HttpAnswer, json_answer
 
 #: Members that may be sent as long as they ask for what is so anyway.
 FIXED: Mapping[str, Any] = {
@@ -40,15 +39,12 @@ def _asks_nothing(value: Any, fixed: Any) -> bool:
     return not value or value == fixed
 
 
-def error(refusal: HearthError, _request_id: str) -> Response:
+def error(refusal: HearthError, _request_id: str) -> HttpAnswer:
     """Answer with Lambda's error object."""
     status = refusal.lambda_status or refusal.status
     body = {"Type": "User" if status < 500 else "Service", "Message": str(refusal), **refusal.fields()}
-    return Response(
-        body=json.dumps(body, separators=(",", ":")),
-        status_code=status,
-        headers={"Content-Type": "application/json", "x-amzn-ErrorType": refusal.error_type, **refusal.headers()},
-    )
+    headers = {"x-amzn-ErrorType": refusal.error_type, **refusal.headers()}
+    return json_answer(json.dumps(body, separators=(",", ":")), status, headers)
 
 
 def marker(last: str | None) -> dict[str, str]:

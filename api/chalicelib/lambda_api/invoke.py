@@ -18,19 +18,19 @@ MODES = {"RequestResponse": Mode.SYNC, "Event": Mode.ASYNC, "DryRun": Mode.SYNC}
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
-    """Members of Invoke's answer, and what Hearth says beside them in headers of its own."""
+class InvokeResult:
+    """The members of Invoke's answer, and the headers that Hearth adds."""
 
     members: dict[str, Any]
     headers: dict[str, str]
 
 
-def invoke(hearth: Controller, principal: Principal, asked: Mapping[str, Any]) -> Answer:
+def invoke(hearth: Controller, principal: Principal, asked: Mapping[str, Any]) -> InvokeResult:
     """Invoke: 200 with the function's own words, 202 when they are still to come, 204 for a dry run."""
     request = _request(asked, hearth.home.find(principal.tenant, asked["FunctionName"], asked.get("Qualifier")))
     if asked.get("InvocationType") == "DryRun":
         hearth.invocations.invoker.check(principal, request)
-        return Answer({"StatusCode": 204, "Payload": ""}, {})
+        return InvokeResult({"StatusCode": 204, "Payload": ""}, {})
     return _answer(hearth.invocations.invoker.invoke(principal, request), wants_log=asked.get("LogType") == "Tail")
 
 
@@ -48,18 +48,18 @@ def _request(asked: Mapping[str, Any], named: Named) -> InvokeRequest:
     )
 
 
-def _answer(reply: Reply, *, wants_log: bool) -> Answer:
+def _answer(reply: Reply, *, wants_log: bool) -> InvokeResult:
     headers = {"X-Hearth-Invocation-Id": reply.invocation_id}
     members: dict[str, Any] = {"StatusCode": 202, "Payload": "", "ExecutedVersion": reply.version}
     outcome = reply.outcome
     if outcome is None:
-        return Answer(members, headers | {"Location": f"/invocations/{reply.invocation_id}"})
+        return InvokeResult(members, headers | {"Location": f"/invocations/{reply.invocation_id}"})
     members |= {"StatusCode": 200, "Payload": outcome.payload or ""}
     if outcome.status is Status.FAILED:
         members["FunctionError"] = "Unhandled"
     if wants_log:
         members["LogResult"] = base64.b64encode(outcome.log_tail.encode(errors="replace")).decode()
-    return Answer(members, headers)
+    return InvokeResult(members, headers)
 
 
 def _client_context(header: str | None) -> str | None:

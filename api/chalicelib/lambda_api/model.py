@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import botocore.session
-from chalice.app import Response
 
 from chalicelib.calls import Call
+from chalicelib.http_answer import HttpAnswer, json_answer
 from chalicelib.lambda_api.members import checked, from_text
 
 #: What the model calls a member that travels in the path, by where botocore says that it travels.
@@ -77,7 +77,7 @@ class Operation:
         """Give the members of the JSON body under their names in the model."""
         return call.json() if call.body else {}
 
-    def render(self, members: Mapping[str, Any]) -> Response:
+    def render(self, members: Mapping[str, Any]) -> HttpAnswer:
         """Give the answer that carries these members."""
         shapes = self._output.members if self._output else {}
         headers, status = {}, self._status
@@ -89,9 +89,9 @@ class Operation:
                 headers[shapes[name].serialization["name"]] = str(value)
         payload = self._output.serialization.get("payload") if self._output else None
         if payload:
-            return _text(members[payload], status, headers)
+            return json_answer(members[payload], status, headers)
         body = {name: _plain(shapes[name], value) for name, value in members.items() if not _location(shapes[name])}
-        return _text(json.dumps(body, separators=(",", ":")) if self._output else "", status, headers)
+        return json_answer(json.dumps(body, separators=(",", ":")) if self._output else "", status, headers)
 
 
 def _location(shape: Any) -> str | None:
@@ -117,10 +117,6 @@ def _plain(shape: Any, value: Any) -> Any:
 def _epoch(moment: datetime) -> float:
     seconds = moment.astimezone(UTC).timestamp()
     return math.floor(seconds * 1000) / 1000
-
-
-def _text(body: str, status: int, headers: dict[str, str]) -> Response:
-    return Response(body=body, status_code=status, headers={"Content-Type": "application/json", **headers})
 
 
 @functools.cache

@@ -1,13 +1,12 @@
 """Door 1's table of contents: each operation that is offered, and the view that serves it."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
-
-from chalice.app import Response
 
 from chalicelib.calls import Call
 from chalicelib.errors import NotOfferedError
+from chalicelib.http_answer import HttpAnswer
 from chalicelib.lambda_api import (
     concurrency,
     event_invoke,
@@ -21,7 +20,7 @@ from chalicelib.lambda_api import (
     urls,
     versions,
 )
-from chalicelib.lambda_api.invoke import Answer
+from chalicelib.lambda_api.invoke import InvokeResult
 from chalicelib.lambda_api.model import Operation, operations
 from chalicelib.tenants.authentication import Principal
 from chalicelib.wiring import Controller
@@ -29,7 +28,7 @@ from chalicelib.wiring import Controller
 View = Callable[[Controller, str, Mapping[str, Any]], dict[str, Any]]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Addressed:
     """A view whose answer names addresses of ours: it gets the controller's base as this caller sees it, last."""
 
@@ -88,7 +87,7 @@ OFFERED: Mapping[str, View | Addressed] = {
 }
 
 #: The same for what runs a function, whose admission takes its tokens and its permit in one: the view gets the visitor.
-RUNNING: Mapping[str, Callable[[Controller, Principal, Mapping[str, Any]], Answer]] = {
+RUNNING: Mapping[str, Callable[[Controller, Principal, Mapping[str, Any]], InvokeResult]] = {
     "Invoke": invoke.invoke,
 }
 
@@ -101,7 +100,9 @@ def routes() -> dict[tuple[str, str], list[Operation]]:
     return found
 
 
-def serve(candidates: list[Operation], hearth: Controller, call: Call, tenant: str, names: dict[str, str]) -> Response:
+def serve(
+    candidates: list[Operation], hearth: Controller, call: Call, tenant: str, names: dict[str, str]
+) -> HttpAnswer:
     """Serve whichever of the operations at one path the call is for; raise NotOfferedError for one that is not."""
     operation = next((one for one in candidates if one.is_meant(call)), candidates[-1])
     view = OFFERED.get(operation.name)
@@ -113,9 +114,10 @@ def serve(candidates: list[Operation], hearth: Controller, call: Call, tenant: s
     return operation.render(view(hearth, tenant, asked))
 
 
-def run(operation: Operation, hearth: Controller, call: Call, principal: Principal, names: dict[str, str]) -> Response:
+def run(
+    operation: Operation, hearth: Controller, call: Call, principal: Principal, names: dict[str, str]
+) -> HttpAnswer:
     """Serve an operation that runs a function."""
-    answer = RUNNING[operation.name](hearth, principal, operation.parse(call, names))
-    response = operation.render(answer.members)
-    response.headers |= answer.headers
-    return response
+    result = RUNNING[operation.name](hearth, principal, operation.parse(call, names))
+    answer = operation.render(result.members)
+    return dataclasses.replace(answer, headers={**answer.headers, **result.headers})

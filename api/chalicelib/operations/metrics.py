@@ -21,7 +21,7 @@ BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 
 @dataclass
 class _Times:
-    """How long the answers of one door took: how many by bucket, the last for those above all bounds, and the sum."""
+    """How long the answers of one API took: how many by bucket, the last for those above all bounds, and the sum."""
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_S) + 1))
     sum_s: float = 0.0
@@ -41,17 +41,17 @@ class Metrics:
         self._under_way: Counter[tuple[str]] = Counter()
         self._times: dict[str, _Times] = {}
 
-    def asked(self, door: str) -> None:
-        """Count one call of a door that is under way until it is `answered`."""
+    def asked(self, api: str) -> None:
+        """Count one call of an API (rest, lambda or url), under way until it is `answered`."""
         with self._lock:
-            self._under_way[(door,)] += 1
+            self._under_way[(api,)] += 1
 
-    def answered(self, door: str, status: int, seconds: float) -> None:
-        """Count one answer of a door."""
+    def answered(self, api: str, status: int, seconds: float) -> None:
+        """Count one answer of an API."""
         with self._lock:
-            self._under_way[(door,)] -= 1
-            self._answers[door, str(status)] += 1
-            self._times.setdefault(door, _Times()).add(seconds)
+            self._under_way[(api,)] -= 1
+            self._answers[api, str(status)] += 1
+            self._times.setdefault(api, _Times()).add(seconds)
 
     def refused(self, reason: str) -> None:
         """Count one call that the admission refused."""
@@ -79,17 +79,17 @@ class Metrics:
 
         with self._lock:
             counter, gauge = core.CounterMetricFamily, core.GaugeMetricFamily
-            yield family(counter, "answers", "Answers, by door and status.", ["door", "status"], self._answers)
+            yield family(counter, "answers", "Answers, by API and status.", ["api", "status"], self._answers)
             refusals = "Calls that the admission refused, by Lambda's reason."
             yield family(counter, "refusals", refusals, ["reason"], self._refusals)
-            yield family(gauge, "under_way", "Calls that are not answered yet, by door.", ["door"], self._under_way)
+            yield family(gauge, "under_way", "Calls that are not answered yet, by API.", ["api"], self._under_way)
             yield self._seconds(core)
 
     def _seconds(self, core: Any) -> Any:
         says = "How long an answer took, from the gateway's event to it."
-        filled = core.HistogramMetricFamily("hearth_api_answer_seconds", says, labels=["door"])
+        filled = core.HistogramMetricFamily("hearth_api_answer_seconds", says, labels=["api"])
         bounds = [*(str(float(bound)) for bound in BUCKETS_S), "+Inf"]
-        for door, times in self._times.items():
+        for api, times in self._times.items():
             reached = list(zip(bounds, accumulate(times.counts), strict=True))
-            filled.add_metric([door], reached, times.sum_s)
+            filled.add_metric([api], reached, times.sum_s)
         return filled

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from chalice.app import Response
-
 from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
 from chalicelib.functions.aliases import Alias
+from chalicelib.http_answer import HttpAnswer
 from chalicelib.naming import checked_name, checked_qualifier
 from chalicelib.rest_api.answers import members_asked, nothing, page_asked, shown
 from chalicelib.wiring import Controller
@@ -18,19 +17,19 @@ MEMBERS = {
 }
 
 
-def put(hearth: Controller, call: Call, tenant: str, name: str, alias: str) -> Response:
+def put(hearth: Controller, call: Call, tenant: str, name: str, alias: str) -> HttpAnswer:
     """Point an alias at a version, or at two by weight; to point it back is to roll back."""
     stored, is_new = hearth.functions.aliases.put(tenant, checked_name(name), _asked(call, alias))
     hearth.functions.provisioned.follow(tenant, name)
     return shown(_alias(hearth, tenant, name, stored), 201 if is_new else 200)
 
 
-def show(hearth: Controller, _call: Call, tenant: str, name: str, alias: str) -> Response:
+def show(hearth: Controller, _call: Call, tenant: str, name: str, alias: str) -> HttpAnswer:
     """Show one alias."""
     return shown(_alias(hearth, tenant, name, hearth.functions.aliases.get(tenant, checked_name(name), alias)))
 
 
-def delete(hearth: Controller, _call: Call, tenant: str, name: str, alias: str) -> Response:
+def delete(hearth: Controller, _call: Call, tenant: str, name: str, alias: str) -> HttpAnswer:
     """Forget one alias."""
     hearth.functions.aliases.get(tenant, checked_name(name), alias)
     hearth.functions.aliases.delete(tenant, name, alias)
@@ -38,7 +37,7 @@ def delete(hearth: Controller, _call: Call, tenant: str, name: str, alias: str) 
     return nothing()
 
 
-def list_all(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+def list_all(hearth: Controller, call: Call, tenant: str, name: str) -> HttpAnswer:
     """List a function's aliases by name."""
     found, last = hearth.functions.aliases.page(tenant, checked_name(name), *page_asked(call, checked_qualifier))
     return shown({"aliases": [_alias(hearth, tenant, name, one) for one in found], "next_after": last})

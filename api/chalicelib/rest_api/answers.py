@@ -5,31 +5,25 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from chalice.app import Response
-
 from chalicelib import limits
 from chalicelib.calls import Call
 from chalicelib.errors import HearthError, InvalidParameterError
+from chalicelib.http_answer import HttpAnswer, json_answer
 from chalicelib.naming import checked_name, checked_qualifier
 from shared_lua.contract import LATEST
 
 
-def shown(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def shown(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpAnswer:
     """Show a JSON value."""
-    return text(json.dumps(body, separators=(",", ":")), status, headers or {})
+    return json_answer(json.dumps(body, separators=(",", ":")), status, headers)
 
 
-def text(body: str, status: int, headers: dict[str, str]) -> Response:
-    """Show a text that is JSON already."""
-    return Response(body=body, status_code=status, headers={"Content-Type": "application/json", **headers})
-
-
-def nothing() -> Response:
+def nothing() -> HttpAnswer:
     """Say that it is done and there is nothing to show."""
-    return Response(body="", status_code=204)
+    return HttpAnswer(status=204)
 
 
-def error(refusal: HearthError, request_id: str) -> Response:
+def error(refusal: HearthError, request_id: str) -> HttpAnswer:
     """Show what went wrong."""
     body = {"error": str(refusal), "type": refusal.error_type, "request_id": request_id}
     return shown(body, refusal.status, refusal.headers())

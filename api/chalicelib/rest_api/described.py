@@ -8,10 +8,10 @@ from chalicelib.functions.aliases import NAME as ALIAS
 from chalicelib.functions.versions import NUMBER
 from chalicelib.rest_api.description import (
     JSON,
-    Answer,
     Body,
     Described,
     Parameter,
+    ResponseDescription,
     Schema,
     header,
     ref,
@@ -105,7 +105,7 @@ ROTATED_KEY = Described(
     errors=(400, 404, 409),
 )
 REVOKED_KEY = Described(answers={204: says_nothing("It counts no more.")}, errors=(404, 409))
-MADE_KEYS: dict[int, Answer] = {201: shows("The keys, with their secrets, this once.", ref("IssuedKeys"))}
+MADE_KEYS: dict[int, ResponseDescription] = {201: shows("The keys, with their secrets, this once.", ref("IssuedKeys"))}
 
 #: Method and path → what is said of the route.
 ROUTES: dict[str, Described] = {
@@ -242,7 +242,7 @@ ROUTES: dict[str, Described] = {
             ),
         ),
         answers={
-            200: Answer(
+            200: ResponseDescription(
                 says="What each function took and cost on each day. `Accept: text/csv` asks for CSV.",
                 content={JSON: ref("UsageDays"), "text/csv": TEXT},
                 headers={"X-Hearth-Next-After": header("With CSV: `after` for the rest.", TEXT, always=False)},
@@ -253,7 +253,9 @@ ROUTES: dict[str, Described] = {
     "GET /fleet": Described(answers={200: shows("The room there is, for all tenants together.", ref("Room"))}),
     "GET /workers": Described(answers={200: shows("The workers that are there.", ref("Workers"))}),
     "GET /metrics": Described(
-        answers={200: Answer(says="The figures, in Prometheus's text format.", content={"text/plain": TEXT})}
+        answers={
+            200: ResponseDescription(says="The figures, in Prometheus's text format.", content={"text/plain": TEXT})
+        }
     ),
     "GET /functions/{name}/schedules": Described(
         answers={200: shows("All of them, by id.", ref("Schedules"))}, errors=(400, 404)

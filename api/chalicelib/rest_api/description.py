@@ -31,7 +31,7 @@ class Body:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class ResponseDescription:
     """What a caller gets when it goes well, or as well as it may. Headers are by name, each with its description."""
 
     says: str
@@ -47,25 +47,25 @@ class Described:
     it, with the errors that go with it, follows from the table that it stands in: none of these is said again here.
     """
 
-    answers: Mapping[int, Answer]
+    answers: Mapping[int, ResponseDescription]
     errors: tuple[int, ...] = ()
     query: tuple[Parameter, ...] = ()
     headers: tuple[Parameter, ...] = ()
     body: Body | None = None
 
 
-def shows(says: str, schema: Schema, **headers: Schema) -> Answer:
+def shows(says: str, schema: Schema, **headers: Schema) -> ResponseDescription:
     """Give the answer that shows a JSON value; header names are written with underscores."""
-    return Answer(
+    return ResponseDescription(
         says=says,
         content={JSON: schema},
         headers={name.replace("_", "-"): header for name, header in headers.items()},
     )
 
 
-def says_nothing(says: str) -> Answer:
+def says_nothing(says: str) -> ResponseDescription:
     """Give the answer without a body."""
-    return Answer(says=says)
+    return ResponseDescription(says=says)
 
 
 def header(says: str, schema: Schema, *, always: bool = True) -> Schema:

@@ -3,11 +3,10 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from chalice.app import Response
-
 from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
 from chalicelib.functions.function import Function
+from chalicelib.http_answer import HttpAnswer
 from chalicelib.invocations.advice import MIN_RUNS
 from chalicelib.naming import checked_name
 from chalicelib.rest_api.answers import members_asked, moment, nothing, number, page_asked, qualifier_asked, shown
@@ -29,24 +28,24 @@ CONFIGURATION: dict[str, tuple[type, str]] = {
 LAYERS: dict[str, tuple[type, str]] = {"layers": (list, "a list of layer versions' ARNs")}
 
 
-def list_all(hearth: Controller, call: Call, tenant: str) -> Response:
+def list_all(hearth: Controller, call: Call, tenant: str) -> HttpAnswer:
     """List the tenant's functions by name."""
     page = hearth.functions.lifecycle.page(tenant, *page_asked(call))
     return shown({"functions": [function_shown(one) for one in page.functions], "next_after": page.next_after})
 
 
-def put(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+def put(hearth: Controller, call: Call, tenant: str, name: str) -> HttpAnswer:
     """Make or replace a function of the zip that is the body."""
     function, is_new = hearth.functions.lifecycle.put(tenant, checked_name(name), _upload(call), call.body)
     return shown(function_shown(function), 201 if is_new else 200)
 
 
-def show(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+def show(hearth: Controller, call: Call, tenant: str, name: str) -> HttpAnswer:
     """Show one function, or the version that `?qualifier=` leads to."""
     return shown(function_shown(hearth.functions.router.shown(tenant, checked_name(name), qualifier_asked(call))))
 
 
-def configure(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+def configure(hearth: Controller, call: Call, tenant: str, name: str) -> HttpAnswer:
     """Change what the body names of a function's configuration."""
     named = configuration_asked(call, CONFIGURATION | LAYERS)
     if "layers" in named:
@@ -54,14 +53,14 @@ def configure(hearth: Controller, call: Call, tenant: str, name: str) -> Respons
     return shown(function_shown(hearth.functions.lifecycle.configure(tenant, checked_name(name), named)))
 
 
-def delete(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
+def delete(hearth: Controller, _call: Call, tenant: str, name: str) -> HttpAnswer:
     """Forget one function."""
     hearth.functions.lifecycle.delete(tenant, checked_name(name))
     hearth.functions.provisioned.follow(tenant, name)
     return nothing()
 
 
-def advice(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
+def advice(hearth: Controller, _call: Call, tenant: str, name: str) -> HttpAnswer:
     """Say which memory size would have been enough for a function, or that it is too early to say."""
     given = hearth.invocations.records.advice(tenant, checked_name(name))
     if given is None:

@@ -4,26 +4,25 @@ import base64
 import json
 from typing import Any
 
-from chalice.app import Response
-
 from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
+from chalicelib.http_answer import HttpAnswer, json_answer
 from chalicelib.invocations.invoke import InvokeRequest, Reply
 from chalicelib.invocations.ledger import Row
 from chalicelib.invocations.logs import FunctionLog
 from chalicelib.naming import asked_qualifier, checked_name, checked_qualifier
-from chalicelib.rest_api.answers import moment, most_asked, shown, text
+from chalicelib.rest_api.answers import moment, most_asked, shown
 from chalicelib.tenants.authentication import Principal
 from chalicelib.wiring import Controller
 from shared_lua.contract import Mode, Outcome, Settlement, Status, Usage
 
 
-def run(hearth: Controller, call: Call, principal: Principal, name: str) -> Response:
+def run(hearth: Controller, call: Call, principal: Principal, name: str) -> HttpAnswer:
     """Run a function with the event that is the body."""
     return _reply(hearth.invocations.invoker.invoke(principal, _request(call, name)), call)
 
 
-def show(hearth: Controller, _call: Call, tenant: str, invocation_id: str) -> Response:
+def show(hearth: Controller, _call: Call, tenant: str, invocation_id: str) -> HttpAnswer:
     """Show all that is known of one Invocation."""
     row = hearth.invocations.records.row(tenant, invocation_id)
     settlement = row.settlement
@@ -33,7 +32,7 @@ def show(hearth: Controller, _call: Call, tenant: str, invocation_id: str) -> Re
     return shown({**_listed(row), "outcome": outcome, "log_tail": log_tail, **_bill(settlement)})
 
 
-def list_all(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+def list_all(hearth: Controller, call: Call, tenant: str, name: str) -> HttpAnswer:
     """List a function's Invocations, newest first."""
     rows, next_after = hearth.invocations.records.page(
         tenant, checked_name(name), call.parameter("after"), most_asked(call)
@@ -41,7 +40,7 @@ def list_all(hearth: Controller, call: Call, tenant: str, name: str) -> Response
     return shown({"invocations": [_summary(row) for row in rows], "next_after": next_after})
 
 
-def logs(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+def logs(hearth: Controller, call: Call, tenant: str, name: str) -> HttpAnswer:
     """Show the ends of a function's recent logs, oldest first; with `follow`, wait for what was not shown yet."""
     seen = hearth.invocations.logs.look(tenant, checked_name(name), call.parameter("follow"), most_asked(call))
     return shown({"logs": [_log(one) for one in seen.logs], "next": seen.cursor})
@@ -62,7 +61,7 @@ def _request(call: Call, name: str) -> InvokeRequest:
     )
 
 
-def _reply(given: Reply, call: Call) -> Response:
+def _reply(given: Reply, call: Call) -> HttpAnswer:
     """Show an outcome as the function gave it, or where it will be."""
     headers = {"X-Hearth-Invocation-Id": given.invocation_id, "X-Amz-Executed-Version": given.version}
     if given.replayed:
@@ -74,7 +73,7 @@ def _reply(given: Reply, call: Call) -> Response:
         headers["X-Amz-Function-Error"] = "Unhandled"
     if call.header("x-amz-log-type") == "Tail":
         headers["X-Hearth-Log-Result"] = base64.b64encode(given.outcome.log_tail.encode(errors="replace")).decode()
-    return text(given.outcome.payload or "", 200, headers)
+    return json_answer(given.outcome.payload or "", 200, headers)
 
 
 def _listed(row: Row) -> dict[str, Any]:

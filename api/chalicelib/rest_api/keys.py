@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from chalice.app import Response
-
 from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
+from chalicelib.http_answer import HttpAnswer
 from chalicelib.rest_api.answers import moment, nothing, number, shown
 from chalicelib.tenants.credentials import Kind
 from chalicelib.tenants.keys import IssuedKey, ListedKey
@@ -21,24 +20,24 @@ KINDS = (Kind.API_KEY, Kind.ACCESS_KEY)
 ADMIN_KINDS = (Kind.ADMIN_KEY,)
 
 
-def list_all(hearth: Controller, _call: Call, tenant: str) -> Response:
+def list_all(hearth: Controller, _call: Call, tenant: str) -> HttpAnswer:
     """List the keys that work, never their secrets."""
     return shown({"keys": [_listed(key) for key in hearth.tenants.keys.listed(tenant)]})
 
 
-def issue(hearth: Controller, call: Call, tenant: str) -> Response:
+def issue(hearth: Controller, call: Call, tenant: str) -> HttpAnswer:
     """Make keys of the kinds that the body names, and show them this once."""
     issued = hearth.tenants.keys.issue(tenant, _kinds(call, tenant), own=_own(call))
     return shown({"keys": [_issued(key) for key in issued]}, 201)
 
 
-def rotate(hearth: Controller, call: Call, tenant: str, key_id: str) -> Response:
+def rotate(hearth: Controller, call: Call, tenant: str, key_id: str) -> HttpAnswer:
     """Make a key in the place of another, which works for `overlap_s` seconds more."""
     overlap_s = number("overlap_s", call.parameter("overlap_s") or str(OVERLAP_S))
     return shown(_issued(hearth.tenants.keys.rotate(tenant, key_id, overlap_s, own=_own(call))), 201)
 
 
-def revoke(hearth: Controller, call: Call, tenant: str, key_id: str) -> Response:
+def revoke(hearth: Controller, call: Call, tenant: str, key_id: str) -> HttpAnswer:
     """Let a key count no more, from now."""
     hearth.tenants.keys.revoke(tenant, key_id, own=_own(call))
     return nothing()

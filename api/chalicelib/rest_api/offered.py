@@ -8,9 +8,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from chalice.app import Response
-
 from chalicelib.calls import Call
+from chalicelib.http_answer import HttpAnswer, json_answer
 from chalicelib.rest_api import (
     aliases,
     concurrency,
@@ -26,14 +25,13 @@ from chalicelib.rest_api import (
     usage,
     versions,
 )
-from chalicelib.rest_api.answers import text
 
-View = Callable[..., Response]
+View = Callable[..., HttpAnswer]
 
 
-def describe(_hearth: Any, _call: Call) -> Response:
+def describe(_hearth: Any, _call: Call) -> HttpAnswer:
     """Describe every route of this door, as OpenAPI 3.1. Anyone may ask."""
-    return text(description(), 200, {})
+    return json_answer(description())
 
 
 @memory.cache

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.rest_api.described import NAMED, ROUTES
-from chalicelib.rest_api.description import JSON, Answer, Body, Described, Parameter, Schema, header, ref
+from chalicelib.rest_api.description import JSON, Body, Described, Parameter, ResponseDescription, Schema, header, ref
 from chalicelib.rest_api.shapes import SHAPES
 
 #: The API's own version: another first number when a client of the old one would break.
@@ -145,7 +145,7 @@ def _responses(who: str, described: Described) -> dict[str, Any]:
     return {str(status): answers[status] for status in sorted(answers)}
 
 
-def _answer(said: Answer) -> dict[str, Any]:
+def _answer(said: ResponseDescription) -> dict[str, Any]:
     content = {name: {"schema": schema} for name, schema in said.content.items()}
     return {
         "description": said.says,
@@ -159,4 +159,4 @@ def _error(status: int) -> dict[str, Any]:
     schema = ref("Error")
     if status in ALSO_THE_GATEWAYS:
         schema = {"anyOf": [schema, ref("GatewayError")]}
-    return _answer(Answer(says=says, content={JSON: schema}, headers=headers))
+    return _answer(ResponseDescription(says=says, content={JSON: schema}, headers=headers))

@@ -3,10 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from chalice.app import Response
-
 from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
+from chalicelib.http_answer import HttpAnswer
 from chalicelib.invocations.redrive import MOST, Selection
 from chalicelib.naming import checked_name
 from chalicelib.rest_api.answers import shown
@@ -16,7 +15,7 @@ from chalicelib.wiring import Controller
 MEMBERS = ("invocation_ids", "since")
 
 
-def redrive(hearth: Controller, call: Call, principal: Principal, name: str) -> Response:
+def redrive(hearth: Controller, call: Call, principal: Principal, name: str) -> HttpAnswer:
     """Run again what the platform gave up, and say of each what became of it."""
     done = hearth.invocations.redrive.redrive(principal, checked_name(name), _selection(call))
     return shown(

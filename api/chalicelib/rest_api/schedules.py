@@ -3,10 +3,9 @@
 import json
 from typing import Any
 
-from chalice.app import Response
-
 from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
+from chalicelib.http_answer import HttpAnswer
 from chalicelib.naming import checked_name, checked_qualifier
 from chalicelib.rest_api.answers import members_asked, moment, nothing, shown
 from chalicelib.schedules.store import Schedule, ScheduleRequest, shown_input
@@ -22,7 +21,7 @@ MEMBERS: dict[str, tuple[type, str]] = {
 }
 
 
-def put(hearth: Controller, call: Call, tenant: str, name: str, schedule_id: str) -> Response:
+def put(hearth: Controller, call: Call, tenant: str, name: str, schedule_id: str) -> HttpAnswer:
     """Make or replace a schedule of a function."""
     wanted = _wanted(call)
     hearth.functions.router.shown(tenant, checked_name(name), wanted.qualifier)
@@ -30,18 +29,18 @@ def put(hearth: Controller, call: Call, tenant: str, name: str, schedule_id: str
     return shown(_schedule(schedule), 201 if is_new else 200)
 
 
-def show(hearth: Controller, _call: Call, tenant: str, name: str, schedule_id: str) -> Response:
+def show(hearth: Controller, _call: Call, tenant: str, name: str, schedule_id: str) -> HttpAnswer:
     """Show one schedule."""
     return shown(_schedule(hearth.schedules.store.get(tenant, checked_name(name), schedule_id)))
 
 
-def delete(hearth: Controller, _call: Call, tenant: str, name: str, schedule_id: str) -> Response:
+def delete(hearth: Controller, _call: Call, tenant: str, name: str, schedule_id: str) -> HttpAnswer:
     """Forget one schedule."""
     hearth.schedules.store.delete(tenant, checked_name(name), schedule_id)
     return nothing()
 
 
-def list_all(hearth: Controller, _call: Call, tenant: str, name: str) -> Response:
+def list_all(hearth: Controller, _call: Call, tenant: str, name: str) -> HttpAnswer:
     """List a function's schedules by id; there are never more than one page of them."""
     hearth.functions.lifecycle.get(tenant, checked_name(name))
     return shown({"schedules": [_schedule(one) for one in hearth.schedules.store.every(tenant, name)]})

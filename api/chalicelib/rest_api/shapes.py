@@ -233,5 +233,5 @@ SHAPES: dict[str, Schema] = {
     ),
     "Tenants": record(tenants=listed(ref("Tenant")), next_after=optional(TEXT)),
     "DeletingTenant": record(tenant=FUNCTION_NAME, status=one_of(["deleting"]), next=TEXT),
-    "Health": record(status=one_of(["ok", "down"]), items={"type": "object", "additionalProperties": TEXT}),
+    "Health": record(status=one_of(["ok", "down"]), parts={"type": "object", "additionalProperties": TEXT}),
 }

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from chalice.app import Response
-
 from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
 from chalicelib.functions.upload_store import FORM_S, Form
+from chalicelib.http_answer import HttpAnswer
 from chalicelib.naming import checked_name
 from chalicelib.rest_api.answers import moment, shown
 from chalicelib.rest_api.functions import CONFIGURATION, configuration_asked
@@ -20,7 +19,7 @@ MEMBERS: dict[str, tuple[type, str]] = {
 }
 
 
-def begin(hearth: Controller, call: Call, tenant: str) -> Response:
+def begin(hearth: Controller, call: Call, tenant: str) -> HttpAnswer:
     """Give a form that takes one zip to S3; with `function` the zip becomes that function's code once it is there."""
     asked = configuration_asked(call, MEMBERS) if call.body else {}
     function, publish = asked.pop("function", None), asked.pop("publish", False)

@@ -6,11 +6,10 @@ import re
 from datetime import UTC, date, datetime
 from typing import Any
 
-from chalice.app import Response
-
 from chalicelib import limits
 from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
+from chalicelib.http_answer import HttpAnswer
 from chalicelib.invocations.usage import Days, FunctionDay
 from chalicelib.rest_api.answers import number, shown
 from chalicelib.wiring import Controller
@@ -20,7 +19,7 @@ COLUMNS = ("day", "function", "invocations", "errors", "unserved", "gb_s", "cpu_
 AFTER = re.compile(r"\d{4}-\d\d-\d\d/[a-zA-Z0-9_-]{1,64}", re.ASCII)
 
 
-def show(hearth: Controller, call: Call, tenant: str) -> Response:
+def show(hearth: Controller, call: Call, tenant: str) -> HttpAnswer:
     """Show what each function took and cost on each day of a span, in UTC: as JSON, or as CSV to who accepts that."""
     first, last = _span(call)
     page = hearth.invocations.usage.page(tenant, first, last, _after(call), _most(call))
@@ -77,13 +76,13 @@ def _row(one: FunctionDay) -> dict[str, Any]:
     }
 
 
-def _csv(page: Days) -> Response:
+def _csv(page: Days) -> HttpAnswer:
     """Show the same rows as a table; where it goes on is in a header then."""
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, COLUMNS)
     writer.writeheader()
     writer.writerows(_row(one) for one in page.days)
-    headers: dict[str, str | list[str]] = {"Content-Type": "text/csv; charset=utf-8"}
+    headers = {"Content-Type": "text/csv; charset=utf-8"}
     if page.next_after:
         headers["X-Hearth-Next-After"] = page.next_after
-    return Response(body=table.getvalue(), status_code=200, headers=headers)
+    return HttpAnswer(headers=headers, body=table.getvalue())

@@ -1,8 +1,7 @@
 """Door 2's routes on published versions."""
 
-from chalice.app import Response
-
 from chalicelib.calls import Call
+from chalicelib.http_answer import HttpAnswer
 from chalicelib.naming import checked_name
 from chalicelib.rest_api.answers import members_asked, nothing, number, page_asked, shown
 from chalicelib.rest_api.functions import function_shown
@@ -11,7 +10,7 @@ from chalicelib.wiring import Controller
 MEMBERS = {"description": (str, "a text")}
 
 
-def publish(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+def publish(hearth: Controller, call: Call, tenant: str, name: str) -> HttpAnswer:
     """Give what the function is now a number; one that has not changed since keeps the number it has."""
     description = members_asked(call, MEMBERS).get("description") if call.body else None
     return shown(
@@ -19,7 +18,7 @@ def publish(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
     )
 
 
-def delete(hearth: Controller, _call: Call, tenant: str, name: str, number: str) -> Response:
+def delete(hearth: Controller, _call: Call, tenant: str, name: str, number: str) -> HttpAnswer:
     """Forget one version, unless an alias names it."""
     hearth.functions.versions.delete(
         tenant, checked_name(name), number, lambda: hearth.functions.aliases.naming(tenant, name, number)
@@ -28,7 +27,7 @@ def delete(hearth: Controller, _call: Call, tenant: str, name: str, number: str)
     return nothing()
 
 
-def list_all(hearth: Controller, call: Call, tenant: str, name: str) -> Response:
+def list_all(hearth: Controller, call: Call, tenant: str, name: str) -> HttpAnswer:
     """List the published versions, oldest first."""
     after, most = page_asked(call, lambda text: str(number("after", text)))
     found, last = hearth.functions.versions.page(tenant, checked_name(name), after, most)

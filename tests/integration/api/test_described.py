@@ -108,7 +108,7 @@ def served(key: str, admin_key: str, known: dict[str, list[str]]) -> Any:
         "operations": [
             {"include-path-regex": "^/(tenants|admin|workers|metrics)", "headers": {"x-api-key": admin_key}}
         ],
-        "cache_version": {"max-examples": EXAMPLES, "deterministic": True, "no-shrink": True, "database": "none"},
+        "generation": {"max-examples": EXAMPLES, "deterministic": True, "no-shrink": True, "database": "none"},
         "phases": {
             "stateful": {"enabled": False},
             **dict.fromkeys(("examples", "coverage", "fuzzing"), no_feedback),

@@ -135,7 +135,7 @@ def figures(answer: Answer) -> dict[tuple[str, ...], float]:
     return {(one.name.removeprefix("hearth_api_"), *one.labels.values()): one.value for one in samples}
 
 
-def test_answers_are_counted_by_door_and_status_and_timed(fresh: Gateway, configure: Configure) -> None:
+def test_answers_are_counted_by_api_and_status_and_timed(fresh: Gateway, configure: Configure) -> None:
     hearth = wiring.controller()
     admin = {"x-api-key": hearth.tenants.administration.new_admin_key().secret}
     tenant = {"x-api-key": hearth.tenants.administration.create("acme").api_key}
@@ -145,14 +145,14 @@ def test_answers_are_counted_by_door_and_status_and_timed(fresh: Gateway, config
 
     found = figures(fresh.send("GET", "/metrics", headers=admin))
 
-    assert found["answers_total", "people", "200"] == 2
-    assert found["answers_total", "people", "404"] == 1
+    assert found["answers_total", "rest", "200"] == 2
+    assert found["answers_total", "rest", "404"] == 1
     assert found["answers_total", "lambda", "200"] == 1
     assert sum(value for name, value in found.items() if name[:2] == ("answers_total", "url")) == 1
-    assert found["answer_seconds_count", "people"] == 3
-    assert found["under_way", "people"] == 1, "the call that asks for the figures"
+    assert found["answer_seconds_count", "rest"] == 3
+    assert found["under_way", "rest"] == 1, "the call that asks for the figures"
     assert found["under_way", "lambda"] == 0
-    assert found["answer_seconds_bucket", "people", "30.0"] == 3
+    assert found["answer_seconds_bucket", "rest", "30.0"] == 3
     assert "acme" not in str(found)
 
 

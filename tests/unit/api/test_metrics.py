@@ -20,25 +20,25 @@ def figures(metrics: Metrics) -> dict[tuple[str, ...], float]:
 @pytest.mark.parametrize(("seconds", "bound"), [(0.0, "0.001"), (0.001, "0.001"), (0.0011, "0.0025"), (30.0, "30.0")])
 def test_an_answer_counts_in_the_first_bucket_that_holds_it_and_all_above(seconds: float, bound: str) -> None:
     metrics = Metrics()
-    metrics.asked("people")
+    metrics.asked("rest")
 
-    metrics.answered("people", 200, seconds)
+    metrics.answered("rest", 200, seconds)
 
     found = figures(metrics)
-    holding = [le for le in BUCKETS_S if found["answer_seconds_bucket", "people", str(float(le))] == 1]
+    holding = [le for le in BUCKETS_S if found["answer_seconds_bucket", "rest", str(float(le))] == 1]
     assert str(float(holding[0])) == bound
     assert holding == list(BUCKETS_S)[-len(holding) :]
-    assert found["answer_seconds_sum", "people"] == pytest.approx(seconds)
+    assert found["answer_seconds_sum", "rest"] == pytest.approx(seconds)
 
 
 def test_an_answer_that_took_longer_than_any_bound_is_in_the_last_bucket_alone() -> None:
     metrics = Metrics()
-    metrics.asked("people")
+    metrics.asked("rest")
 
-    metrics.answered("people", 200, 31)
+    metrics.answered("rest", 200, 31)
 
     found = figures(metrics)
-    assert (found["answer_seconds_bucket", "people", "30.0"], found["answer_seconds_bucket", "people", "+Inf"]) == (
+    assert (found["answer_seconds_bucket", "rest", "30.0"], found["answer_seconds_bucket", "rest", "+Inf"]) == (
         0,
         1,
     )
@@ -46,12 +46,12 @@ def test_an_answer_that_took_longer_than_any_bound_is_in_the_last_bucket_alone()
 
 def test_a_call_is_under_way_until_it_is_answered() -> None:
     metrics = Metrics()
-    metrics.asked("people")
-    metrics.asked("people")
+    metrics.asked("rest")
+    metrics.asked("rest")
 
-    metrics.answered("people", 202, 0.1)
+    metrics.answered("rest", 202, 0.1)
 
-    assert figures(metrics)["under_way", "people"] == 1
+    assert figures(metrics)["under_way", "rest"] == 1
 
 
 def test_threads_count_together() -> None:
