@@ -1,5 +1,6 @@
 """Calls the app's event handlers as AWS would, since the AWS stand-in calls none; it knows events, not what they do."""
 
+import functools
 import logging
 import math
 import os
@@ -18,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.process import die_with_parent
 from local.uploaded import Bucket
 from shared_lua import keys
+from worker_agent.threads import Loop
 
 Event = dict[str, Any]
 Handler = Callable[[Event, None], Any]
@@ -122,7 +124,7 @@ SOURCES: Mapping[str, Source] = {
 
 
 def drive(name: str, handler: Handler, source: Source, stop: threading.Event) -> None:
-    """Hand a source's events to its handler one after the other; one that fails is the log's, and the next goes on."""
+    """Call the handler with one event after the other. Its errors are logged; those of the source are raised."""
     for event in source(stop):
         try:
             handler(event, None)
@@ -134,14 +136,14 @@ def drive(name: str, handler: Handler, source: Source, stop: threading.Event) ->
 
 def run(handlers: Mapping[str, Handler], sources: Mapping[str, Source], stop: threading.Event) -> None:
     """Drive every handler in a thread of its own until the stop is set, and return when the last call has ended."""
-    threads = [
-        threading.Thread(target=drive, args=(name, handlers[name], source, stop), name=name)
+    loops = [
+        Loop(name, functools.partial(drive, name, handlers[name], source, stop), stop)
         for name, source in sources.items()
     ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    for loop in loops:
+        loop.start()
+    for loop in loops:
+        loop.join()
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ that it cannot start.
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 from shared_lua.contract import ContractError
 from worker_agent import log
@@ -24,6 +23,7 @@ from worker_agent.pool.slots import Pool
 from worker_agent.pool.stems import Stems
 from worker_agent.sandboxes.sandbox import Sandboxes
 from worker_agent.stores.durable_lane import BATCH, Deferral, Delivery, DurableLane, VisibilityHeartbeat
+from worker_agent.threads import Jobs, Loop
 
 #: Between two looks at a part that is down.
 OUTAGE_PAUSE_S = 1.0
@@ -85,13 +85,12 @@ class Agent:
         self._heartbeat.start()
         self._live_logs.periodic.start()
         self._express.start()
-        with ThreadPoolExecutor(self._concurrency, thread_name_prefix="run") as threads:
+        with Jobs("run", self._concurrency) as runs:
             self._engine.start()
             self._stems.start()
             self._provisioning.periodic.start()
             log.note("agent_ready", f"ready to run {self._concurrency} at once, {self._pool.size} slots")
-            while not self._stopping.is_set():
-                self._turn(threads)
+            Loop("durable", lambda: self._take(runs), self._stopping).run()
             self._drain()
         self._live_logs.periodic.stop()
         self._heartbeat.stop()
@@ -99,16 +98,20 @@ class Agent:
         self._metrics.close()
         log.note("agent_stopped", "stopped", stems_missed=self._stems.missed)
 
-    def _turn(self, threads: ThreadPoolExecutor) -> None:
-        """Take places, then as many Deliveries as there are, and hand each to a thread."""
+    def _take(self, runs: Jobs) -> None:
+        """Take capacity, then as many Deliveries as it allows, and have each handled in a thread."""
         grant = self._places.take(BATCH, PLACE_PAUSE_S)
-        # A stop may have come while it waited for the place: then what is free stays free.
-        deliveries = self._receive(grant) if grant.count and not self._stopping.is_set() else []
-        self._places.release(Grant(grant.count - len(deliveries), grant.borrowed))
+        deliveries: list[Delivery] = []
+        try:
+            # A stop may have come while it waited for capacity: then what is free stays free.
+            if grant.count and not self._stopping.is_set():
+                deliveries = self._receive(grant)
+        finally:
+            self._places.release(Grant(grant.count - len(deliveries), grant.borrowed))
         for delivery in deliveries:
             with self._idle:
                 self._running.add(delivery.receipt)
-            threads.submit(self._work, delivery, Grant(1, grant.borrowed))
+            runs.submit(self._work, delivery, Grant(1, grant.borrowed))
         if grant.borrowed and not deliveries:
             self._places.wait(PLACE_PAUSE_S)  # nothing more waits: what is of its own will do
 
@@ -154,7 +157,7 @@ class Agent:
             unexpected=None if expected else error,
             error_type=type(error).__name__,
         )
-        self._metrics.given_back()
+        self._metrics.nacked()
         try:
             self._lane.nack(delivery, _retry_after_s(error))
         except PlatformError as failed:

@@ -48,6 +48,11 @@ def ended(action: str, invocation: Invocation, settlement: Settlement) -> None:
     )
 
 
+def error(action: str, sentence: str, unexpected: BaseException | None = None, **fields: object) -> None:
+    """Log what an operator must look at, with the traceback of an unexpected error."""
+    _logger.error(sentence, exc_info=unexpected, extra={"fields": {"action": action, **fields}})
+
+
 def warn(action: str, sentence: str, unexpected: BaseException | None = None, **fields: object) -> None:
     """Log that something went wrong, and what happens now; with a traceback when nobody foresaw it."""
     _logger.warning(sentence, exc_info=unexpected, extra={"fields": {"action": action, **fields}})

@@ -53,6 +53,7 @@ class Sources:
     cold_starts: Callable[[], Mapping[tuple[str, bool], int]]  #: by runtime, and whether a Stem was ready
     slots: Callable[[], Mapping[str, int]]  #: by state
     engine_calls: Callable[[], int]
+    thread_failures: Callable[[], Mapping[str, int]]  #: by thread
 
 
 class Metrics:
@@ -63,8 +64,9 @@ class Metrics:
         self._registry = prometheus_client.CollectorRegistry()
         self._outcomes = self._counter("outcomes", "Invocations that ended, by how.", ["status", "error_type"])
         self._billed = self._counter("billed_microseconds", "Billed time.")
-        self._deferred = self._counter("postponed", "Deliveries put into the lane anew, with all their attempts.")
-        self._given_back = self._counter("given_back", "Deliveries given back after a failure of the platform's.")
+        self._deferred = self._counter("deferred", "Deliveries put into the queue anew, with all their attempts.")
+        self._nacked = self._counter("nacked", "Deliveries returned to the queue after a failure of the platform.")
+        self._refused = self._counter("refused_records", "Records that DynamoDB refused and that were put into S3.")
         phases = prometheus_client.Histogram(
             "phase_seconds",
             "How long the phases of an Invocation took.",
@@ -92,9 +94,13 @@ class Metrics:
         """Count one Delivery that was put into the lane anew."""
         self._deferred.inc()
 
-    def given_back(self) -> None:
-        """Count one Delivery that was given back."""
-        self._given_back.inc()
+    def nacked(self) -> None:
+        """Count one Delivery that was returned to the queue."""
+        self._nacked.inc()
+
+    def record_refused(self) -> None:
+        """Count one record that DynamoDB refused and that is in S3."""
+        self._refused.inc()
 
     def serve(self, port: int) -> None:
         """Serve `/metrics` on this port of loopback until `close`; raise PortTakenError."""
@@ -150,7 +156,12 @@ class _Kept:
         calls = CounterMetricFamily(
             "hearth_worker_engine_calls", "Calls to the Docker Engine.", self._sources.engine_calls()
         )
-        yield from (ready, missed, cold, slots, calls)
+        failures = CounterMetricFamily(
+            "hearth_worker_thread_failures", "Unforeseen errors in background threads.", labels=["thread"]
+        )
+        for thread, count in self._sources.thread_failures().items():
+            failures.add_metric([thread], count)
+        yield from (ready, missed, cold, slots, calls, failures)
 
 
 def _error_label(error_type: str | None) -> str:

@@ -1,47 +1,45 @@
-"""Does something again and again in a thread of its own until it is stopped; it knows nothing of what it does."""
+"""Repeats an act at a fixed interval in a background thread."""
 
-import threading
 from collections.abc import Callable
 
 from worker_agent.errors import PlatformError
 from worker_agent.outage import Outage
+from worker_agent.threads import Loop
 
 
-class Periodic:
-    """One thread that calls `act` every `every_s`. `outage` is told of PlatformErrors; the next beat tries again."""
+class Periodic(Loop):
+    """Calls `act` every `every_s` seconds, the first time after one interval.
+
+    With an `outage`, a PlatformError is logged there and the act is tried again after the interval. Any other error is
+    unforeseen: the act is tried again after the loop's own pause, as a whole interval may be more than it can miss.
+    """
 
     def __init__(self, name: str, every_s: float, act: Callable[[], object], outage: Outage | None = None) -> None:
+        super().__init__(name, self._wait_and_act)
         self._every_s = every_s
         self._act = act
         self._outage = outage
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._repeat, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Begin; the first beat comes after one pause."""
-        self._thread.start()
+        self._is_due = False
 
     def stop(self) -> None:
-        """End, after the beat that is under way."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        """Stop, and wait for the act that is under way."""
+        super().stop()
+        self.join()
 
-    @property
-    def is_stopping(self) -> bool:
-        """Whether a long beat had better end."""
-        return self._stopping.is_set()
+    def _wait_and_act(self) -> None:
+        if not self._is_due and self.wait(self._every_s):
+            return
+        self._is_due = True  # until it was done without an unforeseen error
+        self._try()
+        self._is_due = False
 
-    def _repeat(self) -> None:
-        while not self._stopping.wait(self._every_s):
-            if self._outage:
-                self._try(self._outage)
-            else:
-                self._act()
-
-    def _try(self, outage: Outage) -> None:
+    def _try(self) -> None:
         try:
             self._act()
-            outage.over()
         except PlatformError as error:
-            outage.met(error)
+            if self._outage is None:
+                raise
+            self._outage.met(error)
+        else:
+            if self._outage:
+                self._outage.over()

@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 
 from shared_lua.contract import MIB
-from worker_agent import tracing
+from worker_agent import threads, tracing
 from worker_agent.agent import Agent
 from worker_agent.config import Settings
 from worker_agent.lanes.capacity import Capacity
@@ -53,7 +53,9 @@ def build(environ: Mapping[str, str]) -> Agent:
     cache = CodeCache(store.code, settings.code_cache_mb * MIB)
     pool = Pool(settings.slots, settings.pool_memory_mb)
     stems = Stems(sandboxes, dict.fromkeys(offered(), settings.stems))
-    metrics = Metrics(Sources(stems.count, stems.takers, lambda: _by_name(pool.count()), lambda: docker.calls))
+    metrics = Metrics(
+        Sources(stems.count, stems.takers, lambda: _by_name(pool.count()), lambda: docker.calls, threads.failures)
+    )
     if settings.metrics_port:
         metrics.serve(settings.metrics_port)
     worker = new_worker(settings.concurrency)

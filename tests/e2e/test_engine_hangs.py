@@ -48,7 +48,7 @@ def test_while_the_engine_hangs_warm_and_ready_sandboxes_serve_and_nobody_waits_
         refusals.append(stack.invoke("cold", {"n": 3}))
         took_s.append(time.monotonic() - began)
     assert [stack.invoke(name, {"n": 4}).json() for name in ("warm", "ready")] == [4, 4]
-    eventually(lambda: stack.metric("hearth_worker_postponed_total") >= 1)
+    eventually(lambda: stack.metric("hearth_worker_deferred_total") >= 1)
     waiting = stack.call("GET", accepted.headers["location"]).json()
     engine.recover()
 

@@ -23,7 +23,9 @@ def served() -> dict[str, set[str]]:
     api.asked("rest")
     api.answered("rest", 200, 0.01)
     api.refused("CallerRateLimitExceeded")
-    worker = WorkerMetrics(Sources(lambda: {"p": 1}, lambda: {("p", False): 1}, lambda: {"idle": 1}, lambda: 1))
+    worker = WorkerMetrics(
+        Sources(lambda: {"p": 1}, lambda: {("p", False): 1}, lambda: {"idle": 1}, lambda: 1, lambda: {"t": 1})
+    )
     usage = Usage(
         queue_us=1, start_us=1, run_us=1, cpu_us=1, freeze_us=1, peak_memory_bytes=1,
         peak_scope=PeakScope.SANDBOX, cold=True,

@@ -71,7 +71,7 @@ LAYERS: dict[str, list[set[str]]] = {
     ],
     "worker_agent": [
         {"errors", "log", "clock"},
-        {"metrics", "outage", "tracing"},
+        {"metrics", "outage", "threads", "tracing"},
         {"periodic"},
         {"sandboxes"},
         {"pool"},

@@ -18,6 +18,7 @@ from worker_agent.outage import Outage
 from worker_agent.stores.durable_lane import Delivery
 from worker_agent.stores.ledger_writer import LedgerWriter, Record
 from worker_agent.stores.redis_adapter import RedisAdapter
+from worker_agent.threads import Loop
 
 #: How long a thread waits in one go: a stop is noticed after this at the latest.
 WAIT_S = 2
@@ -53,14 +54,14 @@ class Express:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._outage = Outage("express", "the express lane rests")
-        self._threads = [threading.Thread(target=self._serve, name=f"express-{n}", daemon=True) for n in range(places)]
+        self._loops = [Loop("express", self._serve, self._stopping) for _ in range(places)]
 
     def start(self) -> None:
         """Begin to take."""
         self._ledger_writer.start()
         self._reaper.periodic.start()
-        for thread in self._threads:
-            thread.start()
+        for loop in self._loops:
+            loop.start()
 
     def free(self) -> int:
         """Give how many places are free, as this worker counts them; -1 when nothing is taken any more."""
@@ -74,9 +75,7 @@ class Express:
     def join(self, patience_s: float) -> bool:
         """Wait for what runs; tell whether all of it ended in time."""
         until_s = time.monotonic() + patience_s
-        for thread in self._threads:
-            thread.join(max(0.0, until_s - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        return all(loop.join(max(0.0, until_s - time.monotonic())) for loop in self._loops)
 
     def give_up(self) -> None:
         """Give what is still on the lane or in flight to the durable lane at once, and write the last records."""
@@ -90,14 +89,17 @@ class Express:
         self._ledger_writer.stop(GIVE_UP_S)
 
     def _serve(self) -> None:
-        while not self._stopping.is_set():
-            item = self._next()
-            if item is not None:
-                with self._lock:
-                    self._busy += 1
-                self._carry(item)
-                with self._lock:
-                    self._busy -= 1
+        """Wait for one Invocation and bring it to its end."""
+        item = self._next()
+        if item is None:
+            return
+        with self._lock:
+            self._busy += 1
+        try:
+            self._carry(item)
+        finally:
+            with self._lock:
+                self._busy -= 1
 
     def _next(self) -> str | None:
         try:

@@ -16,6 +16,7 @@ from shared_lua.contract import SCHEMA
 from worker_agent.clock import now_us
 from worker_agent.errors import RedisUnavailableError
 from worker_agent.stores.redis_adapter import RedisAdapter
+from worker_agent.threads import Loop
 
 EVERY_S = 1.0
 #: Four heartbeats: a late or lost one must not make a worker disappear. After this its work in flight is given away.
@@ -55,18 +56,17 @@ class Heartbeat:
         }
         self._able = True
         self._changed = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._repeat, name="presence", daemon=True)
+        self._loop = Loop("heartbeat", self._beat)
 
     def start(self) -> None:
         """Begin to tell."""
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Take the word back, and tell nothing more."""
-        self._stopping = True
+        self._loop.stop()
         self._changed.set()
-        self._thread.join()
+        self._loop.join()
         self._able = False
         self.tell()
         with contextlib.suppress(RedisUnavailableError):
@@ -91,11 +91,10 @@ class Heartbeat:
         """Tell whether another worker says that it can start functions; raise RedisUnavailableError."""
         return bool(self._redis.able() - {self._worker})
 
-    def _repeat(self) -> None:
-        while not self._stopping:
-            self._changed.clear()
-            self.tell()
-            self._changed.wait(EVERY_S)
+    def _beat(self) -> None:
+        self.tell()
+        self._changed.wait(EVERY_S)
+        self._changed.clear()  # after the wait: a change from here on is told at once, by the next beat
 
     def tell(self) -> None:
         """Tell it now."""

@@ -7,13 +7,13 @@ one is made at a time: a start costs some 0.1 s of a core, which running functio
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from worker_agent.errors import EngineUnavailableError, PlatformError
 from worker_agent.outage import Outage
 from worker_agent.pool.first import First
 from worker_agent.sandboxes.sandbox import Sandboxes, Stem
+from worker_agent.threads import Jobs, Loop
 
 #: After a failure to make one: the engine is down, or an image is missing.
 PAUSE_S = 5.0
@@ -32,16 +32,15 @@ class Stems:
         self._given: Counter[tuple[str, bool]] = Counter()
         self._ready: defaultdict[str, deque[Stem]] = defaultdict(deque)
         self._waiting: defaultdict[str, list[First[Any]]] = defaultdict(list)
-        self._makers = ThreadPoolExecutor(MAKERS, thread_name_prefix="stem-maker")
+        self._makers = Jobs("stem-maker", MAKERS)
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._stopping = threading.Event()
         self._outages = {runtime: Outage("stems", f"no stem of {runtime} can be kept ready") for runtime in wanted}
-        self._thread = threading.Thread(target=self._keep, name="stems", daemon=True)
+        self._loop = Loop("stems", self._refill)
 
     def start(self) -> None:
         """Begin to keep Stems ready."""
-        self._thread.start()
+        self._loop.start()
 
     def take(self, runtime: str, wanting: First[Stem | S]) -> Stem | S:
         """Give a Stem that is the taker's from now on, or what others offered before there was one.
@@ -80,10 +79,9 @@ class Stems:
 
     def stop(self) -> None:
         """Keep none any more: end those that are ready."""
-        self._stopping.set()
+        self._loop.stop()
         self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._loop.join()
         self._makers.shutdown(cancel_futures=True)
         for runtime in list(self._waiting):
             while self._offer(runtime, EngineUnavailableError("the agent stops")):
@@ -143,16 +141,16 @@ class Stems:
         with self._lock:
             self._given[runtime, was_ready] += 1
 
-    def _keep(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            filled = [self._fill(runtime, wanted) for runtime, wanted in self._wanted.items()]
-            self._wake.wait(None if all(filled) else PAUSE_S)
+    def _refill(self) -> None:
+        """Make the Stems that are missing, then wait until one is taken."""
+        filled = [self._fill(runtime, wanted) for runtime, wanted in self._wanted.items()]
+        self._wake.wait(None if all(filled) else PAUSE_S)
+        self._wake.clear()  # after the wait: a Stem taken or a stop from here on is seen before the next wait
 
     def _fill(self, runtime: str, wanted: int) -> bool:
         """Make Stems of a runtime until there are as many as wanted; False when that failed."""
         try:
-            while not self._stopping.is_set() and len(self._ready[runtime]) < wanted:
+            while not self._loop.is_stopping and len(self._ready[runtime]) < wanted:
                 self._give(self._sandboxes.make_stem(runtime))
         except PlatformError as error:
             self._outages[runtime].met(error)

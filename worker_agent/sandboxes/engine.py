@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ import requests.exceptions
 
 from worker_agent import log
 from worker_agent.errors import EngineUnavailableError, ImageMissingError
+from worker_agent.threads import Jobs
 
 #: A hung engine must not hang the agent: every call gives up after this.
 CALL_TIMEOUT_S = 30
@@ -51,7 +52,7 @@ class Engine:
         self._client = client
         self._impatient = impatient or client
         self._lock = threading.Lock()
-        self._removing = ThreadPoolExecutor(1, thread_name_prefix="remove")
+        self._removing = Jobs("remove", 1)
         self._removals: set[Future[None]] = set()
         self.calls = 0
 

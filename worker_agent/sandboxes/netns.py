@@ -3,8 +3,9 @@
 import ctypes
 import os
 import socket
-import threading
 from dataclasses import dataclass
+
+from worker_agent.threads import in_own_thread
 
 CLONE_NEWNET = 0x40000000
 #: Where stock runtime clients look, as AWS_LAMBDA_RUNTIME_API in the images says.
@@ -32,28 +33,21 @@ class Listeners:
 
 def listen_inside(pid: int) -> Listeners:
     """Bind and listen in the network namespace of process `pid`; raise OSError when it is gone or this is not root."""
-    made: list[Listeners | OSError] = []
-    # A namespace is per thread: one that ends takes the sockets' namespace with it nowhere, and none is left behind.
-    thread = threading.Thread(target=lambda: made.append(_enter_and_listen(pid)), name="netns")
-    thread.start()
-    thread.join()
-    result = made[0]
-    if isinstance(result, OSError):
-        raise result
-    return result
+    # A network namespace is a thread's own: the sockets keep it when the thread ends, and the agent never left its own.
+    return in_own_thread("netns", lambda: _enter_and_listen(pid))
 
 
-def _enter_and_listen(pid: int) -> Listeners | OSError:
+def _enter_and_listen(pid: int) -> Listeners:
     opened: list[socket.socket] = []
     try:
         _enter(pid)
         opened.append(socket.create_server(RUNTIME_API, backlog=16))
         opened.extend(_abstract(name) for name in (CONTROL, LOG))
         return Listeners(*opened)
-    except OSError as error:
+    except OSError:
         for listener in opened:
             listener.close()
-        return error
+        raise
 
 
 def _enter(pid: int) -> None:

@@ -136,7 +136,7 @@ class VisibilityHeartbeat:
         self._hold = hold
         self._held: dict[str, _Kept] = {}
         self._lock = threading.Lock()
-        self.periodic = Periodic("keeper", visibility_s / 3, self._keep_all)
+        self.periodic = Periodic("visibility-heartbeat", visibility_s / 3, self._keep_all)
 
     @contextmanager
     def keep(self, delivery: Delivery) -> Iterator[None]:

@@ -15,6 +15,7 @@ from worker_agent.errors import AwsUnavailableError, RedisUnavailableError
 from worker_agent.outage import Outage
 from worker_agent.stores.ledger import BATCH, Ledger
 from worker_agent.stores.redis_adapter import RedisAdapter
+from worker_agent.threads import Loop
 
 #: Records gather for this long, or until there are as many as one write takes: a write costs the worker and the ledger
 #: milliseconds of CPU, which the next calls wait for. Who asks for a record meanwhile is shown it out of the stream.
@@ -46,11 +47,11 @@ class LedgerWriter:
         self._stopping = False
         self._outage = Outage("records", "ends are kept in memory and in Redis until they can be recorded")
         self._looked_s = time.monotonic()
-        self._thread = threading.Thread(target=self._keep, name="recorder", daemon=True)
+        self._loop = Loop("ledger-writer", self._write_next)
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread.start()
+        self._loop.start()
 
     def add(self, record: Record) -> None:
         """Have a record written soon."""
@@ -64,26 +65,24 @@ class LedgerWriter:
         with self._changed:
             self._stopping = True
             self._changed.notify()
-        self._thread.join(patience_s)
+        self._loop.join(patience_s)
 
-    def _keep(self) -> None:
-        while batch := self._next():
+    def _write_next(self) -> None:
+        """Wait for records and write a batch; end the loop when it is to stop and nothing is left to write."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._stopping, timeout=LOOK_EVERY_S)
+            if self._waiting:
+                self._changed.wait_for(lambda: len(self._waiting) >= BATCH or self._stopping, timeout=GATHER_S)
+            elif self._stopping:
+                self._loop.stop()
+                return
+        self._look_for_left()
+        with self._changed:
+            batch = self._waiting[:BATCH]
+        if batch:
             self._write(batch)
-
-    def _next(self) -> list[Record]:
-        """Wait for records and give some; an empty list when it is time to end."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._stopping, timeout=LOOK_EVERY_S)
-                if self._waiting:
-                    self._changed.wait_for(lambda: len(self._waiting) >= BATCH or self._stopping, timeout=GATHER_S)
-                elif self._stopping:
-                    return []
-            self._look_for_left()
-            with self._changed:
-                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-            if batch:
-                return batch
+            with self._changed:  # not before it is written: an unforeseen error must lose none
+                del self._waiting[: len(batch)]
 
     def _write(self, batch: list[Record]) -> None:
         """Write a batch, however long that takes; records that stand already are left as they stand."""

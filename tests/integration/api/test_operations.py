@@ -43,8 +43,7 @@ def present(redis_client: redis.Redis) -> Iterator[Callable[..., Heartbeat]]:
 
     yield start
     for heartbeat in there:
-        if heartbeat._thread.is_alive():
-            heartbeat.stop()
+        heartbeat.stop()
 
 
 def workers(gateway: Gateway, admin: Key) -> list[dict[str, Any]]:

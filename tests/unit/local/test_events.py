@@ -41,6 +41,21 @@ def test_a_handler_that_fails_is_called_again_for_the_next_event(caplog: pytest.
     assert [record.getMessage() for record in caplog.records] == ["h failed", "h called", "h called"]
 
 
+def test_a_source_that_fails_is_opened_anew() -> None:
+    seen: list[int] = []
+
+    def broken_once(stop: threading.Event) -> Iterator[Event]:
+        if not seen:
+            yield {"n": 7}
+            raise ValueError("nobody foresaw this")
+        yield from three(stop)
+        stop.set()
+
+    run({"h": lambda event, _context: seen.append(event["n"])}, {"h": broken_once}, threading.Event())
+
+    assert seen == [7, 0, 1, 2]
+
+
 def test_handlers_are_driven_side_by_side_and_end_with_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "TIMER_S", 0.01)
     stop = threading.Event()

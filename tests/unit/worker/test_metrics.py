@@ -73,10 +73,12 @@ def test_error_types_of_a_functions_making_are_one_label_however_many_there_are(
 
 def test_what_others_keep_is_read_when_it_is_asked_for() -> None:
     takers = {("python3.11", True): 3, ("python3.11", False): 1}
-    metrics = Metrics(Sources(lambda: {"python3.11": 2}, lambda: takers, lambda: {"idle": 4}, lambda: 7))
+    metrics = Metrics(
+        Sources(lambda: {"python3.11": 2}, lambda: takers, lambda: {"idle": 4}, lambda: 7, lambda: {"reaper": 3})
+    )
     takers["nodejs20.x", False] = 5
     metrics.deferred()
-    metrics.given_back()
+    metrics.nacked()
 
     found = figures(metrics)
     assert found['hearth_worker_stems_ready{runtime="python3.11"}'] == 2
@@ -86,7 +88,8 @@ def test_what_others_keep_is_read_when_it_is_asked_for() -> None:
     assert found['hearth_worker_cold_starts_total{reason="no stem"}'] == 6
     assert found['hearth_worker_slots{state="idle"}'] == 4
     assert found["hearth_worker_engine_calls_total"] == 7
-    assert (found["hearth_worker_postponed_total"], found["hearth_worker_given_back_total"]) == (1, 1)
+    assert found['hearth_worker_thread_failures_total{thread="reaper"}'] == 3
+    assert (found["hearth_worker_deferred_total"], found["hearth_worker_nacked_total"]) == (1, 1)
 
 
 def test_they_are_served_on_loopback_until_it_closes() -> None:
