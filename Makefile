@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PACKAGES := shared_lua worker_agent chalicelib infra local loadtest security_tests tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-cgroup2 images verify-images check up down status bench-first bench-worker bench-api loadtest soak loadtest-zips security package deploy undeploy clean
+.PHONY: help setup demo test test-cgroup2 images verify-images check up down status bench-first bench-worker bench-api loadtest soak loadtest-zips security data stage names package deploy undeploy clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -68,16 +68,27 @@ loadtest/heavy_function.zip loadtest/heavy_function_cloud.zip &: loadtest/scenar
 security: setup ## scans a stack of its own from the inside: is there a way out of a sandbox?
 	@$(ROOT) $(PYTHON) -m security_tests.on_a_stack $(ARGS)
 
-STAGE ?= dev
+export STAGE ?= dev
+export STACK ?= hearth-data-$(STAGE)
+INFRA := PYTHONPATH=.:api $(PYTHON) -m infra
+
+data: setup ## creates or updates the data of STAGE in the AWS account at hand (docs/deploy.md)
+	@$(INFRA) data --stage "$$STAGE"
+
+stage: setup ## writes what `cd api && chalice deploy --stage STAGE` reads; changes nothing in the account
+	@$(INFRA) stage --stage "$$STAGE"
+
+names: setup ## writes the names of a stack's data for a shell: .hearth/names/STACK.env
+	@$(INFRA) names --stack "$$STACK"
 
 package: setup ## makes the controller's package and CloudFormation template: STAGE=prod, into .hearth/package/prod
-	@PYTHONPATH=.:api $(PYTHON) -m infra package --stage $(STAGE)
+	@$(INFRA) package --stage "$$STAGE"
 
-deploy: setup ## deploys data and controller of STAGE to the AWS account at hand (docs/deploy.md)
-	@PYTHONPATH=.:api $(PYTHON) -m infra deploy --stage $(STAGE)
+deploy: setup ## deploys STAGE: data, stage and `chalice deploy` in one, from a clean copy of the tree
+	@$(INFRA) deploy --stage "$$STAGE"
 
-undeploy: setup ## takes the controller of STAGE away again; the data stays
-	@PYTHONPATH=.:api $(PYTHON) -m infra delete --stage $(STAGE)
+undeploy: setup ## deletes the controller of STAGE; the data stays
+	@$(INFRA) delete --stage "$$STAGE"
 
 clean: setup ## removes caches and logs; the environment and the images stay
 	@$(ROOT) $(PYTHON) -m local down

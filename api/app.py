@@ -4,10 +4,9 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote
 
-from chalice.app import CloudWatchEvent, Rate, Response, S3Event, SQSEvent
+from chalice.app import CloudWatchEvent, Rate, Response, SQSEvent
 from chalicelib import event_sources, wiring
 from chalicelib.calls import Call, from_event
 from chalicelib.errors import HearthError, TooManyRequestsError, UnavailableError
@@ -199,12 +198,14 @@ def timer(_event: CloudWatchEvent) -> None:
         hearth.operations.chores.run()
 
 
-@app.lambda_function(name="on_upload")
-def on_upload(event: dict[str, Any], context: Any) -> None:
-    """Make a zip that a tenant has put into the bucket its function's code. The bucket's notification calls this."""
+@app.on_sqs_message(queue_arn=event_sources.queue("Uploads"), batch_size=1)
+def on_upload(event: SQSEvent) -> None:
+    """Make a zip that a tenant has put into the bucket its function's code; the bucket tells the queue of it."""
     hearth = wiring.controller()
     with hearth.tracing.segment("hearth-upload", None):
-        hearth.functions.uploads.arrived(*keys.uploaded(S3Event(event, context).key))
+        for record in event:
+            for key in event_sources.created_keys(record.body):
+                hearth.functions.uploads.arrived(*keys.uploaded(key))
 
 
 @app.on_sqs_message(queue_arn=event_sources.queue("CompletionQueue"), batch_size=1)

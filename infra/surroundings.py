@@ -1,4 +1,4 @@
-"""Reads what the person who deploys must say of the account: Redis, the seed, the network; never makes any of it."""
+"""Reads what must be given for a deployment: Redis, the seed and the network. None of them is made here."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -7,6 +7,7 @@ from typing import Any
 from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from local import queue_policy  # noqa: F401  (registers itself with moto)
 from local.process import die_with_parent
 from local.serve import serve
 from local.transactions import mend

@@ -1,6 +1,7 @@
 """Calls the app's event handlers as AWS would, since the AWS stand-in calls none; it knows events, not what they do."""
 
 import functools
+import json
 import logging
 import math
 import os
@@ -11,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote_plus
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -60,9 +61,9 @@ def timer(stop: threading.Event) -> Iterator[Event]:
 
 
 def uploads(stop: threading.Event) -> Iterator[Event]:
-    """Give S3's event for every upload that lies in the bucket: soon, and again every minute while it lies there.
+    """Give the queue's event for every upload in the bucket: soon, and again every minute while it lies there.
 
-    S3 too tells some things twice; and what failed, Lambda would try again.
+    On AWS S3 sends some messages twice, and the queue delivers again what failed.
     """
     bucket = Bucket.from_env(os.environ)
     told: dict[str, float] = {}
@@ -76,9 +77,10 @@ def uploads(stop: threading.Event) -> Iterator[Event]:
 
 
 def created(bucket: str, key: str) -> Event:
-    """Give S3's event for a new object: as much of it as says which."""
-    s3 = {"bucket": {"name": bucket}, "object": {"key": quote(key)}}
-    return {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Post", "s3": s3}]}
+    """Give the event of the queue that S3 tells of a new object: as much of S3's message as says which object."""
+    s3 = {"bucket": {"name": bucket}, "object": {"key": quote_plus(key, safe="/")}}
+    message = {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Post", "s3": s3}]}
+    return {"Records": [_record(json.dumps(message))]}
 
 
 def ends(stop: threading.Event) -> Iterator[Event]:
@@ -91,11 +93,14 @@ def messages(queue_url: str, stop: threading.Event) -> Iterator[Event]:
     sqs = boto3.client("sqs")
     while not stop.is_set():
         for message in _look(sqs, queue_url, stop):
-            record = {"body": message["Body"], "receiptHandle": message["ReceiptHandle"], "eventSource": "aws:sqs"}
-            event: Event = {"Records": [record]}
+            event: Event = {"Records": [_record(message["Body"], message["ReceiptHandle"])]}
             yield event
             if FAILED not in event:
                 _let_go(sqs, queue_url, message["ReceiptHandle"])
+
+
+def _record(body: str, receipt: str = "") -> dict[str, str]:
+    return {"body": body, "receiptHandle": receipt, "eventSource": "aws:sqs"}
 
 
 def _look(sqs: Any, queue_url: str, stop: threading.Event) -> list[Any]:

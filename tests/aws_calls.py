@@ -149,7 +149,7 @@ def _resources_by_class() -> dict[str, str]:
         settings = [one.attr for one in given if _is_setting(one)]
         if isinstance(call.func, ast.Name) and len(settings) == 1 and settings[0] in named:
             reference: dict[str, Any] = variables.get(named[settings[0]], {})
-            found[call.func.id] = {"BucketName": "Bucket"}.get(reference.get("Ref", ""), reference.get("Ref", ""))
+            found[call.func.id] = reference.get("Ref", "")
     return found
 
 

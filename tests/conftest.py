@@ -22,6 +22,7 @@ import redis
 from hypothesis.configuration import set_hypothesis_home_dir
 from moto.server import ThreadedMotoServer
 
+from local import queue_policy  # noqa: F401  (registers itself with moto)
 from local.transactions import mend
 
 ROOT = Path(__file__).resolve().parent.parent

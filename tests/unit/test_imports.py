@@ -38,7 +38,7 @@ ONLY_IN: dict[str, set[str]] = {
     },
     "aws_xray_sdk": {"worker_agent.tracing", "chalicelib.xray"},
     "chalice": {"app", "chalicelib.threadsafe"},
-    "moto": {"local.aws_standin", "local.transactions"},
+    "moto": {"local.aws_standin", "local.queue_policy", "local.transactions"},
     "granian": {"local.serve"},
     "boto3": {
         "worker_agent.wiring",

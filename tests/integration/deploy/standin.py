@@ -1,33 +1,115 @@
-"""moto's server for deployments: the one-box stack's own, taught to import the REST API that Chalice describes."""
+"""moto's server for deployments: the one-box stack's own, taught what AWS does with what Chalice writes.
 
+That is importing a REST API in Swagger 2.0, and expanding a template of SAM's, which AWS does with the same library.
+"""
+
+import functools
+import json
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from moto.apigateway.models import APIGatewayBackend
+import boto3
+from moto.apigateway.models import APIGatewayBackend, RestAPI, apigateway_backends
+from moto.cloudformation.models import CloudFormationBackend
+from moto.core.common_models import CloudFormationModel
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
 
 from local import aws_standin
 from local.serve import serve
+
+#: The only policy of AWS's own that SAM's translator adds to a role by itself.
+MANAGED = {"AWSLambdaBasicExecutionRole": "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"}
 
 
 def application() -> Any:
     """Give the WSGI application."""
     for name in ("import_rest_api", "put_rest_api"):
-        setattr(APIGatewayBackend, name, _taught(getattr(APIGatewayBackend, name)))
+        setattr(APIGatewayBackend, name, _importing(getattr(APIGatewayBackend, name)))
+    setattr(RestAPI, "create_from_cloudformation_json", _rest_api)  # noqa: B010  (mypy would know better)
+    for name in ("create_change_set", "create_stack"):
+        setattr(CloudFormationBackend, name, _expanding(getattr(CloudFormationBackend, name)))
+    setattr(CloudFormationBackend, "execute_change_set", _telling(CloudFormationBackend.execute_change_set))  # noqa: B010
     return aws_standin.application()
 
 
-def _taught(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a method of moto's that takes a document as Chalice writes it, by whatever position or name."""
+def _importing(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a method of moto's that takes a REST API as Chalice writes it, by whatever position or name."""
 
-    def taught(backend: APIGatewayBackend, *values: Any, **named: Any) -> Any:
+    @functools.wraps(method)
+    def importing(backend: APIGatewayBackend, *values: Any, **named: Any) -> Any:
         return method(
             backend,
             *(_as_moto_wants(value) if isinstance(value, dict) else value for value in values),
             **{name: _as_moto_wants(value) if name == "api_doc" else value for name, value in named.items()},
         )
 
-    return taught
+    return importing
+
+
+def _expanding(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a method of moto's that takes a template of SAM's."""
+
+    @functools.wraps(method)
+    def expanding(backend: CloudFormationBackend, *, template: str, **named: Any) -> Any:
+        return method(backend, template=_expanded(template, backend.region_name), **named)
+
+    return expanding
+
+
+def _expanded(template: str, region: str) -> str:
+    if "AWS::Serverless" not in template:
+        return template
+    translator = Translator(MANAGED, Parser(), boto_session=boto3.session.Session(region_name=region))
+    return json.dumps(translator.translate(json.loads(template), {}))
+
+
+def _telling(method: Callable[..., None]) -> Callable[..., None]:
+    """Give a method of moto's after which a stack that came from a change set has its outputs."""
+
+    @functools.wraps(method)
+    def telling(backend: CloudFormationBackend, *values: Any, **named: Any) -> None:
+        method(backend, *values, **named)
+        for stack in backend.stacks.values():
+            stack._parse_template()
+            stack.output_map = stack._create_output_map()
+
+    return telling
+
+
+class Stage(CloudFormationModel):
+    """`AWS::ApiGateway::Stage`, which moto's CloudFormation lacks. moto asks its base class for all models."""
+
+    def __init__(self, name: str) -> None:
+        self.physical_resource_id = name
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        return "StageName"
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        return "AWS::ApiGateway::Stage"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> "Stage":
+        api_id = cloudformation_json["Properties"]["RestApiId"]
+        backend = apigateway_backends[account_id][region_name]
+        [deployment] = backend.get_deployments(api_id)
+        backend.create_stage(api_id, resource_name, deployment.id)
+        return cls(resource_name)
+
+
+def _rest_api(
+    _resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+) -> RestAPI:
+    """Make the REST API of a template from its body, which moto's own model does not read."""
+    body = cloudformation_json["Properties"]["Body"]
+    api: RestAPI = apigateway_backends[account_id][region_name].import_rest_api(body, False)
+    return api
 
 
 def _as_moto_wants(document: dict[str, Any]) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def deployed(handling: Tree, cloud: str) -> Deployed:
 def test_every_handler_of_the_app_is_a_function(deployed: Deployed) -> None:
     wanted = {"api_handler", *deployed.tree.app()["handlers"]}
 
-    assert {"tests_schedule", "tests_queue", "tests_upload"} < wanted
+    assert {"tests_schedule", "tests_queue", "tests_called"} < wanted
     assert deployed.functions().keys() == wanted
 
 
@@ -190,20 +190,29 @@ def test_every_queue_that_the_app_listens_to_feeds_its_function(deployed: Deploy
         assert fed[name]["BatchSize"] == source["batch_size"]
 
 
-def test_the_bucket_calls_every_function_that_the_template_says_and_may(deployed: Deployed) -> None:
-    bucket = deployed.names()["Bucket"]
-    controller = json.loads((deployed.tree.root / "infra" / "controller.json").read_text())
-    declared = controller["Resources"]["Bucket"]["Properties"]["NotificationConfiguration"]["LambdaConfigurations"]
+def test_s3_may_tell_the_queue_that_the_bucket_names_and_no_other_account_may(deployed: Deployed) -> None:
+    data = json.loads((deployed.tree.root / "infra" / "data.json").read_text())["Resources"]
+    [told] = data["Bucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    queue = told["Queue"]["Fn::GetAtt"][0]
 
-    found = deployed.client("s3").get_bucket_notification_configuration(Bucket=bucket)["LambdaFunctionConfigurations"]
+    asked = {"QueueUrl": deployed.names()[queue], "AttributeNames": ["Policy", "QueueArn"]}
+    attributes = deployed.client("sqs").get_queue_attributes(**asked)["Attributes"]
 
-    called = [_handler(one["LambdaFunctionArn"].rpartition(":")[2]) for one in found]
-    assert [name.replace("_", "").lower() for name in called] == [
-        one["Function"]["Fn::GetAtt"][0].lower() for one in declared
-    ]
-    assert [one["Events"] for one in found] == [[one["Event"]] for one in declared]
-    for name in called:
-        assert deployed.callers(name) == [("s3.amazonaws.com", f"arn:aws:s3:::{bucket}")]
+    [statement] = json.loads(attributes["Policy"])["Statement"]
+    assert told["Event"] == "s3:ObjectCreated:*"
+    assert (statement["Principal"], statement["Action"]) == ({"Service": "s3.amazonaws.com"}, "sqs:SendMessage")
+    assert statement["Resource"] == attributes["QueueArn"]
+    assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": attributes["QueueArn"].split(":")[4]}
+
+
+def test_no_queue_delivers_again_while_its_function_may_still_run(deployed: Deployed) -> None:
+    functions, queues = deployed.functions(), deployed.names()
+    listening = [one for one in deployed.tree.app()["sources"] if one["kind"] == "SQSEventConfig"]
+
+    for source in [one for one in listening if one["name"] != "tests_queue"]:
+        asked = {"QueueUrl": queues[source["queue_arn"].rpartition(":")[2]], "AttributeNames": ["VisibilityTimeout"]}
+        attributes = deployed.client("sqs").get_queue_attributes(**asked)["Attributes"]
+        assert int(attributes["VisibilityTimeout"]) >= 2 * functions[source["name"]]["Timeout"]
 
 
 def test_a_second_deployment_changes_nothing(deployed: Deployed) -> None:
@@ -237,8 +246,6 @@ def test_delete_takes_all_of_it_away_and_leaves_the_data(deployed: Deployed) -> 
         assert deployed.client("apigateway").get_rest_apis()["items"] == []
         assert deployed.client("events").list_rules()["Rules"] == []
         assert deployed.client("lambda").list_event_source_mappings()["EventSourceMappings"] == []
-        kept = deployed.client("s3").get_bucket_notification_configuration(Bucket=names["Bucket"])
-        assert "LambdaFunctionConfigurations" not in kept
         assert deployed.names() == names
     finally:
         deployed.again()

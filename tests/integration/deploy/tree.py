@@ -62,7 +62,7 @@ class Tree:
 
     def config(self) -> dict[str, Any]:
         """Give Chalice's configuration."""
-        config: dict[str, Any] = json.loads((self.root / "api" / ".chalice" / "config.json").read_text())
+        config: dict[str, Any] = json.loads((self.root / "api" / ".chalice" / "config.template.json").read_text())
         return config
 
     def _environ(self, more: dict[str, str]) -> dict[str, str]:
@@ -80,37 +80,13 @@ def copy(root: Path) -> Tree:
         capture_output=True,
         text=True,
     )
-    for name in (*listed.stdout.splitlines(), "constraints.txt"):
+    for name in listed.stdout.splitlines():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, root / name, follow_symlinks=False)
     return Tree(root)
 
 
 def add_handlers(tree: Tree) -> None:
-    """Give the copy's app a handler for each kind of event source, and the bucket a word to call one of them."""
+    """Give the copy's app a handler for each kind of event source."""
     with (tree.root / "api" / "app.py").open("a") as app:
         app.write("\n\n" + HANDLERS.read_text())
-    path = tree.root / "infra" / "controller.json"
-    controller = json.loads(path.read_text())
-    resources = controller["Resources"]
-    resources["TestsUploadPermission"] = {
-        "Type": "AWS::Lambda::Permission",
-        "Properties": {
-            "FunctionName": {"Ref": "TestsUpload"},
-            "Action": "lambda:InvokeFunction",
-            "Principal": "s3.amazonaws.com",
-            "SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:s3:::${BucketName}"},
-            "SourceAccount": {"Ref": "AWS::AccountId"},
-        },
-    }
-    bucket = resources["Bucket"]
-    bucket["DependsOn"] = [*bucket.get("DependsOn", []), "TestsUploadPermission"]
-    notification = bucket["Properties"].setdefault("NotificationConfiguration", {"LambdaConfigurations": []})
-    notification["LambdaConfigurations"].append(
-        {
-            "Event": "s3:ObjectCreated:*",
-            "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": "tests/"}]}},
-            "Function": {"Fn::GetAtt": ["TestsUpload", "Arn"]},
-        }
-    )
-    path.write_text(json.dumps(controller))

@@ -7,7 +7,7 @@ from typing import Any
 
 import app
 import pytest
-from chalice.app import S3Event
+from chalicelib import event_sources
 
 from local import events
 from local.events import SOURCES, Event, drive, run, timer, uploads
@@ -93,7 +93,8 @@ def told(monkeypatch: pytest.MonkeyPatch, *looks: dict[str, str]) -> list[str]:
     stop = threading.Event()
     monkeypatch.setattr(events, "LOOK_S", 0.001)
     monkeypatch.setattr(Bucket, "from_env", lambda _environ: Lying(stop, *looks))
-    return [S3Event(event, None).key for event in uploads(stop)]
+    bodies = [record["body"] for event in uploads(stop) for record in event["Records"]]
+    return [key for body in bodies for key in event_sources.created_keys(body)]
 
 
 def test_an_upload_is_told_of_once_and_again_when_other_bytes_lie_there(monkeypatch: pytest.MonkeyPatch) -> None:
