@@ -1,4 +1,4 @@
-"""What the stack asks of the Docker Engine beside images: does it answer, and what of ours is there."""
+"""Asks the Docker Engine whether it answers, and which containers a stack has; images are elsewhere."""
 
 import os
 import socket
@@ -6,22 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import docker
-from docker.errors import APIError, NotFound
+from docker.errors import APIError, DockerException, NotFound
 
+from local.errors import StackError
 from worker_agent.sandboxes.ownership import STACK_LABEL
 
+SETTING = "DOCKER_HOST"
 DEFAULT_ENGINE = "unix:///var/run/docker.sock"
-_SCHEME = "unix://"
+SCHEME = "unix://"
 
 
 def address() -> str:
-    """Give where the engine is: what DOCKER_HOST says, else the usual socket."""
-    return os.environ.get("DOCKER_HOST") or DEFAULT_ENGINE
+    """Returns the engine's address: DOCKER_HOST if it is set, else the usual socket."""
+    return os.environ.get(SETTING) or DEFAULT_ENGINE
 
 
 @contextmanager
 def client(engine: str, timeout_s: float = 60) -> Iterator[docker.DockerClient]:
-    """Give a client of this engine for the length of a `with`."""
+    """Yields a client of this engine and closes it."""
     connected = docker.DockerClient(base_url=engine, timeout=timeout_s)
     try:
         yield connected
@@ -30,13 +32,16 @@ def client(engine: str, timeout_s: float = 60) -> Iterator[docker.DockerClient]:
 
 
 def answers(engine: str) -> bool:
-    """Say whether an engine of this machine answers at this address; another machine's is of no use to the worker."""
-    if not engine.startswith(_SCHEME):
+    """Returns whether an engine on this machine answers at this address.
+
+    The worker enters its containers' namespaces, so an engine on another machine is of no use to it.
+    """
+    if not engine.startswith(SCHEME):
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.settimeout(3)
         try:
-            link.connect(engine.removeprefix(_SCHEME))
+            link.connect(engine.removeprefix(SCHEME))
             link.sendall(b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n")
             return link.recv(64).startswith(b"HTTP/1")
         except OSError:
@@ -44,13 +49,16 @@ def answers(engine: str) -> bool:
 
 
 def count(engine: str, stack: str) -> int:
-    """Give how many containers a stack has."""
-    with client(engine) as docker_client:
-        return len(_of(docker_client, stack))
+    """Returns how many containers a stack has; raises StackError if the engine does not say."""
+    try:
+        with client(engine, timeout_s=10) as docker_client:
+            return len(_of(docker_client, stack))
+    except (DockerException, OSError) as error:
+        raise StackError(f"The Docker Engine at {engine} cannot be asked: {error}") from None
 
 
 def remove_all(engine: str, stack: str) -> int:
-    """Remove every container of a stack and give how many there were; nothing to do where no engine answers."""
+    """Removes every container of a stack and returns how many there were; 0 if no engine answers."""
     if not answers(engine):
         return 0
     with client(engine) as docker_client:
@@ -71,5 +79,5 @@ def _remove(docker_client: docker.DockerClient, container_id: str) -> None:
     except NotFound:
         return
     except APIError as error:
-        if error.status_code != 409:  # 409: its removal is already under way
+        if error.status_code != 409:  # 409: it is already being removed
             raise

@@ -1,4 +1,4 @@
-"""Creates Hearth's bucket, tables and queues in the AWS stand-in, from the template that AWS itself gets."""
+"""Creates Hearth's bucket, tables and queues in the AWS stand-in, from the same template as on AWS."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +9,10 @@ from local.errors import StackError
 from local.state import ROOT
 
 TEMPLATE = ROOT / "infra" / "data.json"
-#: Short, so that on one box the work of a killed agent moves on while somebody watches.
+#: Short, so that on one box a killed agent's work moves on within seconds.
 VISIBILITY_S = 10
 
-#: Which variable carries which output of the template.
+#: Each variable and the template's output that it carries.
 _VARIABLES: Mapping[str, str] = {
     "HEARTH_BUCKET": "BucketName",
     "HEARTH_FUNCTIONS_TABLE": "FunctionsTable",
@@ -26,7 +26,7 @@ _VARIABLES: Mapping[str, str] = {
 
 
 def create(endpoint: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """Create the data resources and give the variables that name them; raise StackError when they do not come to be."""
+    """Creates the data resources and returns the variables that name them; raises StackError if that fails."""
     cloudformation = boto3.client(
         "cloudformation",
         endpoint_url=endpoint,
@@ -41,7 +41,7 @@ def create(endpoint: str, environ: Mapping[str, str]) -> dict[str, str]:
     )
     [stack] = cloudformation.describe_stacks(StackName="hearth-data")["Stacks"]
     if stack["StackStatus"] != "CREATE_COMPLETE":
-        raise StackError(f"The data of {TEMPLATE} could not be created: {stack.get('StackStatusReason', stack)}")
+        raise StackError(f"The resources of {TEMPLATE} were not created: {stack.get('StackStatusReason', stack)}")
     return _variables(stack["Outputs"])
 
 

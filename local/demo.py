@@ -1,7 +1,8 @@
-"""`make demo`: the product told by using it, on a stack of its own; it fails when anything is not as expected."""
+"""`make demo`: deploys and calls a function on a stack of its own, and fails if anything is not as expected."""
 
 import io
 import json
+import os
 import signal
 import subprocess
 import time
@@ -9,14 +10,15 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import process
+from local import process, redis_server
 from local.errors import StackError
 from local.progress import say
+from local.signals import StopSignal, held
 from local.state import ROOT, StateDir, parse_env
 
 EXAMPLE = ROOT / "examples" / "heavy" / "main.py"
@@ -24,7 +26,7 @@ EVENT = {"n": 25}
 EXPECTED = 75025
 NAP_MS = 500
 WARM_RUNS = 10
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 LINE_CHARS = 180
 TERMINAL = ("succeeded", "failed", "expired", "abandoned")
 
@@ -33,30 +35,30 @@ COLUMNS = ("", "status", "queue ms", "start ms", "run ms", "CPU ms", "peak MiB",
 
 @dataclass(frozen=True)
 class Reply:
-    """An HTTP answer; header names are in lower case."""
+    """An HTTP response; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> Any:
-        """Give the body's JSON value."""
+        """Returns the body's JSON value."""
         return json.loads(self.body)
 
 
 @dataclass(frozen=True)
 class Client:
-    """A caller with an API key."""
+    """An HTTP client with an API key."""
 
     url: str
     api_key: str
 
     def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Reply:
-        """Send one request and give the answer; raise StackError when it is an error."""
+        """Sends one request and returns the response; raises StackError if that is an error."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(self.url + path, body, {"x-api-key": self.api_key, **named}, method=method)  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310  (the address is our own)
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310  (the address is our own)
                 received = {name.lower(): value for name, value in answer.headers.items()}
                 return Reply(answer.status, received, answer.read())
         except urllib.error.HTTPError as error:
@@ -64,50 +66,66 @@ class Client:
                 raise StackError(f"{method} {path} answered {error.code}: {error.read().decode()}") from None
 
 
-def run(state_path: Path) -> int:
-    """Start a stack, tell the story, take the stack down; raise StackError when something is not as expected."""
-    with _own_stack(StateDir(state_path)) as client:
-        _tell(client)
-    say("\nThat was everything. `make up` gives you a stack that stays; `make help` lists the rest.")
+def run(state_path: Path, stop: StopSignal) -> int:
+    """Starts a stack, shows what it does, and takes it down; raises StackError if something is not as expected."""
+    with _own_stack(StateDir(state_path), stop) as client:
+        _show_all(client)
+    say("\nDone. `make up` starts a stack that stays; `make help` lists the other commands.")
     return 0
 
 
 @contextmanager
-def _own_stack(state: StateDir) -> Iterator[Client]:
-    """Give a client of a stack that lives as long as the `with`, beside any other that may run."""
+def _own_stack(state: StateDir, stop: StopSignal) -> Iterator[Client]:
+    """Yields a client of a stack that shares nothing with any other stack, and takes it down at the end."""
     say("Starting Hearth on this machine: real Redis, real Docker, and a stand-in for AWS.\n")
-    command, bind = process.python("local", "up", "--state-dir", str(state.path)), process.bound(signal.SIGTERM)
-    stack = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=bind,  # noqa: PLW1509  (see `bound`)
-    )
-    try:
-        _wait_until_ready(stack)
+    with ExitStack() as undo:
+        with held():
+            stack = _start(state)
+            undo.callback(_take_down, stack, stop)
+        if not _copy_output(stack, until="ready "):
+            raise StackError("the demo ends here, as its stack did not start")
         keys = parse_env(state.env_file.read_text())
         yield Client(keys["HEARTH_URL"], keys["HEARTH_API_KEY"])
-    finally:
-        say("\nTaking the stack down.\n")
-        stack.terminate()
-        left, _ = stack.communicate()
-        say(left.rstrip())
     if stack.returncode:
         raise StackError(f"the stack ended with code {stack.returncode}")
 
 
-def _wait_until_ready(stack: subprocess.Popen[str]) -> None:
-    assert stack.stdout  # noqa: S101  (asked for two lines above; this tells mypy)
-    for line in stack.stdout:
-        say(line.rstrip("\n"))
-        if line.startswith("ready "):
-            return
-    raise StackError("the stack did not start")
+def _start(state: StateDir) -> subprocess.Popen[bytes]:
+    # A Redis that happens to run here may serve another stack; one that the user has named is used.
+    isolated = [] if os.environ.get(redis_server.SETTING) else ["--isolated"]
+    return subprocess.Popen(
+        process.python("local", "up", *isolated, "--state-dir", str(state.path)),
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=process.bound(signal.SIGTERM),  # noqa: PLW1509  (see `bound`)
+    )
 
 
-def _tell(client: Client) -> None:
-    """The story, block by block."""
+def _take_down(stack: subprocess.Popen[bytes], stop: StopSignal) -> None:
+    stop.ignore()
+    if stack.poll() is None:
+        say("\nTaking the stack down.\n")
+        stack.terminate()
+    _copy_output(stack)
+    stack.communicate()
+
+
+def _copy_output(stack: subprocess.Popen[bytes], until: str | None = None) -> bool:
+    """Copies the stack's output as it comes, steps that still run included, until a line begins so or the stack ends.
+
+    Returns whether such a line came.
+    """
+    assert stack.stdout  # noqa: S101  (for mypy: `_start` asks for it)
+    copied = "\n"
+    while chunk := os.read(stack.stdout.fileno(), 4096).decode(errors="replace"):
+        print(chunk, end="", flush=True)
+        copied += chunk
+        if until and copied.endswith("\n") and f"\n{until}" in copied:
+            return True
+    return False
+
+
+def _show_all(client: Client) -> None:
     _deploy(client)
     _cold(client)
     _warm(client)
@@ -115,17 +133,19 @@ def _tell(client: Client) -> None:
 
 
 def _deploy(client: Client) -> None:
-    _block("Deploy", "A function is a zip with a handler, as on AWS Lambda; one PUT makes it callable.")
+    _block("Deploy", "A function is a zip file with a handler, as on AWS Lambda. One PUT request makes it callable.")
     query = "runtime=python3.11&handler=main.handler&memory_mb=512&timeout_s=30"
     reply = client.call("PUT", f"/functions/heavy?{query}", zipped(EXAMPLE), content_type="application/zip")
-    _expect(reply.status in (200, 201), f"the zip was not taken: {reply.status}")
+    _expect(reply.status in (200, 201), f"the zip should be accepted: {reply.status}")
     say(f"PUT /functions/heavy?{query}")
-    say(f"  {reply.status}, {EXAMPLE.relative_to(ROOT)}: Fibonacci by recursion, then a sleep of {NAP_MS} ms")
+    say(f"  {reply.status}, {EXAMPLE.relative_to(ROOT)}: a Fibonacci number by recursion, then a sleep of {NAP_MS} ms")
 
 
 def _cold(client: Client) -> None:
     _block(
-        "Cold", "The first call waits for a sandbox: a locked-down container without a network, made for this function."
+        "Cold",
+        "A function runs in a sandbox, a locked-down container without a network. The first call gets one that was "
+        "started beforehand, so it waits only for the function itself to be loaded.",
     )
     record, answer = _invoke(client)
     say(f"answer   {json.dumps(answer)}")
@@ -139,7 +159,7 @@ def _cold(client: Client) -> None:
 def _warm(client: Client) -> None:
     _block(
         "Warm",
-        "The sandbox stays, so from now on a call starts nothing; it pays for its run, and a sleep takes no CPU.",
+        "The sandbox is kept, so later calls start nothing. Each pays for its run only; its sleep uses no CPU.",
     )
     records = [_invoke(client)[0] for _ in range(WARM_RUNS)]
     _show(records)
@@ -149,20 +169,18 @@ def _warm(client: Client) -> None:
 
 
 def _asynchronous(client: Client) -> None:
-    _block(
-        "Asynchronous", "Nobody has to wait: the call is answered at once with an address where the outcome will be."
-    )
+    _block("Asynchronous", "The caller need not wait: it gets the address of the outcome at once.")
     path = "/functions/heavy/invocations"
     reply = client.call("POST", path, _event(), content_type="application/json", Prefer="respond-async")
     _expect(reply.status == 202, f"an asynchronous call should answer 202, not {reply.status}")
     say(f"POST {path}  Prefer: respond-async\n  202, Location: {reply.headers['location']}")
-    record, asked = _settled(client, reply.headers["location"])
-    say(f"  settled when asked for the {_ordinal(asked)} time\n")
+    record, polls = _settled(client, reply.headers["location"])
+    say(f"  ended, as seen by poll {polls} of its record\n")
     _show([record])
 
 
 def _invoke(client: Client) -> tuple[dict[str, Any], Any]:
-    """Invoke synchronously; give the Invocation's record and the function's answer."""
+    """Invokes the function synchronously and returns the Invocation's record and the function's answer."""
     reply = client.call("POST", "/functions/heavy/invocations", _event(), content_type="application/json")
     answer = reply.json()
     _expect(reply.status == 200 and answer.get("result") == EXPECTED, f"answered {reply.status} {answer}")
@@ -171,26 +189,25 @@ def _invoke(client: Client) -> tuple[dict[str, Any], Any]:
 
 
 def _settled(client: Client, path: str) -> tuple[dict[str, Any], int]:
-    """Ask for an Invocation's record until it is terminal; give it, and how often it was asked for."""
-    give_up = time.monotonic() + PATIENCE_S
-    for asked in range(1, 10_000):
-        record: dict[str, Any] = client.call("GET", path).json()
-        if record["status"] in TERMINAL:
-            _expect_sound(record)
-            return record, asked
-        _expect(time.monotonic() < give_up, f"not settled after {PATIENCE_S:.0f} s: {record}")
+    """Polls an Invocation's record until it is terminal; returns it and the number of polls."""
+    give_up = time.monotonic() + TIMEOUT_S
+    polls = 1
+    while (record := client.call("GET", path).json())["status"] not in TERMINAL:
+        _expect(time.monotonic() < give_up, f"the invocation should end within {TIMEOUT_S:.0f} s: {record}")
         time.sleep(0.1)
-    raise StackError(f"{path} is asked for in vain")
+        polls += 1
+    _expect_sound(record)
+    return record, polls
 
 
 def _expect_sound(record: Mapping[str, Any]) -> None:
-    """Raise StackError unless the record is one of a good run with a plausible bill."""
+    """Raises StackError unless the record shows a successful run and a plausible bill."""
     usage = record.get("usage") or {}
     _expect(record["status"] == "succeeded", f"the invocation should succeed: {record}")
     _expect(usage["run_us"] >= NAP_MS * 1000, f"the run should last {NAP_MS} ms or more: {usage}")
     _expect(usage["cpu_us"] > 0, f"the kernel should have counted CPU time: {usage}")
     _expect(0 < usage["peak_memory_bytes"] < 512 * 2**20, f"the peak should lie within the limit: {usage}")
-    _expect(record["charge"]["total_pico_usd"] > 0, f"it should cost something: {record['charge']}")
+    _expect(record["charge"]["total_pico_usd"] > 0, f"the invocation should cost something: {record['charge']}")
 
 
 def _show(records: Sequence[Mapping[str, Any]]) -> None:
@@ -198,7 +215,7 @@ def _show(records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def row(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give an Invocation's row of the table."""
+    """Returns an Invocation's row of the table."""
     usage, phases = record["usage"], record["phases"]
     return (
         "cold" if usage["cold"] else "warm",
@@ -211,7 +228,7 @@ def row(record: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Give rows as lines with aligned columns: words to the left, numbers to the right."""
+    """Returns rows as lines with aligned columns: the first two columns to the left, the others to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return "\n".join(_line(cells, widths) for cells in rows)
 
@@ -223,7 +240,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def zipped(source: Path) -> bytes:
-    """Give a zip with this one file in it."""
+    """Returns a zip that holds this one file."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as writer:
         writer.write(source, source.name)
@@ -231,7 +248,7 @@ def zipped(source: Path) -> bytes:
 
 
 def _shortened(line: str) -> str:
-    """Give a log line in a terminal's width: the last one is a JSON record with every counter."""
+    """Returns a log line, cut to LINE_CHARS: the last one is a JSON record with every counter."""
     text = line.expandtabs(2).rstrip()
     return text if len(text) <= LINE_CHARS else f"{text[: LINE_CHARS - 3]}..."
 
@@ -244,10 +261,6 @@ def _block(title: str, sentence: str) -> None:
     say(f"\n== {title} ==\n{sentence}\n")
 
 
-def _ordinal(number: int) -> str:
-    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number, 'th') }"
-
-
 def _expect(condition: bool, sentence: str) -> None:
     if not condition:
-        raise StackError(f"the demo saw something wrong: {sentence}")
+        raise StackError(f"the demo failed: {sentence}")

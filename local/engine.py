@@ -1,7 +1,7 @@
-"""Borrows a Docker Engine: the one that answers, else one of Hearth's own that the last borrower stops.
+"""Borrows a Docker Engine: the one that answers, else one of Hearth's own, which the last borrower stops.
 
-Every borrower holds a shared lock on one file. Who lets go and then gets the lock alone was the last; only an engine
-whose pid is in Hearth's own pid file is ever stopped.
+Every borrower holds a shared lock on one file. A borrower that releases its lock and then gets the exclusive one was
+the last. Only an engine whose pid is in Hearth's own pid file is ever stopped.
 """
 
 import fcntl
@@ -10,11 +10,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import containers, process
+from local import containers, process, signals
 from local.errors import StackError
 
 START_TIMEOUT_S = 60.0
@@ -23,7 +23,7 @@ STOP_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True)
 class Home:
-    """Where Hearth's own engine lives. Its images stay in `data` between runs, so that no run builds them again."""
+    """Where Hearth's own engine lives. Its images stay in `data` between runs, so that they are built only once."""
 
     run: Path = Path("/run/hearth")
     data: Path = Path("/var/lib/hearth/engine")
@@ -36,17 +36,17 @@ class Home:
 
     @property
     def exec_root(self) -> Path:
-        """Where dockerd keeps what lives as long as it does."""
+        """Where dockerd keeps the state that dies with it."""
         return self.run / "exec"
 
     @property
     def log(self) -> Path:
-        """What dockerd says. In `run`, as the engine may outlive the stack that started it."""
+        """Where dockerd's output goes. Not a stack's state directory, as the engine may outlive that stack."""
         return self.run / "docker.log"
 
     @property
     def command(self) -> list[str]:
-        """The engine without a network of its own: sandboxes have none, and the host's firewall is not ours."""
+        """The command line. The engine gets no network: sandboxes have none, and the host's firewall is left alone."""
         return [
             *("dockerd", "--data-root", str(self.data), "--exec-root", str(self.exec_root)),
             *("--pidfile", str(self.pid_file), "--host", f"unix://{self.socket}"),
@@ -56,7 +56,7 @@ class Home:
 
 @contextmanager
 def borrowed(note: Callable[[str], None], home: Home | None = None) -> Iterator[str]:
-    """Give the address of a Docker Engine for the length of a `with`; raise StackError when none can be had."""
+    """Yields the address of a Docker Engine; raises StackError if the named one does not answer or none starts."""
     home = home or Home()
     home.run.mkdir(parents=True, exist_ok=True)
     with (home.run / "engine.lock").open("a") as lock:
@@ -67,7 +67,7 @@ def borrowed(note: Callable[[str], None], home: Home | None = None) -> Iterator[
 
 
 def release_forgotten(home: Home | None = None) -> None:
-    """Stop Hearth's own engine if its borrowers died without letting go."""
+    """Stops Hearth's own engine if its borrowers were killed before they could."""
     home = home or Home()
     if home.pid_file.exists():
         with (home.run / "engine.lock").open("a") as lock:
@@ -75,43 +75,66 @@ def release_forgotten(home: Home | None = None) -> None:
 
 
 def _join(lock: int, home: Home, note: Callable[[str], None]) -> str:
-    """Take the shared lock and give the engine's address; one at a time, or two stacks would start two engines."""
+    """Takes the shared lock and returns the engine's address.
+
+    One borrower at a time looks for an engine and starts one; otherwise two stacks could start two.
+    """
     with (home.run / "engine.start.lock").open("a") as starting:
         fcntl.flock(starting, fcntl.LOCK_EX)
         fcntl.flock(lock, fcntl.LOCK_SH)
-        for address in (os.environ.get("DOCKER_HOST"), f"unix://{home.socket}"):
-            if address and containers.answers(address):
-                note(f"the one at {address} is used")
-                return address
+        there = _named() or _usual(home)
+        if there:
+            note(f"using the one at {there}")
+            return there
         _start(home)
-        note("an own one is started")
+        note("started one of its own")
         return f"unix://{home.socket}"
 
 
+def _named() -> str | None:
+    """Returns the engine that the user has named in DOCKER_HOST; raises StackError if it cannot be used."""
+    address = os.environ.get(containers.SETTING)
+    if not address or containers.answers(address):
+        return address or None
+    problem = "no Docker Engine answers there"
+    if not address.startswith(containers.SCHEME):
+        problem = f"the worker needs an engine on this machine, at an address that begins with {containers.SCHEME}"
+    raise StackError(
+        f"{containers.SETTING} is {address}, but {problem}. Start that engine, correct {containers.SETTING}, "
+        "or unset it to have the stack find or start one."
+    )
+
+
+def _usual(home: Home) -> str | None:
+    address = f"unix://{home.socket}"
+    return address if containers.answers(address) else None
+
+
 def _start(home: Home) -> None:
-    """Start dockerd in a session of its own: it must live on while another stack uses it."""
-    with home.log.open("ab") as log:
-        engine = subprocess.Popen(
-            home.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
+    """Starts dockerd in a session of its own, as it must live on while another stack uses it."""
+    process.require_program(home.command[0])
+    with ExitStack() as undo, home.log.open("ab") as log:
+        with signals.held():
+            engine = subprocess.Popen(
+                home.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+            # Until it has written its pid file nobody could find it, so a failure or a stop ends it here.
+            undo.callback(process.end, engine, STOP_TIMEOUT_S)
         _await(engine, home)
-    except BaseException:  # also a Ctrl-C: an engine that has not written its pid file yet would be found by nobody
-        process.end(engine, STOP_TIMEOUT_S)
-        raise
+        undo.pop_all()
 
 
 def _await(engine: subprocess.Popen[bytes], home: Home) -> None:
     give_up = time.monotonic() + START_TIMEOUT_S
     while not containers.answers(f"unix://{home.socket}"):
         if engine.poll() is not None or time.monotonic() > give_up:
-            complaint = process.tail(home.log)
-            raise StackError(f"The Docker Engine did not start. If this machine has one, start that.\n{complaint}")
+            output = process.tail(home.log)
+            raise StackError(f"The Docker Engine did not start. If this machine has one, start that.\n{output}")
         time.sleep(0.05)
 
 
 def _leave(lock: int, home: Home) -> None:
-    """Let go; if nobody else borrows the engine and it is Hearth's own, stop it."""
+    """Releases the lock and stops the engine if it is Hearth's own and nobody else borrows it."""
     fcntl.flock(lock, fcntl.LOCK_UN)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -125,7 +148,7 @@ def _leave(lock: int, home: Home) -> None:
 
 
 def _clear(home: Home) -> None:
-    """Undo what a stopped dockerd leaves behind: its log, and what it may keep mounted."""
+    """Removes what a stopped dockerd leaves behind: its log, and mounts."""
     home.log.unlink(missing_ok=True)
     for mounted in (home.exec_root / "netns" / "default", home.data):
         subprocess.run(["umount", str(mounted)], check=False, stderr=subprocess.DEVNULL)
@@ -133,7 +156,7 @@ def _clear(home: Home) -> None:
 
 
 def _own_pid(home: Home) -> int | None:
-    """Give the pid of Hearth's own engine, None when it does not run: a pid alone may be somebody else's by now."""
+    """Returns the pid of Hearth's own engine, None if it does not run. The name is checked, as pids are reused."""
     try:
         pid = int(home.pid_file.read_text())
         return pid if Path(f"/proc/{pid}/comm").read_text() == "dockerd\n" else None

@@ -1,9 +1,9 @@
-"""What can end the one-box stack; each message says what is wrong and what to do."""
+"""The exceptions that end the one-box stack."""
 
 
 class StackError(Exception):
-    """The stack cannot start, or cannot go on; the message is for the person who started it."""
+    """The stack cannot start or continue. The message tells the user what is wrong and what to do about it."""
 
 
 class StopRequested(BaseException):
-    """Ctrl-C or SIGTERM arrived. A BaseException, so that no library's `except Exception` on the way swallows it."""
+    """Ctrl-C or SIGTERM arrived. A BaseException, so that no library's `except Exception` swallows it."""

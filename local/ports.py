@@ -1,17 +1,21 @@
-"""Chooses ports of loopback; it never holds one."""
+"""Chooses ports on the loopback interface. It only looks: the port is taken when its server starts."""
 
 import socket
 
+from local.errors import StackError
+
+MAX_PORT = 65_535
+
 
 def free_port() -> int:
-    """Give a port of loopback that nothing listens on right now."""
+    """Returns a port on which nothing listens right now."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
 
 
 def is_free(port: int) -> bool:
-    """Say whether a server could listen on this port of loopback now."""
+    """Returns whether a server could listen on this port now."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:
@@ -19,6 +23,15 @@ def is_free(port: int) -> bool:
     return True
 
 
-def choose(wanted: int) -> int:
-    """Give the wanted port, or a free one when it is taken."""
-    return wanted if is_free(wanted) else free_port()
+def choose(usual: int) -> int:
+    """Returns the usual port, or another one if it is taken."""
+    return usual if is_free(usual) else free_port()
+
+
+def require(setting: str, value: str | int) -> int:
+    """Returns a port that the user has named in `setting`; raises StackError if it cannot be used."""
+    if not str(value).isdecimal() or not 1 <= int(value) <= MAX_PORT:
+        raise StackError(f"{setting} must be a port, a number from 1 to {MAX_PORT}, not {value!r}.")
+    if not is_free(int(value)):
+        raise StackError(f"{setting} is {value}, but that port is in use: stop what listens there, or name another.")
+    return int(value)

@@ -1,27 +1,30 @@
-"""Starts and ends processes so that none outlives whoever started it; it knows nothing of what they do."""
+"""Starts and ends processes so that none outlives the process that started it."""
 
 import ctypes
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from local.errors import StackError, StopRequested
+from local.errors import StackError
+from local.signals import held
 
 _PR_SET_PDEATHSIG = 1
 _C = ctypes.CDLL(None)
 
 
 def stay_on_one_core(number: int) -> None:
-    """Have this process, and those it starts, run on one of the cores it may use; which, is up to the number."""
+    """Keeps this process, and those it starts, on one of the cores it may use; the number chooses which."""
     os.sched_setaffinity(0, {_core(number)})
 
 
 def other_cores(number: int) -> set[int]:
-    """Give the cores that are left beside whoever stays on the one of this number; that one too when it is alone."""
+    """Returns the cores besides the one that `stay_on_one_core` chooses for this number; that one if it is the only."""
     return os.sched_getaffinity(0) - {_core(number)} or {_core(number)}
 
 
@@ -31,29 +34,36 @@ def _core(number: int) -> int:
 
 
 def die_with_parent(sign: signal.Signals = signal.SIGKILL) -> None:
-    """Have the kernel send this process a signal when its parent dies, even by kill -9."""
+    """Makes the kernel send this process a signal when its parent dies, even by SIGKILL."""
     _C.prctl(_PR_SET_PDEATHSIG, int(sign), 0, 0, 0)
 
 
 def bound(sign: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
-    """Give a `preexec_fn` that binds a new process to this one, before anybody can know that it exists.
+    """Returns a `preexec_fn` that has the new process signalled when this one dies.
 
-    What Python warns of about `preexec_fn`, a lock held by another thread, cannot be: these processes have one thread.
+    Python warns that `preexec_fn` may meet a lock held by another thread; the processes that use this have one thread.
     """
     parent = os.getpid()
 
     def bind() -> None:
         die_with_parent(sign)
-        if os.getppid() != parent:  # it died before it was asked for
+        if os.getppid() != parent:  # it died before the line above
             os._exit(1)
 
     return bind
 
 
+def require_program(name: str) -> None:
+    """Raises StackError if a program is not installed."""
+    if not shutil.which(name):
+        raise StackError(f"{name} is not installed: run `make setup`.")
+
+
 def spawn(
     command: Sequence[str], environ: Mapping[str, str], log: Path, sign: signal.Signals = signal.SIGKILL
 ) -> subprocess.Popen[bytes]:
-    """Start a process bound to this one, in a session of its own, so that a terminal's Ctrl-C reaches only us."""
+    """Starts a process that dies with this one, in its own session, so that a terminal's Ctrl-C does not reach it."""
+    require_program(command[0])
     with log.open("ab") as out:
         return subprocess.Popen(
             command,
@@ -67,7 +77,7 @@ def spawn(
 
 
 def end(process: subprocess.Popen[bytes], grace_s: float) -> None:
-    """End a process: SIGTERM first, and after `grace_s` SIGKILL for it and whatever shares its session."""
+    """Ends a process with SIGTERM, and after `grace_s` kills it and its whole session."""
     process.terminate()
     try:
         process.wait(grace_s)
@@ -77,7 +87,7 @@ def end(process: subprocess.Popen[bytes], grace_s: float) -> None:
 
 
 def stop(pid: int, patience_s: float, *, kills: bool = False) -> bool:
-    """Have a process that somebody else started end; False when it has not in time, and is killed if one `kills`."""
+    """Ends a process that is not our child and returns whether it ended in time; if not, and if `kills`, kills it."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -88,14 +98,14 @@ def stop(pid: int, patience_s: float, *, kills: bool = False) -> bool:
         if not ended and kills:
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
         return ended
-    except ProcessLookupError:  # it ended by itself, and whoever started it knows
+    except ProcessLookupError:  # it ended by itself
         return True
     finally:
         os.close(descriptor)
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill whatever shares the session of a process that `spawn` started; fine when nothing does."""
+    """Kills all processes in the session of one that `spawn` started; does nothing if there are none."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -103,22 +113,21 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def run(command: Sequence[str], log: Path, environ: Mapping[str, str] | None = None) -> None:
-    """Run a command to its end; raise StackError with the last of its output when it fails.
+    """Runs a command to its end; raises StackError with the last lines of its output if it fails.
 
-    When we are stopped meanwhile it gets SIGTERM and time: mmdebstrap has mounts to undo.
+    If a stop is requested meanwhile, it gets SIGTERM and time to clean up: mmdebstrap has mounts to undo.
     """
-    process = spawn(command, os.environ if environ is None else environ, log, signal.SIGTERM)
-    try:
+    with ExitStack() as undo:
+        with held():
+            process = spawn(command, os.environ if environ is None else environ, log, signal.SIGTERM)
+            undo.callback(end, process, grace_s=20)
         code = process.wait()
-    except StopRequested:
-        end(process, grace_s=20)
-        raise
     if code:
         raise StackError(f"`{' '.join(command)}` ended with code {code}:\n{tail(log)}")
 
 
 def output(command: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Give what a short command prints; raise StackError with its complaint when it fails."""
+    """Returns what a short command prints; raises StackError with its error output if it fails."""
     done = subprocess.run(
         command,
         env=environ,
@@ -133,12 +142,12 @@ def output(command: Sequence[str], environ: Mapping[str, str]) -> str:
 
 
 def python(module: str, *arguments: str) -> list[str]:
-    """Give the command line that runs one of our modules with this Python."""
+    """Returns the command line that runs one of Hearth's modules with this Python."""
     return [sys.executable, "-m", module, *arguments]
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """Give the last lines of a log, indented; an empty text when there is none."""
+    """Returns the last lines of a log, indented; an empty string if there is no log."""
     if not log.exists():
         return ""
     with log.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Says on the terminal what the stack is doing and how long it took; never logs."""
+"""Prints what the stack is doing and how long each step took."""
 
 import time
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 
 def say(line: str) -> None:
-    """Print one line at once, also into a pipe."""
+    """Prints one line and flushes it, so that it is seen at once through a pipe too."""
     print(line, flush=True)
 
 
 @contextmanager
 def step(name: str, what: str) -> Iterator[list[str]]:
-    """Print what is being done, then what came of it (the last text put into the list) and how long it took."""
+    """Prints what is being done, then its result (the last text appended to the yielded list) and its duration."""
     print(f"  {name:<11}{what} ...", end="", flush=True)
     result: list[str] = []
     started = time.monotonic()

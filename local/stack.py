@@ -1,8 +1,7 @@
-"""Starts every part of the one-box stack in order and takes it down in reverse; what the parts are lives elsewhere."""
+"""Starts every part of the one-box stack in order, and registers how to end each in reverse order."""
 
 import json
 import os
-import secrets
 import signal
 import urllib.error
 import urllib.request
@@ -11,47 +10,52 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from local import containers, data, engine, images, ports, process, redis_server
+from local import containers, data, engine, images, ports, process, redis_server, variables, worker_metrics
+from local.errors import StackError
 from local.process import other_cores, python
 from local.progress import say, step
-from local.state import ROOT, StateDir
+from local.signals import held
+from local.state import Running, StateDir
 from local.supervisor import Child, Program, Supervisor
+from worker_agent.config import Settings
 from worker_agent.sandboxes.images import image_name, offered
 
-REGION = "us-east-1"
+DEFAULT_PORT = 8400
 TENANT = "local"
-#: The agent lets running work finish before it ends; past this it is killed and its containers are removed.
+#: The agent lets running Invocations finish before it ends; after this it is killed and its containers are removed.
 AGENT_GRACE_S = 30.0
 START_TIMEOUT_S = 60.0
-#: The agent ends when its last poll does, so this is how long Ctrl-C may take; on AWS longer polls cost less.
+#: Eight Stems take some 4 s on a quiet machine of two cores.
+STEMS_TIMEOUT_S = 60.0
+STEMS_POLL_S = 0.1
+#: The agent ends after its last poll, so Ctrl-C may take this long. On AWS longer polls cost less.
 POLL_S = 2
-
-#: What of the person's own AWS settings may reach the stack. Nothing else: it must never talk to a real account.
-_KEPT = frozenset({"AWS_XRAY_DAEMON_ADDRESS"})
 
 
 @dataclass(frozen=True)
 class Options:
     """How a stack is to be started."""
 
-    port: int
-    isolated: bool
+    port: int | None  #: the gateway's; None for the usual one, or another if that is taken
+    isolated: bool  #: use no Redis that already runs
     state: StateDir
 
 
 class Stack:
-    """One stack. What its parts must know of each other gathers in `environ`, and how to undo them in `undo`."""
+    """One stack. `environ` collects what its parts must know of each other, `undo` how to end them."""
 
     def __init__(self, options: Options, undo: ExitStack) -> None:
         self._state = options.state
         self._options = options
         self._undo = undo
-        self._environ = own_environ(os.environ)
+        self._environ = variables.for_stack(os.environ)
+        self._port = 0
         self.supervisor = Supervisor(say)
         self.metrics_url: str | None = None
 
     def start(self) -> str:
-        """Start everything and give the address; raise StackError at the first part that does not start."""
+        """Starts everything and returns the stack's address; raises StackError at the first part that fails."""
+        self._settings()
         self._redis()
         self._aws()
         self._engine()
@@ -60,35 +64,55 @@ class Stack:
         keys = self._first_tenant()
         url = self._gateway()
         self._events()
-        self._agent()
-        self._state.write_env({"HEARTH_URL": url, "HEARTH_REGION": REGION, **keys})
+        agent = self._agent()
+        self._stems(agent)
+        self._state.write_env(variables.for_callers(url, keys))
+        self._state.record(Running(os.getpid(), self._environ["DOCKER_HOST"], url, self.metrics_url))
         return url
 
     @property
     def environ(self) -> Mapping[str, str]:
-        """What its parts know of each other by now: where Redis, AWS and the engine are, and how tables are called."""
+        """What the parts know of each other so far: where Redis, AWS and the engine are, and the tables' names."""
         return dict(self._environ)
+
+    def _settings(self) -> None:
+        """Raises StackError if a setting cannot be used, before anything has started."""
+        problems = process.output(python("local.settings"), self._environ).strip()
+        if problems:
+            raise StackError(problems)
+        metrics_port = self._environ.get("HEARTH_METRICS_PORT")
+        if metrics_port:
+            ports.require("HEARTH_METRICS_PORT", metrics_port)
+        named = self._options.port
+        self._port = ports.choose(DEFAULT_PORT) if named is None else ports.require("--port", named)
 
     def _redis(self) -> None:
         with step("redis", "looking for a Redis, else starting one") as result:
             url = None if self._options.isolated else redis_server.running()
             if url:
-                result.append(f"the one at {url} is used")
+                result.append(f"using the one at {url}")
             else:
-                # Left to itself the kernel runs it where it was woken: on the gateway's only core.
-                url, command = redis_server.own(other_cores(self._options.port))
-                child = self._child(
-                    self._program("redis", command, loss="Rate limits and answers under way are forgotten.")
-                )
-                child.wait_until(lambda: redis_server.answers(url), START_TIMEOUT_S)
-                result.append(f"own one at {url}")
+                url = self._own_redis()
+                result.append(f"started one at {url}")
             self._environ["HEARTH_REDIS_URL"] = url
+
+    def _own_redis(self) -> str:
+        # Left to itself the kernel runs it on the core where it was woken, which is the gateway's only one.
+        url, command = redis_server.own(other_cores(self._port))
+        child = self._child(self._program("redis", command, loss="Rate limits and pending answers are lost."))
+        child.wait_until(lambda: redis_server.answers(url), START_TIMEOUT_S)
+        return url
 
     def _aws(self) -> None:
         with step("aws", "starting the AWS stand-in (S3, DynamoDB, SQS)") as result:
             port = ports.free_port()
-            loss = "It kept functions, records and queues in memory: they are gone. Start the stack again."
-            program = self._program("aws", python("local.aws_standin", str(port)), loss=loss, mendable=False, grace_s=1)
+            program = self._program(
+                "aws",
+                python("local.aws_standin", str(port)),
+                loss="It kept functions, records and queues in memory, and they are lost. Start the stack again.",
+                restartable=False,
+                grace_s=1,
+            )
             child = self._child(program)
             self._environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
             child.wait_until(lambda: _answers(f"http://127.0.0.1:{port}/moto-api/"), START_TIMEOUT_S)
@@ -98,8 +122,9 @@ class Stack:
         with step("engine", "looking for a Docker Engine, else starting one") as result:
             address = self._undo.enter_context(engine.borrowed(result.append))
             self._environ["DOCKER_HOST"] = address
+            self._state.record(Running(os.getpid(), address))
         self._undo.callback(containers.remove_all, address, self._state.stack)
-        containers.remove_all(address, self._state.stack)  # of a stack in this directory that was killed
+        containers.remove_all(address, self._state.stack)  # those of a stack in this directory that was killed
 
     def _images(self) -> None:
         for runtime in offered():
@@ -112,30 +137,25 @@ class Stack:
             self._environ |= data.create(self._environ["AWS_ENDPOINT_URL"], self._environ)
 
     def _first_tenant(self) -> dict[str, str]:
-        with step("tenant", f"making the first Tenant, `{TENANT}`, and its keys"):
-            issued = json.loads(process.output(python("local.first_tenant", TENANT), self._environ))
-        return {
-            "HEARTH_API_KEY": issued["api_key"],
-            "HEARTH_ACCESS_KEY_ID": issued["access_key_id"],
-            "HEARTH_SECRET_ACCESS_KEY": issued["secret_access_key"],
-            "HEARTH_ADMIN_KEY": issued["admin_key"],
-        }
+        with step("tenant", f"creating the first tenant, `{TENANT}`, and its keys"):
+            issued: dict[str, str] = json.loads(process.output(python("local.first_tenant", TENANT), self._environ))
+        return issued
 
     def _gateway(self) -> str:
         with step("gateway", "starting the controller behind the gateway") as result:
-            port = ports.choose(self._options.port)
-            self._environ["HEARTH_PUBLIC_URL"] = f"http://127.0.0.1:{port}"
-            child = self._child(self._program("gateway", python("local.gateway", str(port))))
-            child.wait_until(lambda: _answers(f"http://127.0.0.1:{port}/"), START_TIMEOUT_S)
-            taken = "" if port == self._options.port else f"port {self._options.port} is taken, so "
-            result.append(f"{taken}at http://127.0.0.1:{port}")
-        return f"http://127.0.0.1:{port}"
+            url = f"http://127.0.0.1:{self._port}"
+            self._environ.setdefault("HEARTH_PUBLIC_URL", url)
+            child = self._child(self._program("gateway", python("local.gateway", str(self._port))))
+            child.wait_until(lambda: _answers(f"{url}/"), START_TIMEOUT_S)
+            moved = self._options.port is None and self._port != DEFAULT_PORT
+            result.append(f"{f'port {DEFAULT_PORT} is taken, so ' if moved else ''}at {url}")
+        return url
 
     def _events(self) -> None:
         with step("events", "starting what calls the controller's event handlers"):
             self._child(self._program("events", python("local.events")))
 
-    def _agent(self) -> None:
+    def _agent(self) -> Child:
         with step("worker", "starting the worker agent"):
             metrics_port = self._environ.get("HEARTH_METRICS_PORT") or str(ports.free_port())
             self.metrics_url = f"http://127.0.0.1:{metrics_port}/metrics"
@@ -148,15 +168,34 @@ class Stack:
             command = python("worker_agent")
             child = self._child(self._program("worker", command, grace_s=AGENT_GRACE_S, on_parent_death=signal.SIGTERM))
             child.wait_until(lambda: _says_ready(self._state.log("worker").read_text()), START_TIMEOUT_S)
+        return child
+
+    def _stems(self, agent: Child) -> None:
+        """Waits until the first cold start of every runtime finds a Stem, but not for ever."""
+        wanted = Settings.from_env(self._environ).stems
+        with step("stems", f"starting {wanted} sandboxes of each runtime for the functions to come") as result:
+            ready = agent.is_ready_within(lambda: self._missing_stems(wanted) == 0, STEMS_TIMEOUT_S, STEMS_POLL_S)
+            if not ready:
+                missing = self._missing_stems(wanted)
+                result.append(
+                    f"{missing} of {wanted * len(offered())} are not ready after {STEMS_TIMEOUT_S:.0f} s: the first "
+                    f"calls may be slow, or fail; the reason is in {self._state.log('worker')}"
+                )
+
+    def _missing_stems(self, wanted: int) -> int:
+        """Returns how many Stems are still to come, if a worker keeps as many as `wanted` of each runtime."""
+        ready = worker_metrics.stems_ready(worker_metrics.read(str(self.metrics_url)))
+        return sum(max(0, wanted - ready.get(runtime, 0)) for runtime in offered())
 
     def _program(self, name: str, command: Sequence[str], **traits: Any) -> Program:
-        """Give a program that gets to know everything the stack knows by now."""
+        """Returns a program that gets all variables known so far."""
         return Program(name=name, command=command, environ=dict(self._environ), log=self._state.log(name), **traits)
 
     def _child(self, program: Program) -> Child:
-        """Start a watched child and see to it that it is ended when its turn comes."""
-        child = self.supervisor.start(program)
-        self._undo.callback(self._end, child)
+        """Starts a watched child and registers how to end it."""
+        with held():
+            child = self.supervisor.start(program)
+            self._undo.callback(self._end, child)
         return child
 
     def _end(self, child: Child) -> None:
@@ -164,24 +203,8 @@ class Stack:
             self.supervisor.stop(child)
 
 
-def own_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment of the stack's processes: the person's own without their AWS, and what every part needs."""
-    kept = {name: value for name, value in environ.items() if not name.startswith("AWS_") or name in _KEPT}
-    return kept | {
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "HEARTH_SECRET_SEED": secrets.token_hex(32),
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'api'}",
-    }
-
-
 def _answers(url: str) -> bool:
-    """Say whether an HTTP server answers there, whatever it says."""
+    """Returns whether an HTTP server answers at this address, whatever its answer."""
     try:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310  (the address is our own)
             return True
@@ -193,7 +216,7 @@ def _answers(url: str) -> bool:
 
 
 def _says_ready(log: str) -> bool:
-    """Say whether the agent's log has the line that it takes work."""
-    whole = log.rpartition("\n")[0]  # the line after may be half written
+    """Returns whether the agent's log has the line that says that it takes work."""
+    whole = log.rpartition("\n")[0]  # the line after it may be half written
     lines = (line for line in whole.splitlines() if "agent_ready" in line)
     return any(json.loads(line).get("action") == "agent_ready" for line in lines)

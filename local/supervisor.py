@@ -1,4 +1,7 @@
-"""Keeps the stack's own processes running: starts them again when they die, ends them in reverse; never the engine."""
+"""Keeps the stack's processes running: restarts those that die, and ends them all in reverse order.
+
+The Docker Engine is not among them, as it may serve other stacks too.
+"""
 
 import os
 import select
@@ -10,9 +13,10 @@ from pathlib import Path
 
 from local import process
 from local.errors import StackError
+from local.signals import held
 
-#: The wait before a dead child is started again doubles from the first to the second; a child that lived longer
-#: than the third begins anew. Without it a child that dies at once would take the whole processor.
+#: Back-off before a process is restarted: the wait doubles from FIRST_WAIT_S to LONGEST_WAIT_S, and begins anew for one
+#: that has run for STEADY_S. Without it, a program that ends at once would use up a core.
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 10.0
 STEADY_S = 30.0
@@ -20,16 +24,16 @@ STEADY_S = 30.0
 
 @dataclass(frozen=True)
 class Program:
-    """What a child runs, and what its death means. `on_parent_death` is the signal it gets when we are killed."""
+    """What a child process runs, and what its death means."""
 
     name: str
     command: Sequence[str]
     environ: Mapping[str, str]
     log: Path
-    grace_s: float = 5.0
-    on_parent_death: signal.Signals = signal.SIGKILL
-    loss: str = ""  #: what is lost when it dies
-    mendable: bool = True  #: False when the stack cannot go on without what it kept
+    grace_s: float = 5.0  #: between SIGTERM and SIGKILL
+    on_parent_death: signal.Signals = signal.SIGKILL  #: what it gets when the supervisor is killed
+    loss: str = ""  #: a sentence about what is lost when it dies
+    restartable: bool = True  #: False if the stack cannot go on without what the process kept in memory
 
 
 class Child:
@@ -42,15 +46,16 @@ class Child:
         self.start()
 
     def start(self) -> None:
-        """Start the program; its output is appended to its log."""
+        """Starts the program. Its output is appended to its log."""
         program = self.program
-        self.start_again_at = None
-        self._started_at = time.monotonic()
-        self._process = process.spawn(program.command, program.environ, program.log, program.on_parent_death)
-        self._pidfd = os.pidfd_open(self._process.pid)
+        with held():
+            self._process = process.spawn(program.command, program.environ, program.log, program.on_parent_death)
+            self._pidfd = os.pidfd_open(self._process.pid)
+            self.start_again_at = None
+            self._started_at = time.monotonic()
 
     def stop(self) -> None:
-        """End the process, if it runs."""
+        """Ends the process if it runs."""
         if self.start_again_at is None:
             process.end(self._process, self.program.grace_s)
             os.close(self._pidfd)
@@ -62,29 +67,38 @@ class Child:
 
     @property
     def descriptor(self) -> int:
-        """Readable when the process has ended."""
+        """A file descriptor that becomes readable when the process ends."""
         return self._pidfd
 
-    def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> None:
-        """Return when it is ready; raise StackError when it ends before, or is not ready in time."""
+    def wait_until(self, is_ready: Callable[[], bool], timeout_s: float) -> None:
+        """Returns when `is_ready`; raises StackError if the process ends first or is not ready in time."""
+        if not self.is_ready_within(is_ready, timeout_s):
+            raise StackError(f"{self.program.name} is not ready after {timeout_s:.0f} s:\n{self._tail()}")
+
+    def is_ready_within(self, is_ready: Callable[[], bool], timeout_s: float, poll_s: float = 0.02) -> bool:
+        """Waits until `is_ready` and returns whether that was in time; raises StackError if the process ends first."""
         give_up = time.monotonic() + timeout_s
-        while not ready():
+        while not is_ready():
             self._require_alive()
             if time.monotonic() > give_up:
-                raise StackError(f"{self.program.name} is not ready after {timeout_s:.0f} s:\n{self._tail()}")
-            time.sleep(0.02)
+                return False
+            time.sleep(poll_s)
+        return True
 
     def on_exit(self) -> str:
-        """Set when to start the ended program again and give a sentence; raise StackError when it cannot be mended."""
+        """Schedules the restart of a process that has ended and returns a sentence for the user.
+
+        Raises StackError if the program cannot be restarted.
+        """
         os.close(self._pidfd)
         lived_s = time.monotonic() - self._started_at
         wait_s = FIRST_WAIT_S if lived_s > STEADY_S else self._wait_s
         self._wait_s = min(2 * wait_s, LONGEST_WAIT_S)
         self.start_again_at = time.monotonic() + wait_s
         sentence = f"{self.program.name} ended with code {self._process.wait()}. {self.program.loss}".rstrip()
-        if not self.program.mendable:
+        if not self.program.restartable:
             raise StackError(f"{sentence}\n{self._tail()}")
-        return f"{sentence} It is started again in {wait_s:.1f} s; its log: {self.program.log}"
+        return f"{sentence} It is restarted in {wait_s:.1f} s; its log is {self.program.log}"
 
     def _require_alive(self) -> None:
         code = self._process.poll()
@@ -96,33 +110,34 @@ class Child:
 
 
 class Supervisor:
-    """The children in the order they were started."""
+    """The children, in the order in which they were started."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._children: list[Child] = []
-        self.deaths = 0  #: of children, unasked: above 0 their logs are worth keeping
+        self.unexpected_exits = 0  #: above 0 the children's logs are worth keeping
 
     def start(self, program: Program) -> Child:
-        """Start a child that is watched from now on."""
-        child = Child(program)
-        self._children.append(child)
+        """Starts a program and watches it from now on."""
+        with held():
+            child = Child(program)
+            self._children.append(child)
         return child
 
     def stop(self, child: Child) -> None:
-        """End a child for good."""
+        """Ends a child for good."""
         self._children.remove(child)
         child.stop()
 
     def watch(self, stop_requested: Callable[[], bool]) -> None:
-        """Start dead children again until a stop is requested; raise StackError for a loss that cannot be mended."""
+        """Restarts children that die until a stop is requested; raises StackError if one cannot be restarted."""
         while not stop_requested():
             self._wait()
             for child in self._children:
-                self._mend(child)
+                self._look_after(child)
 
     def _wait(self) -> None:
-        """Sleep until a child ends, or one is due to be started again."""
+        """Sleeps until a child ends or is due for its restart."""
         poller = select.poll()
         for child in self._children:
             if child.start_again_at is None:
@@ -130,12 +145,12 @@ class Supervisor:
         due = [child.start_again_at for child in self._children if child.start_again_at is not None]
         poller.poll(max(0, min(due) - time.monotonic()) * 1000 + 1 if due else None)
 
-    def _mend(self, child: Child) -> None:
+    def _look_after(self, child: Child) -> None:
         if child.start_again_at is not None:
             if child.start_again_at <= time.monotonic():
                 child.start()
         elif _has_ended(child.descriptor):
-            self.deaths += 1
+            self.unexpected_exits += 1
             self._say(child.on_exit())
 
 

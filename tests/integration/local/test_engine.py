@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from local.engine import Home, borrowed, release_forgotten
 from local.errors import StackError
 
 pytestmark = [
-    # The engine is meant to outlive whoever started it, so nobody waits for its process object.
+    # The engine is meant to outlive the process that started it, so nobody waits for its process object.
     pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
 ]
 
@@ -32,6 +34,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return Home(run=tmp_path / "run", data=tmp_path / "data", socket=tmp_path / "engine.sock")
 
 
+@contextmanager
+def running(command: list[str], home: Home) -> Iterator[subprocess.Popen[bytes]]:
+    """An engine that others have started, until the end of the `with`."""
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as engine:
+        try:
+            while not containers.answers(f"unix://{home.socket}"):
+                assert engine.poll() is None
+            yield engine
+        finally:
+            engine.terminate()
+
+
 def test_the_last_borrower_stops_hearths_own_engine(home: Home) -> None:
     with borrowed(print, home) as address:
         with borrowed(print, home) as same:
@@ -44,26 +58,19 @@ def test_the_last_borrower_stops_hearths_own_engine(home: Home) -> None:
 def test_an_engine_that_was_there_is_used_and_left_alone(home: Home, tmp_path: Path) -> None:
     notes: list[str] = []
     options = ["--pidfile", str(tmp_path / "its-own.pid"), "--host", f"unix://{home.socket}"]
-    with subprocess.Popen([str(tmp_path / "dockerd"), *options], stderr=subprocess.DEVNULL) as theirs:
-        while not containers.answers(f"unix://{home.socket}"):
-            assert theirs.poll() is None
-
+    with running([str(tmp_path / "dockerd"), *options], home):
         with borrowed(notes.append, home) as address:
             pass
 
-        assert "is used" in notes[0]
+        assert notes == [f"using the one at unix://{home.socket}"]
         assert containers.answers(address)
-        theirs.terminate()
 
 
 def test_an_engine_whose_borrowers_were_killed_is_stopped_when_asked(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.run.mkdir()
-    with subprocess.Popen(home.command, stderr=subprocess.DEVNULL) as forgotten:
-        while not containers.answers(f"unix://{home.socket}"):
-            assert forgotten.poll() is None
-
+    with running(home.command, home) as forgotten:
         release_forgotten(home)
 
         assert forgotten.wait(10) == 0

@@ -38,7 +38,7 @@ def stack(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
             os.close(child)
 
 
-def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
+def test_a_child_that_dies_is_restarted(tmp_path: Path) -> None:
     lives, said = tmp_path / "lives", list[str]()
     supervisor = Supervisor(said.append)
     child = supervisor.start(a_program(tmp_path, ["sh", "-c", f"echo alive >> {lives}; exit 3"]))
@@ -46,7 +46,7 @@ def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
     supervisor.watch(lambda: lives.exists() and lives.read_text().count("alive") == 3)
 
     assert "stand-in ended with code 3" in said[0]
-    assert supervisor.deaths >= 2
+    assert supervisor.unexpected_exits >= 2
     supervisor.stop(child)
 
 
@@ -61,9 +61,9 @@ def test_the_wait_before_a_restart_grows(tmp_path: Path) -> None:
     supervisor.stop(child)
 
 
-def test_a_loss_that_cannot_be_mended_says_what_is_lost_and_shows_the_log(tmp_path: Path) -> None:
+def test_a_program_that_cannot_be_restarted_says_what_is_lost_and_shows_its_log(tmp_path: Path) -> None:
     supervisor = Supervisor(print)
-    program = a_program(tmp_path, ["sh", "-c", "echo last words; exit 1"], loss="All is lost.", mendable=False)
+    program = a_program(tmp_path, ["sh", "-c", "echo last words; exit 1"], loss="All is lost.", restartable=False)
     supervisor.start(program)
 
     with pytest.raises(StackError, match=r"All is lost\.\n    last words"):

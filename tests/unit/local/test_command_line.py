@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.__main__ import main, parse
+from local.command_line import main, parse
 
 
 def test_what_follows_two_dashes_is_the_command_to_run() -> None:
@@ -19,13 +19,16 @@ def test_a_line_that_makes_no_sense_ends_with_how_to_use_it(
     assert "usage: python -m local" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["up", "down", "demo"])
 def test_without_root_it_names_the_one_command_to_run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("no_proxy", "")
 
-    assert main(["up", "--port", "8500"]) == 1
+    assert main([command, "--port", "8500"]) == 1
 
-    assert "Run: sudo -E" in capsys.readouterr().out
+    [said] = capsys.readouterr().out.splitlines()
+    assert said.startswith("error: Only root")
+    assert "sudo -E" in said
