@@ -5,7 +5,7 @@ from worker_agent.metrics import Metrics, Sources
 
 
 def test_the_ready_stems_of_each_runtime_are_found_in_what_the_worker_serves() -> None:
-    sources = Sources(lambda: {"python3.11": 2, "provided": 0}, dict, dict, lambda: 0)
+    sources = Sources(lambda: {"python3.11": 2, "provided": 0}, dict, dict, lambda: 0, dict)
 
     assert stems_ready(Metrics(sources).text()) == {"python3.11": 2, "provided": 0}
 
