@@ -111,7 +111,7 @@ def _from_stems(load: Load) -> Row:
     """Judges the calls that found a Stem. A record does not tell which these were, so the fastest are taken."""
     found = load["found_stems"]
     lengths_ms = sorted(sum(call[phase] for phase in PHASES) for call in load["phases"])
-    return _at_most(f"cold storm, the {found} calls that found a Stem, p95", percentile(lengths_ms[:found], 95), 60)
+    return _at_most(f"cold storm, calls that found a Stem ({found}), p95", percentile(lengths_ms[:found], 95), 60)
 
 
 def _mixed(load: Load) -> Iterator[Row]:

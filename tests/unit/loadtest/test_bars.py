@@ -74,7 +74,7 @@ def test_of_a_cold_storm_the_calls_that_found_a_stem_are_judged_by_the_whole_cal
 
     found = met(load("cold storm", phases=[slow, fast], found_stems=1), engine_starts_per_s=10.0)
 
-    assert found["cold storm, the 1 calls that found a Stem, p95"] is is_met
+    assert found["cold storm, calls that found a Stem (1), p95"] is is_met
 
 
 @pytest.mark.parametrize(("refused", "is_met"), [(0, True), (1, False)])
