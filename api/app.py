@@ -137,10 +137,7 @@ def authenticated_admin(view: View, call: Call, names: Mapping[str, str]) -> Htt
 def identified(view: View, call: Call, names: Mapping[str, str]) -> HttpAnswer:
     """Authenticate the tenant only: the view runs a function, and takes tokens and permit in one admission."""
     hearth = wiring.controller()
-    with (
-        hearth.tracing.segment("hearth-api", call.header("x-amzn-trace-id")),
-        hearth.invocations.invoker.throttles.admission.taken(),
-    ):
+    with hearth.tracing.segment("hearth-api", call.header("x-amzn-trace-id")):
         return view(hearth, call, hearth.tenants.authentication.identify(call), **names)
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ from chalicelib.schedules import wiring as schedules_wiring
 from chalicelib.schedules.wiring import ScheduleUseCases
 from chalicelib.storage import wiring as storage_wiring
 from chalicelib.storage.redis_adapter import RedisAdapter
+from chalicelib.storage.throttle import PATIENCE_S, Throttle
+from chalicelib.storage.throttled_client import ThrottledClient
 from chalicelib.storage.wiring import AwsClients
 from chalicelib.tenants import wiring as tenants_wiring
 from chalicelib.tenants.wiring import TenantUseCases
@@ -47,6 +50,14 @@ CLIENT = Config(
 S3_CLIENT = CLIENT.merge(Config(signature_version="s3v4"))
 
 REDIS_TIMEOUT_S = 2
+#: How many calls may be on their way to the admission. Python's lock goes to any of two hundred threads, and each that
+#: has begun makes those before it wait longer.
+ADMISSIONS_AT_ONCE = 16
+#: How many calls may look something up in DynamoDB, at some 5 ms of CPU in botocore each: the first of a hundred new
+#: callers has its answer then before the last has asked.
+READS_AT_ONCE = 2
+#: How many may record or enqueue an Invocation. A refusal takes 0.2 ms, and should not wait for many of either.
+SENDS_AT_ONCE = 1
 #: More than a gateway has calls at once. The library's own 100 would tell the next caller that Redis is down.
 REDIS_CONNECTIONS = 1024
 
@@ -89,7 +100,7 @@ def build(settings: Settings) -> Controller:
     code = code_wiring.build(settings, storage)
     functions = functions_wiring.build(settings, storage, code, home, tenants_wiring.permits_of(settings, storage))
     tenants = tenants_wiring.build(settings, storage, functions)
-    admission = admission_wiring.build(settings, storage, home, functions, tenants)
+    admission = admission_wiring.build(settings, storage, functions, tenants, home=home, tracing=tracing)
     invocations = invocations_wiring.build(settings, storage, functions, admission, tracing)
     schedules = schedules_wiring.build(storage, home, functions, invocations)
     return Controller(
@@ -115,12 +126,18 @@ def build(settings: Settings) -> Controller:
 
 
 def _aws_clients(settings: Settings) -> AwsClients:
-    session = _session()
+    reads, sends = Throttle(READS_AT_ONCE, PATIENCE_S), Throttle(SENDS_AT_ONCE, PATIENCE_S)
     return AwsClients(
-        dynamodb=session.create_client("dynamodb", config=CLIENT, region_name=settings.region),
-        s3=session.create_client("s3", config=S3_CLIENT, region_name=settings.region),
-        sqs=session.create_client("sqs", config=CLIENT, region_name=settings.region),
+        dynamodb=_aws_client("dynamodb", settings, {"get_item": reads, "put_item": sends}),
+        s3=_aws_client("s3", settings, {}),
+        sqs=_aws_client("sqs", settings, {"send_message": sends}),
     )
+
+
+def _aws_client(service: str, settings: Settings, throttles: Mapping[str, Throttle]) -> ThrottledClient:
+    config = S3_CLIENT if service == "s3" else CLIENT
+    client = _session().create_client(service, config=config, region_name=settings.region)
+    return ThrottledClient(client, throttles)
 
 
 @functools.cache
@@ -139,7 +156,7 @@ def _redis_adapter(settings: Settings) -> RedisAdapter:
     """
     quick = _redis(settings, REDIS_TIMEOUT_S, retries=1)
     patient = _redis(settings, settings.sync_wait_s + REDIS_TIMEOUT_S, retries=0)
-    return RedisAdapter(quick, patient)
+    return RedisAdapter(quick, patient, Throttle(ADMISSIONS_AT_ONCE, PATIENCE_S))
 
 
 def _tracing(address: str | None) -> Tracing:

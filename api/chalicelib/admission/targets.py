@@ -1,23 +1,22 @@
-"""What an Invocation of a function gets, remembered for as long as the function's cache_version stays; never stale."""
+"""Remembers where functions' names lead, for as long as their cache versions stay the same; never stale."""
 
-import contextlib
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from chalicelib.errors import NotFoundError
 from chalicelib.functions.event_invoke import EventInvoke
 from chalicelib.functions.routing import Route
+from chalicelib.storage.throttle import ThrottleByKey
 
-#: A cache_version that could not be made new, as Redis failed after a write, is outlived by no memory of this age.
+#: Bounds how long a process may use what is stale, when Redis failed after a write and the cache version stayed.
 REMEMBER_S = 60.0
-#: Beyond this many the memory starts afresh.
+#: Beyond this many the memory is emptied.
 MAX_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True)
 class Known:
-    """Where a name and qualifier led at a cache_version; nowhere when there was no such function then."""
+    """Where a name and qualifier led at a cache version; `route` is None when there was no such function then."""
 
     cache_version: str
     route: Route | None
@@ -27,8 +26,8 @@ class Known:
 class Targets:
     """Functions by tenant, name and qualifier. `look_up` reads one; it raises NotFoundError.
 
-    `configured` reads what is done about a function's Invocations that nobody waits for. `aside` is where a call waits
-    for its turn to read, and is while it reads.
+    `configured` reads the event-invoke configuration. Calls that ask for the same function at the same time read it one
+    after the other, so that all but the first find it remembered.
     """
 
     def __init__(
@@ -36,17 +35,16 @@ class Targets:
         look_up: Callable[[str, str, str | None], Route],
         configured: Callable[[str, str, str | None], EventInvoke],
         monotonic_s: Callable[[], float],
-        aside: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self._look_up = look_up
         self._configured = configured
         self._monotonic_s = monotonic_s
-        self._aside = aside
+        self._reads = ThrottleByKey()
         self._remembered: dict[tuple[str, str, str | None], Known] = {}
         self._event_invokes: dict[tuple[str, str, str | None], tuple[Known, EventInvoke]] = {}
 
     def remembered(self, tenant: str, name: str, qualifier: str | None) -> Known | None:
-        """Give what is remembered, whether it still counts or not; asks nobody."""
+        """Give what is remembered, whether its cache version is current or not, without any I/O."""
         known = self._remembered.get((tenant, name, qualifier))
         return known if known and self._monotonic_s() < known.until_s else None
 
@@ -58,12 +56,12 @@ class Targets:
             return None
 
     def learn(self, tenant: str, name: str, qualifier: str | None, cache_version: str) -> Known:
-        """Read the route and remember it under the cache_version, which was asked for before; raise UnavailableError.
+        """Read the route and remember it under the cache version, which was read before; raise UnavailableError.
 
-        What changes after the cache_version was asked for has another one, so this memory will not count then. What
-        another call has learnt under it while this one waited for its turn is not read again.
+        A change after the cache version was read makes a new one, so the memory is stale then. What another call has
+        read under the same cache version, while this one waited for it, is not read again.
         """
-        with self._aside():
+        with self._reads.taken((tenant, name, qualifier)):
             known = self.remembered(tenant, name, qualifier)
             if known is None or not cache_version or known.cache_version != cache_version:
                 known = self._learn(tenant, name, qualifier, cache_version)
@@ -78,15 +76,15 @@ class Targets:
         return known
 
     def event_invoke(self, tenant: str, name: str, qualifier: str | None, known: Known | None) -> EventInvoke:
-        """Give what is configured, remembered for as long as what is `known` of the function; raise UnavailableError.
+        """Give the event-invoke configuration, remembered as long as `known` is; raise UnavailableError.
 
-        It changes under the function's cache_version, so that it needs none of its own.
+        A change of it renews the function's cache version, so it needs none of its own.
         """
-        place = tenant, name, qualifier
-        kept = self._event_invokes.get(place)
+        key = tenant, name, qualifier
+        kept = self._event_invokes.get(key)
         if kept and kept[0] is known:
             return kept[1]
         configured = self._configured(tenant, name, qualifier)
         if known:
-            self._event_invokes[place] = known, configured
+            self._event_invokes[key] = known, configured
         return configured

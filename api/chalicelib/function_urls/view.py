@@ -4,6 +4,7 @@ import dataclasses
 import logging
 from typing import Any
 
+from chalicelib.admission.request import InvokeRequest
 from chalicelib.calls import Call
 from chalicelib.errors import ForbiddenUrlError, NotFoundError
 from chalicelib.function_urls import answers, cors
@@ -11,7 +12,7 @@ from chalicelib.function_urls.answers import MalformedAnswerError
 from chalicelib.function_urls.request import event
 from chalicelib.functions.urls import AWS_IAM, FunctionUrl
 from chalicelib.http_answer import HttpAnswer
-from chalicelib.invocations.invoke import InvokeRequest, Reply
+from chalicelib.invocations.invoke import Reply
 from chalicelib.tenants.authentication import Principal
 from chalicelib.wiring import Controller
 from shared_lua.contract import Mode, Status

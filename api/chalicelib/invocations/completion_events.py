@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.admission.request import InvokeRequest
 from chalicelib.errors import HearthError, UnservedError
 from chalicelib.functions.destinations import Destinations, Queue
-from chalicelib.invocations.invoke import Invoker, InvokeRequest
+from chalicelib.invocations.invoke import Invoker
 from chalicelib.invocations.payloads import PayloadStore
 from chalicelib.invocations.queue_sender import QueueSender
 from chalicelib.invocations.records import Records

@@ -1,7 +1,7 @@
-"""What was asked for under an Idempotency-Key, so that it is asked for once; never waits and never runs anything.
+"""Remembers what was asked for under an Idempotency-Key, so that it runs once; never waits and never runs anything.
 
-One part for each key holds the id of its Invocation. It is stored in one transaction with the ledger row: whoever finds
-the part finds the row, or the call that made both is just being refused.
+One item for each key holds the id of its Invocation. The item and the ledger's row are stored in one transaction: a
+call that finds the item finds the row, or the call that stored both is being refused at this moment.
 """
 
 import hashlib
@@ -17,16 +17,16 @@ from shared_lua.contract import Invocation, Mode, Status
 
 #: How long a key stands for its first call.
 KEEP_S = 24 * 3600
-#: A worker that has a message settles it soon after the last moment at which it could run. What is still queued after
-#: this was recorded by a controller that died before it could queue it.
+#: A worker that has a message settles it soon after the last moment at which it could start. An Invocation that is
+#: still queued so long after that was recorded by a controller that died before it enqueued it.
 LOST_AFTER_US = 120_000_000
-#: A part that is made and taken back again and again between two looks at it: the caller had better come back.
-LOOKS = 5
+#: How often a key is looked at, when its item is stored and removed again and again meanwhile.
+MOST_LOOKS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Once:
-    """A key of a caller's, and all that a call under it must have in common with the first."""
+class IdempotentCall:
+    """A key, and all that a call under it must have in common with the first."""
 
     key: str
     mode: Mode
@@ -35,13 +35,13 @@ class Once:
     client_context: str | None
 
     @property
-    def item(self) -> str:
-        """The key's name among the parts: keys are callers' own words, and may be secrets."""
+    def item_name(self) -> str:
+        """The name of the key's item: a digest, as callers choose their keys and may put secrets into them."""
         return hashlib.sha256(self.key.encode()).hexdigest()
 
     @property
     def fingerprint(self) -> str:
-        """Digest of what must not differ; lengths keep two fields from passing for one."""
+        """A digest of what must not differ. The lengths are in it, so that no two fields can pass for one."""
         digest = hashlib.sha256()
         for field in (self.mode.value, self.qualifier, self.client_context, self.event):
             data = b"-" if field is None else field.encode()
@@ -50,7 +50,7 @@ class Once:
 
 
 @dataclass(frozen=True)
-class First:
+class KeyHolder:
     """The Invocation that a key stands for, and the number of the version that runs."""
 
     invocation_id: str
@@ -65,51 +65,51 @@ class Idempotency:
     ledger: Ledger
     now_us: Callable[[], int]
 
-    def open(self, once: Once, invocation: Invocation) -> First:
-        """Record the Invocation under its key, or find the one that was before; give the one that counts.
+    def open(self, call: IdempotentCall, invocation: Invocation) -> KeyHolder:
+        """Record the Invocation under its key, unless the key has one already; give the one that the key stands for.
 
-        Raises IdempotencyMismatchError when that one is another call's.
+        Raises IdempotencyMismatchError when the key was used for another request.
         """
-        mine = self._item(once, invocation)
-        for _ in range(LOOKS):
+        mine = self._item(call, invocation)
+        for _ in range(MOST_LOOKS):
             if self.items.transact([self.items.adding_anew(mine, self._now_s()), self.ledger.opening(invocation)]):
-                return _first(mine)
-            first = self.items.find(mine.partition, mine.name)
-            if first and (counts := self._of(first, once, mine, invocation)):
-                return counts
+                return _holder(mine)
+            stored = self.items.find(mine.partition, mine.name)
+            if stored and (holder := self._holder_of(stored, call, mine, invocation)):
+                return holder
         raise UnavailableError("The record of Idempotency-Keys")
 
-    def forget(self, once: Once, invocation: Invocation) -> None:
-        """Undo `open` for a call that is refused after all, if the tables can be reached; else see LOST_AFTER_US."""
-        item = self._item(once, invocation)
+    def forget(self, call: IdempotentCall, invocation: Invocation) -> None:
+        """Undo `open` for a call that is refused after all. When the tables cannot be reached, LOST_AFTER_US does."""
+        item = self._item(call, invocation)
         with suppress(UnavailableError):
             self.items.remove(item.partition, item.name)
         self.ledger.forget(invocation.invocation_id)
 
-    def _of(self, first: Item, once: Once, mine: Item, invocation: Invocation) -> First | None:
-        """Give what a stored part stands for, ours if it stands for nothing any more; None to look again."""
-        if first.body["fingerprint"] != once.fingerprint:
+    def _holder_of(self, stored: Item, call: IdempotentCall, mine: Item, invocation: Invocation) -> KeyHolder | None:
+        """Give the Invocation of a stored item, or store ours over one that is lost; None to look again."""
+        if stored.body["fingerprint"] != call.fingerprint:
             raise IdempotencyMismatchError
-        if not self._is_lost(first):
-            return _first(first)
-        acts = [self.items.replacing(mine, first.revision), self.ledger.opening(invocation)]
-        return _first(mine) if self.items.transact(acts) else None
+        if not self._is_lost(stored):
+            return _holder(stored)
+        acts = [self.items.replacing(mine, stored.revision), self.ledger.opening(invocation)]
+        return _holder(mine) if self.items.transact(acts) else None
 
-    def _is_lost(self, first: Item) -> bool:
-        """Tell whether what a part points to was never accepted: no row, or one that nobody can have queued."""
-        row = self.ledger.find(first.body["invocation_id"])
-        is_late = self.now_us() > first.body["start_by_us"] + LOST_AFTER_US
+    def _is_lost(self, stored: Item) -> bool:
+        """Tell whether the Invocation was never accepted: it has no row, or one that has been queued for too long."""
+        row = self.ledger.find(stored.body["invocation_id"])
+        is_late = self.now_us() > stored.body["start_by_us"] + LOST_AFTER_US
         return row is None or (row.status is Status.QUEUED and is_late)
 
-    def _item(self, once: Once, invocation: Invocation) -> Item:
+    def _item(self, call: IdempotentCall, invocation: Invocation) -> Item:
         version = invocation.version
         return Item(
             partition=keys.idempotency_items(version.tenant, version.function),
-            name=once.item,
+            name=call.item_name,
             body={
                 "invocation_id": invocation.invocation_id,
                 "version": version.number,
-                "fingerprint": once.fingerprint,
+                "fingerprint": call.fingerprint,
                 "start_by_us": invocation.start_by_us,
             },
             revision=invocation.invocation_id,
@@ -120,5 +120,5 @@ class Idempotency:
         return self.now_us() // 1_000_000
 
 
-def _first(item: Item) -> First:
-    return First(item.body["invocation_id"], item.body["version"])
+def _holder(item: Item) -> KeyHolder:
+    return KeyHolder(item.body["invocation_id"], item.body["version"])

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from chalicelib.admission.admit import Admission, Wanted
+from chalicelib.admission.admit import Admission
+from chalicelib.admission.request import InvokeRequest
 from chalicelib.errors import NotFoundError, UnavailableError
-from chalicelib.invocations.invoke import Invoker, InvokeRequest
+from chalicelib.invocations.invoke import Invoker
 from chalicelib.invocations.ledger import Ledger, Row
 from chalicelib.invocations.payloads import PayloadStore
 from chalicelib.storage.items import Items
@@ -64,8 +65,8 @@ class Redrive:
 
         Raises what admission does, and UnavailableError when they cannot be looked up; what is done by then stays done.
         """
-        self.admission.admit(principal, Wanted(name, None, Mode.ASYNC))
-        principal = principal.without_dues()
+        self.admission.admit(principal, InvokeRequest(function=name, event=b"{}", mode=Mode.ASYNC))
+        principal = principal.without_tokens()
         if selection.invocation_ids is None:
             return [self._try(principal, row) for row in self._given_up(principal.tenant, name, selection.since_us)]
         return [self._try_named(principal, name, id_, selection.since_us) for id_ in selection.invocation_ids]

@@ -98,11 +98,9 @@ def _invoker(
         idempotency=Idempotency(items=storage.items, ledger=adapters.ledger, now_us=clock.now_us),
         payloads=adapters.payloads,
         lane=adapters.lane,
-        answers=storage.redis,
+        redis=storage.redis,
         tracing=tracing,
         settings=settings,
-        now_us=clock.now_us,
-        throttles=storage.throttles,
     )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import limits
+from chalicelib.admission.request import InvokeRequest
 from chalicelib.errors import InvalidParameterError, InvalidRequestContentError
-from chalicelib.invocations.invoke import InvokeRequest, Reply
+from chalicelib.invocations.invoke import Reply
 from chalicelib.naming import Named
 from chalicelib.tenants.authentication import Principal
 from chalicelib.wiring import Controller

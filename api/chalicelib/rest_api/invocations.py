@@ -4,10 +4,11 @@ import base64
 import json
 from typing import Any
 
+from chalicelib.admission.request import InvokeRequest
 from chalicelib.calls import Call
 from chalicelib.errors import InvalidParameterError
 from chalicelib.http_answer import HttpAnswer, json_answer
-from chalicelib.invocations.invoke import InvokeRequest, Reply
+from chalicelib.invocations.invoke import Reply
 from chalicelib.invocations.ledger import Row
 from chalicelib.invocations.logs import FunctionLog
 from chalicelib.naming import asked_qualifier, checked_name, checked_qualifier

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from chalicelib.admission.request import InvokeRequest
 from chalicelib.errors import ConflictError, HearthError, NotFoundError
-from chalicelib.invocations.invoke import Invoker, InvokeRequest
+from chalicelib.invocations.invoke import Invoker
 from chalicelib.naming import Home, account
 from chalicelib.schedules.store import Schedule, Schedules, Waiting
 from shared_lua.contract import LATEST, Mode

@@ -8,6 +8,7 @@ import redis
 
 from chalicelib.errors import UnavailableError
 from chalicelib.storage.coalescer import Coalescer
+from chalicelib.storage.throttle import Throttle
 from shared_lua import keys
 from shared_lua.contract import Held, Invocation, LiveLog, Settlement, Version, decode
 from shared_lua.scripts import Ask, Run, Scripts, Verdict
@@ -16,16 +17,21 @@ ITEMS = "Redis"
 
 
 class RedisAdapter:
-    """`quick` is for calls that answer at once; `patient` may be silent for as long as an answer takes."""
+    """`quick` is for calls that answer at once; `patient` may be silent for as long as an answer takes.
 
-    def __init__(self, quick: redis.Redis, patient: redis.Redis) -> None:
+    `admissions` throttles what is on its way to the admission, and nothing else: a call that waits for its function's
+    answer has left it.
+    """
+
+    def __init__(self, quick: redis.Redis, patient: redis.Redis, admissions: Throttle) -> None:
         self._quick = quick
         self._patient = patient
+        self._admissions = admissions
         self._scripts = Scripts(Coalescer(quick))
 
     def admit(self, ask: Ask, run: Run | None = None) -> Verdict:
-        """Let a call go, or say why not; raise UnavailableError."""
-        with _needing_redis():
+        """Admit a call or refuse it, in the order in which calls come; raise UnavailableError."""
+        with self._admissions.taken(), _needing_redis():
             return self._scripts.admit(ask, run)
 
     def free_permits(self, invocation_id: str, tenant: str, function: str) -> None:

@@ -1,54 +1,38 @@
-"""Lets a few threads at a time do what is dear, in the order they came, as long as that does not take long.
+"""Fair semaphores with patience: a few threads at a time do what costs CPU, in the order in which they came.
 
-It guards nothing: whoever has waited for its patience goes on beside those that are at it.
+They order work and guard nothing: a thread that has waited for its patience goes on beside the others.
 """
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
-#: How long a call waits for its turn, s: what it waits for takes milliseconds, unless AWS is slow.
+#: How long a thread waits for its permit, s. What it waits for takes milliseconds, unless AWS or Redis is slow.
 PATIENCE_S = 1.0
-#: How many calls may be on their way to the admission: Python's lock goes to any of two hundred threads, and each that
-#: is begun makes those before it wait longer. A call alone in its process finds its place free.
-ADMITTED_AT_ONCE = 16
-#: How many may look up in DynamoDB, at some 5 ms of CPU in botocore each: the first of a hundred strangers has its
-#: answer then before the last has asked, and of those who look for the same thing hardly one after the first.
-LOOKING_UP_AT_ONCE = 2
-#: How many may be on their way to the queue: to record and to queue an Invocation takes twice as much. A refusal takes
-#: 0.2 ms, and should not wait for many of either.
-QUEUED_AT_ONCE = 1
 
 
 class Throttle:
-    """A queue in front of some work, for as many threads at a time as it has `places`."""
+    """A fair semaphore with so many permits. A thread that finds one free pays less than 1 µs."""
 
-    def __init__(self, places: int, patience_s: float) -> None:
-        self._free = places
+    def __init__(self, permits: int, patience_s: float = PATIENCE_S) -> None:
+        self._free = permits
         self._patience_s = patience_s
         self._waiting: deque[threading.Lock] = deque()
         self._lock = threading.Lock()
-        self._own = threading.local()
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Wait for one's turn, within bounds, and have it for the length of a `with`, or until it is given up."""
-        self._own.has_place = self._take()
+        """Wait for a permit, up to the patience, and hold it for the length of a `with`."""
+        has_permit = self._take()
         try:
             yield
         finally:
-            self.give_up()
-
-    def give_up(self) -> None:
-        """Let the next one have the turn: this thread is about to wait for something else."""
-        if getattr(self._own, "has_place", False):
-            self._own.has_place = False
-            self._pass_on()
+            if has_permit:
+                self._release()
 
     def _take(self) -> bool:
-        """Wait for a place; False when none came in time."""
+        """Wait for a permit; False when none came in time."""
         with self._lock:
             if self._free:
                 self._free -= 1
@@ -64,7 +48,7 @@ class Throttle:
                 return False
         return True  # it was given in the same moment
 
-    def _pass_on(self) -> None:
+    def _release(self) -> None:
         with self._lock:
             if self._waiting:
                 self._waiting.popleft().release()
@@ -72,19 +56,32 @@ class Throttle:
                 self._free += 1
 
 
-@dataclass(frozen=True)
-class Throttles:
-    """What the calls that share a process wait for. In Lambda each has its own, and finds every place free."""
+class ThrottleByKey:
+    """A Throttle of one permit for each key, kept only while some thread holds or waits for it.
 
-    admission: Throttle = field(default_factory=lambda: Throttle(ADMITTED_AT_ONCE, PATIENCE_S))  #: before the admission
-    look_up: Throttle = field(
-        default_factory=lambda: Throttle(LOOKING_UP_AT_ONCE, PATIENCE_S)
-    )  #: before a read of DynamoDB
-    queue: Throttle = field(default_factory=lambda: Throttle(QUEUED_AT_ONCE, PATIENCE_S))  #: before the durable lane
+    A thread that waited for another one of the same key finds what that one has read, and need not read it again.
+    """
+
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
+        self._lock = threading.Lock()
+        self._throttles: dict[Hashable, Throttle] = {}
+        self._threads: dict[Hashable, int] = {}
 
     @contextmanager
-    def looking_up(self) -> Iterator[None]:
-        """Let others to the admission that need look up nothing, and wait for one's turn to look up."""
-        self.admission.give_up()
-        with self.look_up.taken():
-            yield
+    def taken(self, key: Hashable) -> Iterator[None]:
+        """Wait for the key's permit, up to the patience, and hold it for the length of a `with`."""
+        with self._lock:
+            throttle = self._throttles.setdefault(key, Throttle(1, self._patience_s))
+            self._threads[key] = self._threads.get(key, 0) + 1
+        try:
+            with throttle.taken():
+                yield
+        finally:
+            self._forget(key)
+
+    def _forget(self, key: Hashable) -> None:
+        with self._lock:
+            self._threads[key] -= 1
+            if not self._threads[key]:
+                del self._threads[key], self._throttles[key]

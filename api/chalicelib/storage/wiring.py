@@ -8,12 +8,11 @@ from chalicelib.config import Settings
 from chalicelib.storage.items import Items
 from chalicelib.storage.local_bucket import LocalBucket
 from chalicelib.storage.redis_adapter import RedisAdapter
-from chalicelib.storage.throttle import Throttles
 
 
 @dataclass(frozen=True, kw_only=True)
 class AwsClients:
-    """One botocore client a service."""
+    """One client a service, as botocore makes it or as it is throttled."""
 
     dynamodb: Any
     s3: Any
@@ -28,7 +27,6 @@ class Storage:
     items: Items
     redis: RedisAdapter
     outage: LocalBucket  #: what this process admits by itself while Redis is down
-    throttles: Throttles  #: what the calls of this process wait for in turn
 
 
 def build(settings: Settings, aws: AwsClients, redis: RedisAdapter) -> Storage:
@@ -38,5 +36,4 @@ def build(settings: Settings, aws: AwsClients, redis: RedisAdapter) -> Storage:
         items=Items(aws.dynamodb, settings.items_table),
         redis=redis,
         outage=LocalBucket(settings.outage_rate_per_s, settings.outage_burst, time.monotonic),
-        throttles=Throttles(),
     )

@@ -1,18 +1,20 @@
-"""Whose a key is and what its tenant may use, with a short memory; never whether the caller really has the key."""
+"""Finds the tenant that a key belongs to, and its limits, and remembers them for a short while.
 
-import contextlib
+Whether the caller really has the key is for the Authenticator to say.
+"""
+
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from chalicelib.storage.throttle import ThrottleByKey
 from chalicelib.tenants.credentials import Credential, Kind
 from chalicelib.tenants.tenant import ADMIN, Tenant, TenantLimits
 
-#: How long a caller is believed without looking again, for a process that hears of no change in the meantime.
+#: How long a caller is remembered by a process that hears of no change in the meantime, s.
 REMEMBER_S = 30.0
 
-#: Beyond this many the memory starts afresh: it is there for the busy few.
+#: Beyond this many the memory is emptied: it is there for the busy few.
 MAX_REMEMBERED = 10_000
 
 
@@ -35,7 +37,7 @@ class Tenants(Protocol):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a credential belongs to."""
+    """A credential, and its tenant's limits."""
 
     credential: Credential
     limits: TenantLimits = field(default_factory=TenantLimits)
@@ -55,10 +57,11 @@ class _Memory:
 
 
 class Callers:
-    """Callers by credential. Only who was found is remembered: a key just made must work at once.
+    """Callers by credential. A key that is not found is not remembered, as one that was just made must work at once.
 
-    `monotonic_s` runs the memory out, `now_s` (seconds since the Unix epoch) ends rotated keys to the second.
-    `aside` is where a call waits for its turn to look up, and is while it does.
+    `monotonic_s` limits the memory's age; `now_s` (seconds since the Unix epoch) ends rotated keys to the second.
+    Calls with the same key that come at the same time read it one after the other, so that all but the first find it
+    remembered.
     """
 
     def __init__(
@@ -67,19 +70,18 @@ class Callers:
         tenants: Tenants,
         monotonic_s: Callable[[], float],
         now_s: Callable[[], float],
-        aside: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self._credentials = credentials
         self._tenants = tenants
         self._monotonic_s = monotonic_s
         self._now_s = now_s
-        self._aside = aside
+        self._reads = ThrottleByKey()
         self._remembered: dict[tuple[str, str], _Memory] = {}
         self._cache_versions: dict[str, int] = {}
-        self._learnt = 0  #: how often a cache_version became another one, whosever
+        self._learnt = 0  #: how often any tenant's cache version changed
 
     def remembered(self, credential_id: str, kind: str) -> Caller | None:
-        """Give the caller if it is remembered. Costs nothing and asks nobody."""
+        """Give the caller if it is remembered, without any I/O."""
         memory = self._remembered.get((credential_id, kind))
         if memory is None or self._monotonic_s() >= memory.until_s:
             return None
@@ -87,11 +89,11 @@ class Callers:
         return memory.caller if memory.cache_version == known and self._counts(memory.caller.credential) else None
 
     def look_up(self, credential_id: str, kind: str) -> Caller | None:
-        """Give the caller from the tables and remember it, None without one; raise UnavailableError.
+        """Read the caller and remember it; None when there is none. Raises UnavailableError.
 
-        Who was looked up while this call waited for its turn is not looked up again.
+        What another call has read while this one waited for it is not read again.
         """
-        with self._aside():
+        with self._reads.taken((credential_id, kind)):
             return self.remembered(credential_id, kind) or self._look_up(credential_id, kind)
 
     def _look_up(self, credential_id: str, kind: str) -> Caller | None:
@@ -100,14 +102,15 @@ class Callers:
         if credential is None or credential.kind != kind or not self._counts(credential):
             return None
         caller = self._caller(credential)
-        # Whose key it is was not known before it was read: what was learnt since of anybody may be of a newer row.
+        # The tenant was not known before the read. A cache version that any tenant got meanwhile may be this one's,
+        # and newer than what was read: then nothing is remembered.
         cache_version = self._cache_versions.get(credential.tenant)
         if caller and before == self._learnt:
             self._remember(caller, cache_version)
         return caller
 
     def account(self, tenant: str) -> Caller | None:
-        """Give who calls on a tenant's account without a key of its own, None when there is no such tenant.
+        """Give the caller that a tenant pays for and that has no key; None when there is no such tenant.
 
         Raises UnavailableError.
         """
@@ -121,19 +124,18 @@ class Callers:
         return remembered
 
     def cache_version(self, tenant: str) -> int | None:
-        """Give the cache_version that what is remembered of a tenant is measured by, None when none was told."""
+        """Give the tenant's cache version as this process knows it; None when it knows none."""
         return self._cache_versions.get(tenant)
 
     def learn(self, tenant: str, cache_version: int) -> None:
-        """Measure what is remembered of a tenant by this cache_version from now; what is of another counts no more.
+        """Take over a tenant's cache version; what is remembered under another one is stale from now on.
 
-        It is a number that another one replaces whenever a tenant's keys or limits change.
+        It is a number that changes whenever the tenant's keys or limits do.
         """
         if len(self._cache_versions) >= MAX_REMEMBERED and tenant not in self._cache_versions:
-            self._start_afresh()
-        self._learnt += (
-            self._cache_versions.get(tenant) != cache_version
-        )  # first, or who reads meanwhile would not see it
+            self._forget_all()
+        # Counted first, or a call that is reading meanwhile would not see it.
+        self._learnt += self._cache_versions.get(tenant) != cache_version
         self._cache_versions[tenant] = cache_version
 
     def _caller(self, credential: Credential) -> Caller | None:
@@ -150,10 +152,10 @@ class Callers:
 
     def _remember(self, caller: Caller, cache_version: int | None) -> None:
         if len(self._remembered) >= MAX_REMEMBERED:
-            self._start_afresh()
+            self._forget_all()
         key = caller.credential.credential_id, caller.credential.kind.value
         self._remembered[key] = _Memory(caller, self._monotonic_s() + REMEMBER_S, cache_version)
 
-    def _start_afresh(self) -> None:
+    def _forget_all(self) -> None:
         self._remembered.clear()
         self._cache_versions.clear()

@@ -44,7 +44,7 @@ def build(settings: Settings, storage: Storage, functions: FunctionUseCases) -> 
         changed=storage.redis.tenant_changed,
         now_s=time.time,
     )
-    callers = Callers(credentials, rows, time.monotonic, time.time, storage.throttles.looking_up)
+    callers = Callers(credentials, rows, time.monotonic, time.time)
     return TenantUseCases(
         credentials=credentials,
         authentication=_authentication(settings, storage, callers, seal),

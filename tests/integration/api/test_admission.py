@@ -8,8 +8,7 @@ from unittest.mock import patch
 import pytest
 import redis
 from botocore.client import BaseClient
-from chalicelib.admission.admit import Wanted
-from chalicelib.storage.throttle import Throttle, Throttles
+from chalicelib.admission.request import InvokeRequest
 from chalicelib.tenants.administration import IssuedKeys
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -191,12 +190,13 @@ def test_a_roll_back_is_seen_by_the_next_call_of_another_process(
         assert boto.publish_version(FunctionName="hello")["Version"] == number
     boto.create_alias(FunctionName="hello", Name="live", FunctionVersion="2")
     elsewhere = configure()  # remembers what follows, as another process would
-    ran = [elsewhere.admission.admit(principal(elsewhere, key), Wanted("hello", "live", Mode.ASYNC)).version.number]
+    live = InvokeRequest(function="hello", qualifier="live", event=b"{}", mode=Mode.ASYNC)
+    ran = [elsewhere.admission.admit(principal(elsewhere, key), live).invocation.version.number]
     configure()
 
     boto.update_alias(FunctionName="hello", Name="live", FunctionVersion="1")
 
-    ran.append(elsewhere.admission.admit(principal(elsewhere, key), Wanted("hello", "live", Mode.ASYNC)).version.number)
+    ran.append(elsewhere.admission.admit(principal(elsewhere, key), live).invocation.version.number)
     assert ran == ["2", "1"]
 
 
@@ -250,7 +250,8 @@ def test_no_header_moves_a_caller_to_another_address(
 def test_a_caller_who_waits_for_its_function_keeps_nobody_from_being_admitted(
     monkeypatch: pytest.MonkeyPatch, configure: Configure, deployed: Deployed
 ) -> None:
-    monkeypatch.setattr("chalicelib.storage.wiring.Throttles", lambda: Throttles(admission=Throttle(1, 600)))
+    monkeypatch.setattr("chalicelib.wiring.ADMISSIONS_AT_ONCE", 1)
+    monkeypatch.setattr("chalicelib.wiring.PATIENCE_S", 600)
     configure()
     waiting = deployed.aside.submit(deployed.call)
     taken = deployed.worker.take()

@@ -1,6 +1,8 @@
 """Aliases, as an unmodified boto3 client sees them: pointing, weights, rolling back, guards."""
 
+import dataclasses
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +10,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from chalicelib.admission.admit import Wanted
+from chalicelib.admission.request import InvokeRequest
+from chalicelib.admission.targets import Targets
 from chalicelib.functions.aliases import Alias, Aliases
+from chalicelib.functions.event_invoke import EventInvoke
 from chalicelib.wiring import Controller
 
 from shared_lua import keys
@@ -20,6 +24,8 @@ from tests.integration.api.test_lambda_door import create
 from tests.integration.api.test_versioning import change
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
+
+LIVE = InvokeRequest(function="hello", qualifier="live", event=b"{}", mode=Mode.ASYNC)
 
 Weights = dict[str, float]
 
@@ -56,7 +62,7 @@ def test_the_next_invocation_after_a_roll_back_runs_the_older_version(
     two: Any, hearth: Controller, key: dict[str, str]
 ) -> None:
     def runs() -> str:
-        return hearth.admission.admit(principal(hearth, key), Wanted("hello", "live", Mode.ASYNC)).version.number
+        return hearth.admission.admit(principal(hearth, key), LIVE).invocation.version.number
 
     point(two, "2")
     before = [runs(), runs()]
@@ -67,16 +73,15 @@ def test_the_next_invocation_after_a_roll_back_runs_the_older_version(
 
 @pytest.mark.parametrize(("weight", "drawn"), [(0.0, range(1)), (0.25, range(200, 301)), (1.0, range(1000, 1001))])
 def test_the_other_version_gets_its_weight_of_the_calls(
-    two: Any, hearth: Controller, monkeypatch: pytest.MonkeyPatch, weight: float, drawn: range
+    two: Any, hearth: Controller, weight: float, drawn: range
 ) -> None:
     point(two, "1", {"2": weight})
-    monkeypatch.setattr(hearth.admission, "_chance", random.Random(7).random)
     # Read once: a thousand reads of the table would test the table.
     route = hearth.functions.router.route("acme", "hello", "live")
-    monkeypatch.setattr(hearth.admission._targets, "_look_up", lambda *_: route)
-    wanted = Wanted("hello", "live", Mode.ASYNC)
+    targets = Targets(lambda *_: route, lambda *_: EventInvoke(), time.monotonic)
+    admission = dataclasses.replace(hearth.admission, targets=targets, chance=random.Random(7).random)
 
-    got = Counter(hearth.admission.inside("acme", wanted, str(n)).version.number for n in range(1000))
+    got = Counter(admission.admit_internal("acme", LIVE, str(n)).invocation.version.number for n in range(1000))
 
     assert got["2"] in drawn
     assert got["1"] + got["2"] == 1000

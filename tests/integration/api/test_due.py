@@ -42,11 +42,13 @@ def clock() -> Clock:
 @pytest.fixture
 def due(hearth: Controller, clock: Clock) -> Due:
     """What a tick does, by the test's clock."""
+    admission = hearth.admission
+    minting = dataclasses.replace(admission.mint, now_us=clock.now_us)
     return dataclasses.replace(
         hearth.schedules.due,
         now_us=clock.now_us,
         schedules=dataclasses.replace(hearth.schedules.store, now_us=clock.now_us),
-        invoker=dataclasses.replace(hearth.invocations.invoker, now_us=clock.now_us),
+        invoker=dataclasses.replace(hearth.invocations.invoker, admission=dataclasses.replace(admission, mint=minting)),
     )
 
 

@@ -123,7 +123,7 @@ def test_who_cannot_be_taken_back_goes_by_the_queue_too_and_ends_once(
         redis_client.delete(keys.answer(invocation_id))
         raise UnavailableError("Redis")
 
-    monkeypatch.setattr(hearth.invocations.invoker.answers, "cancel", fail)
+    monkeypatch.setattr(hearth.invocations.invoker.redis, "cancel", fail)
 
     answer = deployed.call()
 

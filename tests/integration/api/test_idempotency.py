@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from chalicelib.invocations.idempotency import KEEP_S, LOST_AFTER_US, Idempotency, Once
+from chalicelib.invocations.idempotency import KEEP_S, LOST_AFTER_US, Idempotency, IdempotentCall
 from chalicelib.tenants.tenant import TenantLimits
 from chalicelib.wiring import Controller
 
@@ -224,12 +224,12 @@ def idempotency(hearth: Controller, clock: Clock) -> Idempotency:
     return Idempotency(items=mine.items, ledger=mine.ledger, now_us=clock)
 
 
-ONCE = Once(key="k", mode=Mode.ASYNC, qualifier=None, event="{}", client_context=None)
+CALL = IdempotentCall(key="k", mode=Mode.ASYNC, qualifier=None, event="{}", client_context=None)
 
 
 def test_a_key_stands_for_its_first_call_for_a_day_and_no_longer(idempotency: Idempotency, clock: Clock) -> None:
     first, second = an_invocation(invocation_id="i-1"), an_invocation(invocation_id="i-2")
-    idempotency.open(ONCE, first)
+    idempotency.open(CALL, first)
     idempotency.ledger._dynamodb.update_item(
         TableName=idempotency.ledger._table,
         Key={"invocation_id": {"S": "i-1"}},
@@ -239,39 +239,39 @@ def test_a_key_stands_for_its_first_call_for_a_day_and_no_longer(idempotency: Id
     )
 
     clock.now_us += KEEP_S * 1_000_000 - 1_000_000
-    assert idempotency.open(ONCE, second).invocation_id == "i-1"
+    assert idempotency.open(CALL, second).invocation_id == "i-1"
 
     clock.now_us += 1_000_000
-    assert idempotency.open(ONCE, second).invocation_id == "i-2"
+    assert idempotency.open(CALL, second).invocation_id == "i-2"
 
 
 def test_what_was_recorded_by_a_controller_that_died_before_it_queued_it_is_replaced_once_it_cannot_run(
     idempotency: Idempotency, clock: Clock
 ) -> None:
     first, second = an_invocation(invocation_id="i-1"), an_invocation(invocation_id="i-2")
-    idempotency.open(ONCE, first)
+    idempotency.open(CALL, first)
 
     clock.now_us = first.start_by_us + LOST_AFTER_US
-    assert idempotency.open(ONCE, second).invocation_id == "i-1"
+    assert idempotency.open(CALL, second).invocation_id == "i-1"
 
     clock.now_us += 1
-    assert idempotency.open(ONCE, second).invocation_id == "i-2"
-    assert idempotency.open(ONCE, an_invocation(invocation_id="i-3")).invocation_id == "i-2"
+    assert idempotency.open(CALL, second).invocation_id == "i-2"
+    assert idempotency.open(CALL, an_invocation(invocation_id="i-3")).invocation_id == "i-2"
 
 
 def test_a_repeat_names_the_version_that_ran_and_not_todays(idempotency: Idempotency) -> None:
-    idempotency.open(ONCE, an_invocation(invocation_id="i-1", version=a_version(number="1")))
+    idempotency.open(CALL, an_invocation(invocation_id="i-1", version=a_version(number="1")))
 
-    first = idempotency.open(ONCE, an_invocation(invocation_id="i-2", version=a_version(number="2")))
+    first = idempotency.open(CALL, an_invocation(invocation_id="i-2", version=a_version(number="2")))
 
     assert (first.invocation_id, first.version) == ("i-1", "1")
 
 
 def test_a_key_whose_row_is_gone_stands_for_nothing(idempotency: Idempotency) -> None:
-    idempotency.open(ONCE, an_invocation(invocation_id="i-1"))
+    idempotency.open(CALL, an_invocation(invocation_id="i-1"))
     idempotency.ledger.forget("i-1")
 
-    assert idempotency.open(ONCE, an_invocation(invocation_id="i-2")).invocation_id == "i-2"
+    assert idempotency.open(CALL, an_invocation(invocation_id="i-2")).invocation_id == "i-2"
 
 
 def test_no_key_points_to_an_invocation_that_could_not_be_recorded(
@@ -283,7 +283,7 @@ def test_no_key_points_to_an_invocation_that_could_not_be_recorded(
     monkeypatch.setattr(idempotency.ledger, "opening", lambda _: {"Put": opening["Put"] | refuse})
 
     with pytest.raises(Exception, match="The record of Idempotency-Keys"):
-        idempotency.open(ONCE, invocation)
+        idempotency.open(CALL, invocation)
 
     partition = keys.idempotency_items(invocation.version.tenant, invocation.version.function)
     assert idempotency.items.every(partition) == []
@@ -293,4 +293,4 @@ def test_no_key_points_to_an_invocation_that_could_not_be_recorded(
 def test_all_that_makes_a_call_another_one_is_in_its_fingerprint(other: dict[str, Any]) -> None:
     same: dict[str, Any] = {"key": "k", "mode": Mode.ASYNC, "qualifier": None, "event": "{}", "client_context": None}
 
-    assert Once(**same).fingerprint == ONCE.fingerprint != Once(**(same | other)).fingerprint
+    assert IdempotentCall(**same).fingerprint == CALL.fingerprint != IdempotentCall(**(same | other)).fingerprint

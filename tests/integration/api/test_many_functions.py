@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from chalicelib.admission.admit import Wanted
+from chalicelib.admission.request import InvokeRequest
 from chalicelib.functions.registry import _item
 from chalicelib.wiring import Controller
 
@@ -40,12 +40,14 @@ def put_many(hearth: Controller, function: Answer, aws: Any, data: dict[str, str
 def calls(hearth: Controller, gateway: Gateway, boto: Any, key: Key, name: str) -> dict[str, list[str]]:
     """Give what AWS is asked when one function is shown at both doors, and let in twice."""
     made: dict[str, list[str]] = {}
-    wanted = Wanted(name, None, Mode.ASYNC)
+    request = InvokeRequest(function=name, event=b"{}", mode=Mode.ASYNC)
     asked: dict[str, Callable[[], bool]] = {
         "shown at door 2": lambda: gateway.send("GET", f"/functions/{name}", headers=key).status == 200,
         "shown at door 1": lambda: boto.get_function(FunctionName=name)["Configuration"]["FunctionName"] == name,
-        "let in": lambda: hearth.admission.admit(principal(hearth, key), wanted).version.function == name,
-        "let in again": lambda: hearth.admission.admit(principal(hearth, key), wanted).version.function == name,
+        "let in": lambda: hearth.admission.admit(principal(hearth, key), request).invocation.version.function == name,
+        "let in again": lambda: (
+            hearth.admission.admit(principal(hearth, key), request).invocation.version.function == name
+        ),
     }
     for what, ask in asked.items():
         with aws_calls() as noted:

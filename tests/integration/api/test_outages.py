@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from chalicelib import wiring
+from chalicelib.admission.request import InvokeRequest
 from chalicelib.config import Settings
 from chalicelib.errors import UnavailableError
-from chalicelib.invocations.invoke import InvokeRequest
 from chalicelib.wiring import Controller
 
 from shared_lua.contract import Invocation, Mode, Settlement, Status
@@ -73,7 +73,7 @@ def test_redis_lost_while_waiting_turns_the_call_into_a_202(
     def lose(*_: Any) -> None:
         raise UnavailableError("Redis")
 
-    monkeypatch.setattr(hearth.invocations.invoker.answers, "wait_answer", lose)
+    monkeypatch.setattr(hearth.invocations.invoker.redis, "wait_answer", lose)
 
     answer = deployed.call()
 

@@ -249,7 +249,7 @@ def test_a_half_done_redrive_is_finished_once_whoever_began_it_is_dead(  # noqa:
         dying(KeyboardInterrupt()).redrive(principal(hearth, key), "hello", Selection())  # type: ignore[arg-type]
     half = deployed.get(f"/invocations/{old.invocation_id}").json["redriven_as"]
     later = dataclasses.replace(
-        hearth.invocations.redrive, now_us=lambda: hearth.invocations.invoker.now_us() + waited_us
+        hearth.invocations.redrive, now_us=lambda: hearth.invocations.redrive.now_us() + waited_us
     )
 
     [done] = later.redrive(principal(hearth, key), "hello", Selection())
@@ -273,7 +273,7 @@ def test_a_half_done_redrive_that_a_worker_has_after_all_is_left_to_it(
 
     assert not hearth.invocations.redrive.items.transact(hearth.invocations.redrive.ledger.redriving(row, new))
     later = dataclasses.replace(
-        hearth.invocations.redrive, now_us=lambda: hearth.invocations.invoker.now_us() + 10 * HALF_DONE_US
+        hearth.invocations.redrive, now_us=lambda: hearth.invocations.redrive.now_us() + 10 * HALF_DONE_US
     )
     [left] = later.redrive(principal(hearth, key), "hello", Selection())
     assert left.reason == f"it was redriven before, as {half}"

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from chalicelib.invocations.invoke import InvokeRequest
+from chalicelib.admission.request import InvokeRequest
 from chalicelib.tracing import NoTracing, Tracing
 from chalicelib.wiring import Controller
 
@@ -77,7 +77,9 @@ class FixedTrace(NoTracing):
 @pytest.mark.aws
 @pytest.mark.redis
 def test_the_trace_goes_with_the_invocation(hearth: Controller, deployed: Deployed) -> None:
-    traced = dataclasses.replace(hearth.invocations.invoker, tracing=FixedTrace())
+    mint = dataclasses.replace(hearth.admission.mint, tracing=FixedTrace())
+    admission = dataclasses.replace(hearth.admission, mint=mint)
+    traced = dataclasses.replace(hearth.invocations.invoker, admission=admission)
 
     traced.invoke(principal(hearth, deployed.key), InvokeRequest(function="hello", event=b"{}", mode=Mode.ASYNC))
 

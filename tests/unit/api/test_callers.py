@@ -1,14 +1,17 @@
 """The short memory of callers."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from chalicelib.storage.throttle import ThrottleByKey
 from chalicelib.tenants import callers as module
 from chalicelib.tenants.callers import REMEMBER_S, Caller, Callers
 from chalicelib.tenants.credentials import Credential, Kind
 from chalicelib.tenants.tenant import ADMIN, Tenant, TenantLimits
+
+from tests.waiting import eventually
 
 KEY = Credential(credential_id="k", kind=Kind.API_KEY, tenant="acme")
 
@@ -98,18 +101,16 @@ def test_who_was_found_is_remembered_for_thirty_seconds_without_a_read(
     assert known(callers) is None
 
 
-def test_who_was_looked_up_while_another_call_waited_for_its_turn_is_not_read_again(
-    tables: Tables, clock: Clock
-) -> None:
-    @contextmanager
-    def after_another() -> Iterator[None]:
-        if not tables.reads:
-            those._look_up("k", Kind.API_KEY)
-        yield
+def test_of_many_calls_with_the_same_key_at_once_one_reads(callers: Callers, tables: Tables) -> None:
+    callers._reads = ThrottleByKey(patience_s=60)
 
-    those = Callers(tables, TenantsOf(tables), clock, clock, after_another)
+    with ThreadPoolExecutor(8) as threads:
+        with callers._reads.taken(("k", Kind.API_KEY)):
+            looked_up = [threads.submit(found, callers) for _ in range(8)]
+            eventually(lambda: len(callers._reads._throttles["k", Kind.API_KEY]._waiting) == 8)
+        results = [one.result(20) for one in looked_up]
 
-    assert found(those) == known(those)
+    assert results == [Caller(KEY, TenantLimits(rate_per_s=7))] * 8
     assert tables.reads == 1
 
 

@@ -6,7 +6,7 @@ import pytest
 from chalicelib.admission.targets import REMEMBER_S, Targets
 from chalicelib.errors import NotFoundError
 from chalicelib.functions.routing import Route
-from chalicelib.storage.throttle import Throttle, Throttles
+from chalicelib.storage.throttle import ThrottleByKey
 
 from tests.waiting import eventually
 
@@ -22,19 +22,19 @@ class Reads:
         self.reads += 1
         raise NotFoundError("f")
 
-    def targets(self, throttles: Throttles | None = None) -> Targets:
-        aside = (throttles or Throttles()).looking_up
-        return Targets(self.look_up, lambda *_: pytest.fail("not asked for"), lambda: self.now_s, aside)
+    def targets(self) -> Targets:
+        return Targets(self.look_up, lambda *_: pytest.fail("not asked for"), lambda: self.now_s)
 
 
 def test_of_many_who_ask_for_the_same_function_at_once_one_reads() -> None:
-    table, throttles = Reads(), Throttles(look_up=Throttle(1, 60))
-    targets = table.targets(throttles)
+    table = Reads()
+    targets = table.targets()
+    targets._reads = ThrottleByKey(patience_s=60)
 
-    with ThreadPoolExecutor(8) as threads, throttles.looking_up():
-        asked = [threads.submit(targets.learn, "t", "f", None, "7") for _ in range(8)]
-        eventually(lambda: len(throttles.look_up._waiting) == 8)
-        throttles.look_up.give_up()
+    with ThreadPoolExecutor(8) as threads:
+        with targets._reads.taken(("t", "f", None)):
+            asked = [threads.submit(targets.learn, "t", "f", None, "7") for _ in range(8)]
+            eventually(lambda: len(targets._reads._throttles["t", "f", None]._waiting) == 8)
         known = [one.result(20) for one in asked]
 
     assert table.reads == 1
