@@ -1,4 +1,4 @@
-"""One HTTP request as the controller sees it, whichever door it came to; never judged here."""
+"""One HTTP request as the controller sees it, to whichever of its APIs it came."""
 
 import json
 import uuid
@@ -11,7 +11,7 @@ from chalicelib.errors import InvalidRequestContentError
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A request, complete. Header names are in lower case; the query is decoded, the path as it was sent."""
+    """A request. Header names are in lower case; the query is decoded, the path is as it was sent."""
 
     method: str
     path: str
@@ -20,7 +20,7 @@ class Call:
     body: bytes
     source_ip: str
     request_id: str
-    home: str = ""  #: where the controller is for this caller, by the gateway's word: host, and stage if in the path
+    home: str = ""  #: the controller's host for this caller, and the stage if it is in the path
 
     def header(self, name: str) -> str | None:
         """Give a header by its lower-case name."""
@@ -42,7 +42,7 @@ class Call:
 
 
 def from_event(event: Mapping[str, Any], body: bytes) -> Call:
-    """Give the Call of an API Gateway proxy event. Only the gateway's own word counts for the caller's address."""
+    """Make a Call of an API Gateway proxy event. The address is the one that the gateway saw, not a header's."""
     context = event["requestContext"]
     query = event["multiValueQueryStringParameters"] or {}
     return Call(
@@ -58,13 +58,13 @@ def from_event(event: Mapping[str, Any], body: bytes) -> Call:
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:
-    """Give every header once; a repeated one as the list that HTTP says it is, cookies as one header."""
+    """Give every header once: a repeated one as a comma-separated list, cookies as one header."""
     several = event.get("multiValueHeaders") or {name: [value] for name, value in (event["headers"] or {}).items()}
     return {name.lower(): ("; " if name.lower() == "cookie" else ",").join(values) for name, values in several.items()}
 
 
 def _home(event: Mapping[str, Any]) -> str:
-    """The gateway's own name has the stage in its paths; a domain of one's own that leads to the stage has not."""
+    """Give host and stage. The gateway's own domain has the stage in its paths; a custom domain has not."""
     context = event["requestContext"]
     headers = {name.lower(): value for name, value in (event["headers"] or {}).items()}
     host = context.get("domainName") or headers.get("host", "")

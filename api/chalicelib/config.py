@@ -1,4 +1,4 @@
-"""Reads the controller's settings from an environment, once; never looks at the environment again."""
+"""The controller's settings, read once from its environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from typing import Any
 
 from chalicelib import limits
 
-#: HEARTH_SECRET_SEED is the master secret: from it comes the key that encrypts the secrets of access keys where they
-#: are stored. A shorter one could be searched for by who has read the table; another one makes them all unreadable.
+#: HEARTH_SECRET_SEED is the master secret. The key that encrypts the stored secrets of access keys is derived from it.
+#: A shorter one could be guessed by somebody who has read the table. After a change, no stored secret can be decrypted.
 MIN_SEED_CHARS = 32
 
 REQUIRED = (
@@ -39,28 +39,27 @@ NUMBERS = {
 }
 
 
-#: Of one asynchronous Invocation: the first, and two after an error of the function's.
+#: How often one asynchronous Invocation runs at most: the first try, and two after errors of the function.
 RUNS = 3
-#: For clocks that differ, and for what lies between two runs.
+#: For clocks that differ, and the time between two runs.
 GRACE_MARGIN_S = 3600
 
 
 class SettingsError(ValueError):
-    """The environment lacks a setting or holds one that cannot be used; the sentence names each."""
+    """A setting is missing or cannot be used; the message names each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything the controller must be told."""
+    """The controller's settings."""
 
     region: str
     redis_url: str
     bucket: str
     invocations_table: str
     queue_url: str
-    completion_queue_url: (
-        str | None
-    )  #: where workers say that an Invocation has ended; None when this deployment has none
+    #: where workers report the ends of Invocations; None when this deployment tells no destinations
+    completion_queue_url: str | None
     functions_table: str
     items_table: str
     credentials_table: str
@@ -69,22 +68,22 @@ class Settings:
     tenant_burst: int
     address_rate_per_s: int
     address_burst: int
-    tenant_concurrency: int  #: Invocations of one tenant that somebody waits for, and that run, at once
-    min_unreserved: int  #: of these, what functions may not reserve
-    waiting: int  #: Invocations that may wait behind those that the fleet runs at once, while somebody waits
-    outage_rate_per_s: int  #: what one process of the controller accepts without Redis, of what nobody waits for
+    tenant_concurrency: int  #: how many synchronous and running Invocations a tenant may have at once
+    min_unreserved: int  #: how many of these functions may not reserve
+    waiting: int  #: how many synchronous Invocations may wait behind those that the fleet runs at once
+    outage_rate_per_s: int  #: asynchronous Invocations that one process accepts while Redis is down
     outage_burst: int
     accepts_without_redis: bool
-    sync_wait_s: int  #: how long a synchronous call is held before it turns into a 202
+    sync_wait_s: int  #: how long a synchronous call waits before it is answered 202
     sync_queue_s: int  #: how long a synchronous Invocation may wait for its start
     async_queue_s: int  #: the same for an asynchronous one
-    code_grace_s: int  #: how long a zip stays that no version names: work that waits may need it
-    public_url: str | None  #: the controller's own address as callers see it; None = by each call's host and stage
+    code_grace_s: int  #: how long a zip stays that no version names: a queued Invocation may need it
+    public_url: str | None  #: the controller's own URL as callers see it; None = each call's host and stage
     xray_address: str | None  #: host:port of the X-Ray daemon; no tracing without it
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
-        """Give the settings that `environ` holds; raise SettingsError naming all that is missing or wrong."""
+        """Read the settings; raise SettingsError, which names all that are missing or one that is wrong."""
         missing = [name for name in REQUIRED if not environ.get(name)]
         if missing:
             raise SettingsError(f"set {', '.join(missing)}: the controller cannot start without")
@@ -92,7 +91,7 @@ class Settings:
             raise SettingsError(f"HEARTH_SECRET_SEED must have {MIN_SEED_CHARS} characters or more")
         values: dict[str, Any] = {_field(name): environ[name] for name in REQUIRED}
         values |= {_field(name): _number(environ, name, default) for name, default in NUMBERS.items()}
-        # The longest that work can take from its version's end to its own: a wait in the queue, and three runs.
+        # The longest that an Invocation can outlive its version: a wait in the queue, and three runs.
         grace_s = values["async_queue_s"] + RUNS * limits.MAX_TIMEOUT_S + GRACE_MARGIN_S
         return cls(
             **values,

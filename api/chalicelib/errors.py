@@ -1,4 +1,4 @@
-"""The errors that leave through a door, with HTTP status and Lambda's name for each; never a library's own."""
+"""The errors that callers get, with HTTP status and Lambda's name for each."""
 
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ class HearthError(Exception):
     """Something went wrong on our side; the request id names it in our log."""
 
     status: ClassVar[int] = 500
-    #: What door 1 answers instead, where Lambda's status differs from the one that HTTP suggests.
+    #: The Lambda API's status, where it differs from the one that HTTP suggests.
     lambda_status: ClassVar[int | None] = None
     error_type: ClassVar[str] = "ServiceException"
 
@@ -30,7 +30,7 @@ class HearthError(Exception):
         return {}
 
     def fields(self) -> dict[str, str]:
-        """Further members of door 1's error object."""
+        """Further members of the Lambda API's error object."""
         return {}
 
 

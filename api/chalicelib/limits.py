@@ -1,4 +1,4 @@
-"""The API's limits, in one place, each with the check that enforces it; never the reason of one caller."""
+"""The API's limits, each with the check that enforces it."""
 
 import json
 import re
@@ -8,12 +8,12 @@ from chalicelib.errors import InvalidParameterError, InvalidRequestContentError,
 from shared_lua.contract import MIB
 
 RUNTIMES = ("nodejs20.x", "provided", "python3.11", "python3.13")
-#: Runtimes whose handler is the function's own affair: its program may read it from _HANDLER, or not.
+#: Runtimes that do not interpret the handler: the function's program may read it from _HANDLER.
 FREE_HANDLER = frozenset({"provided"})
 MEMORY_MB = range(64, 10_240 + 1)
 TIMEOUT_S = range(1, 43_200 + 1)
 MAX_TIMEOUT_S = TIMEOUT_S.stop - 1
-MAX_SYNC_TIMEOUT_S = 900  #: of a function that somebody may wait for
+MAX_SYNC_TIMEOUT_S = 900  #: of a function that can be invoked synchronously
 MAX_HANDLER_CHARS = 128
 MAX_DESCRIPTION_CHARS = 256
 MAX_ROLE_CHARS = 2048
@@ -39,7 +39,7 @@ TENANT_LIMIT = range(1, 1_000_000 + 1)  #: requests a second, requests at once, 
 IDEMPOTENCY_KEY = re.compile(r"[ -~]{1,255}")  #: printable ASCII
 ENVIRONMENT_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 
-#: Lambda sets these itself; a function that set them would lie to its own runtime.
+#: Lambda sets these itself; a function that set them would mislead its own runtime.
 RESERVED_NAMES = frozenset(
     {
         "_HANDLER",
@@ -71,7 +71,7 @@ def check_runtime(runtime: str) -> None:
 
 
 def check_handler(handler: str, runtime: str) -> None:
-    """Raise InvalidParameterError unless the handler can name a function in a file, or for `provided` anything."""
+    """Raise InvalidParameterError unless the handler names a function in a file; for `provided`, any word will do."""
     check_text("Handler", handler, MAX_HANDLER_CHARS)
     if runtime in FREE_HANDLER:
         if not re.fullmatch(r"\S+", handler):
@@ -127,7 +127,7 @@ def check_unpacked(unpacked_bytes: int) -> None:
 
 
 def check_text(what: str, text: str, most_chars: int) -> None:
-    """Raise InvalidParameterError when a free text cannot be kept: too long, or with half a character in it."""
+    """Raise InvalidParameterError for a text that is too long, or holds half of a surrogate pair."""
     if re.search("[\ud800-\udfff]", text):
         raise InvalidParameterError(f"{what} holds half of a surrogate pair, which is no character")
     if len(text) > most_chars:
@@ -135,7 +135,7 @@ def check_text(what: str, text: str, most_chars: int) -> None:
 
 
 def check_tenant_limit(what: str, value: object) -> None:
-    """Raise InvalidParameterError unless this may be a limit of a tenant. `True` is a number to Python, not to us."""
+    """Raise InvalidParameterError unless this may be a tenant's limit. `True`, an int in Python, may not."""
     if type(value) is not int or value not in TENANT_LIMIT:
         raise InvalidParameterError(
             f"{what} must be a whole number from {TENANT_LIMIT.start} to {TENANT_LIMIT.stop - 1}, not {value!r}"
@@ -162,7 +162,7 @@ def check_zip_size(zip_bytes: int) -> None:
 
 
 def event_text(body: bytes) -> str:
-    """Give the event's JSON text, `{}` for an empty body; raise TooLargeError or InvalidRequestContentError."""
+    """Give the event as JSON text, `{}` for an empty body; raise TooLargeError or InvalidRequestContentError."""
     if len(body) > MAX_PAYLOAD_BYTES:
         raise TooLargeError(f"The event has {len(body)} bytes; {MAX_PAYLOAD_BYTES} are allowed")
     try:
@@ -174,7 +174,7 @@ def event_text(body: bytes) -> str:
 
 
 def _refuse_constant(word: str) -> None:
-    """Python reads NaN and Infinity, JSON does not know them, and a function in another language would choke."""
+    """Refuse NaN and Infinity, which Python reads and JSON does not have: other languages' parsers would fail."""
     raise ValueError(f"{word} is not JSON")
 
 

@@ -1,4 +1,4 @@
-"""Function names and ARNs: what is a name, and which function an ARN means; never looks anything up."""
+"""The names and ARNs of functions and layers: checks and parses them; looks nothing up."""
 
 import hashlib
 import re
@@ -22,7 +22,7 @@ REFERENCE = re.compile(
 
 @dataclass(frozen=True)
 class Home:
-    """Where functions live, as their ARNs spell it."""
+    """The region, and the ARNs of what is in it."""
 
     region: str
 
@@ -37,7 +37,7 @@ class Home:
         return f"{whole}:{number}" if number else whole
 
     def find(self, tenant: str, reference: str, qualifier: str | None = None) -> "Named":
-        """Give what a door-1 reference means; raise NotFoundError when it means another tenant's."""
+        """Parse a reference of the Lambda API; raise NotFoundError when it names another tenant's function."""
         match = REFERENCE.fullmatch(reference)
         if not match:
             raise InvalidParameterError(f"{reference!r} is neither a function name nor a function's ARN")
@@ -52,7 +52,7 @@ class Home:
         return Named(name, asked_qualifier(reference, qualifier))
 
     def resolve(self, tenant: str, reference: str, qualifier: str | None = None) -> str:
-        """Give the function's name where no version or alias can be meant; raise NotFoundError when one is."""
+        """Give the function's name where no version or alias may be named; raise NotFoundError when one is."""
         named = self.find(tenant, reference, qualifier)
         if named.qualifier:
             raise NotFoundError(f"Function not found: {self.arn(tenant, named.name, named.qualifier)}")
@@ -83,7 +83,7 @@ LAYER_NAME = re.compile(r"[a-zA-Z0-9_-]{1,140}")
 
 
 def layer_of(home: Home, tenant: str, arn: str) -> tuple[str, int]:
-    """Give name and number of the tenant's layer version that an ARN means; raise InvalidParameterError."""
+    """Parse the ARN of one of the tenant's layer versions into name and number; raise InvalidParameterError."""
     match = LAYER.fullmatch(arn)
     if not match:
         raise InvalidParameterError(f"{arn!r} is no layer version's ARN, which ends in :layer:<name>:<number>")
@@ -102,7 +102,7 @@ def checked_layer_name(name: str) -> str:
 
 
 def account(tenant: str) -> str:
-    """Give the twelve digits that stand for a tenant where Lambda has an account; always the same for one tenant."""
+    """Give the twelve digits that stand in for an AWS account in a tenant's ARNs; always the same for one tenant."""
     return f"{int(hashlib.sha256(tenant.encode()).hexdigest(), 16) % 10**12:012}"
 
 

@@ -1,1 +1,1 @@
-"""Whether an Invocation may run, and what exactly is to run."""
+"""Decides which Invocations may run, and makes them."""

@@ -1,1 +1,1 @@
-"""Zips: whether one may come in, where it is kept, and how many versions name it."""
+"""Zips: their checks, the store, and the count of versions that name each."""

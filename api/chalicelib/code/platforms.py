@@ -1,12 +1,12 @@
-"""Tells for which machine a program or shared object was built, from its first bytes; never runs or trusts one."""
+"""Tells for which machine a program or shared object was built, from its first bytes."""
 
 import re
 import struct
 
-#: As many of a file's first bytes as are looked at.
+#: How many of a file's first bytes are looked at.
 HEAD_BYTES = 1024
 
-#: What is loaded by machines, by its name. `prebuilds/` is where Node packages keep one for each platform on purpose.
+#: Names of files that a machine loads. Node packages keep one for each platform under `prebuilds/`, on purpose.
 LOADED = re.compile(r"\.(so(\.\d+)*|dylib|pyd|node|dll)$")
 FOR_EACH_PLATFORM = re.compile(r"(^|/)prebuilds/")
 
@@ -21,12 +21,12 @@ MACH_O = tuple(
 
 
 def is_loaded(path: str) -> bool:
-    """Tell whether a file with this path in the zip is for a machine to load."""
+    """Tell whether a machine loads a file with this path in the zip."""
     return path == "bootstrap" or bool(LOADED.search(path.lower()) and not FOR_EACH_PLATFORM.search(path))
 
 
 def foreign_platform(head: bytes) -> str | None:
-    """Name the platform that a file with these first bytes is for, None when x86-64 Linux can have use for it."""
+    """Name the platform that a file with these first bytes was built for; None when x86-64 Linux can use it."""
     if head.startswith(ELF):
         return _elf_platform(head)
     if head.startswith(MACH_O):
@@ -46,7 +46,7 @@ def _elf_platform(head: bytes) -> str | None:
 
 
 def _is_managed(head: bytes) -> bool:
-    """.NET keeps its portable code in Windows' format, with a header of its own as the fifteenth of its tables."""
+    """Tell whether this is .NET's portable code: it has Windows' format, and a header of its own as the 15th table."""
     try:
         [start] = struct.unpack_from("<L", head, 0x3C)
         [magic] = struct.unpack_from("<H", head, start + 24)

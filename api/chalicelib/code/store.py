@@ -1,6 +1,6 @@
-"""Zips in S3, by the digest of their bytes: equal zips are one object, and none is ever overwritten by another.
+"""Zips in S3, by the digest of their bytes: equal zips are one object, and no object is overwritten by another zip.
 
-An object goes when no version names it any more (`code_refs` counts), and never while one does.
+An object is deleted once no version names it any more, which `references` counts.
 """
 
 import base64
@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from chalicelib.code.references import CodeRefs, Unnamed
 from chalicelib.errors import UnservedError
 from chalicelib.storage.aws_errors import needing
-from chalicelib.storage.s3_file import GONE, ITEMS, open_object
+from chalicelib.storage.s3_file import GONE, PART, open_object
 from shared_lua import keys
 
 #: How long a link to a function's zip works, as on Lambda.
@@ -29,15 +29,15 @@ class CodeStore:
         self._now_s = now_s
 
     def put(self, sha256: str, source: bytes | BinaryIO) -> None:
-        """Store a zip under its digest unless it is there; it stays for the grace of `collect`, and longer once named.
+        """Store a zip under its digest unless it is there. It stays for the grace of `collect`, and longer once named.
 
-        A file is read in pieces. S3 itself refuses bytes of another digest: what is stored here is what was checked.
+        A file is read in pieces. S3 itself refuses bytes of another digest, so that what is stored is what was checked.
         Raises UnservedError while an equal zip is being removed.
         """
         self._hold(sha256)
         if not isinstance(source, bytes):
-            source.seek(0)  # whoever hashed or checked it left it at its end, and S3's client sends from where it is
-        with needing(ITEMS):
+            source.seek(0)  # hashing and checking left it at its end, and S3's client sends from the current position
+        with needing(PART):
             if not self._has(sha256):
                 self._s3.put_object(
                     Bucket=self._bucket,
@@ -48,13 +48,13 @@ class CodeStore:
                 )
 
     def open(self, key: str) -> BinaryIO:
-        """Give what was uploaded under a key of the bucket; raise InvalidParameterError when nothing was."""
+        """Open what was uploaded under a key of the bucket; raise InvalidParameterError when nothing was."""
         return open_object(self._s3, self._bucket, key)
 
     def collect(self, now_s: int, grace_s: int, most: int = 100) -> int:
-        """Remove zips that no version has named for the grace, looking at the `most` oldest; give how many went.
+        """Delete zips that no version has named for `grace_s`, of the `most` oldest; give how many were deleted.
 
-        Work that waits for a worker may need a zip that is named no more: the grace must outlast every queue.
+        An Invocation in a queue may need a zip that no version names any more: the grace must outlast every queue.
         """
         collected = 0
         for unnamed in self._refs.unnamed(now_s - grace_s, most):
@@ -62,14 +62,14 @@ class CodeStore:
         return collected
 
     def link(self, sha256: str) -> str:
-        """Give an address from which the zip can be fetched for ten minutes without credentials."""
+        """Give a URL from which the zip can be fetched for LINK_S seconds without credentials."""
         where = {"Bucket": self._bucket, "Key": keys.code(sha256)}
         url: str = self._s3.generate_presigned_url("get_object", Params=where, ExpiresIn=LINK_S)
         return url
 
     def check(self) -> None:
         """Raise UnavailableError unless the bucket answers."""
-        with needing(ITEMS):
+        with needing(PART):
             self._s3.head_bucket(Bucket=self._bucket)
 
     def _hold(self, sha256: str) -> None:
@@ -77,12 +77,12 @@ class CodeStore:
             raise UnservedError("An equal zip is being removed. Try again in a few seconds.")
 
     def _collect(self, unnamed: Unnamed, now_s: int, before_s: int) -> bool:
-        """The mark keeps everyone off; row and suspicion go last, so that a collector that dies is followed by one."""
+        """Mark the zip, delete the object, then the rows: another collector can finish what a dead one began."""
         if not self._refs.mark(unnamed.sha256, now_s, before_s):
             if not self._refs.is_collecting(unnamed.sha256):
                 self._refs.clear(unnamed)
             return False
-        with needing(ITEMS):
+        with needing(PART):
             self._s3.delete_object(Bucket=self._bucket, Key=keys.code(unnamed.sha256))
         self._refs.gone(unnamed.sha256, now_s)
         self._refs.clear(unnamed)

@@ -1,4 +1,4 @@
-"""Builds what keeps functions' code."""
+"""Builds the store of functions' code."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from chalicelib.storage.wiring import Storage
 
 @dataclass(frozen=True, kw_only=True)
 class Code:
-    """Zips in the bucket, and who needs them."""
+    """Zips in the bucket, and the count of versions that name each."""
 
     refs: CodeRefs
     store: CodeStore

@@ -1,6 +1,6 @@
-"""Decides whether a zip may become a function's code or a layer; reads it as a stream, and never writes a file of it.
+"""Decides whether a zip may become a function's code or a layer. It is read as a stream and never unpacked to files.
 
-Whatever the zip holds, the gate takes some 10 MiB of memory and reads each byte of it once, in order.
+Whatever the zip holds, this takes some 10 MiB of memory and reads each byte once, in order.
 """
 
 import io
@@ -27,7 +27,7 @@ from chalicelib.limits import MAX_UNPACKED_BYTES, RUNTIMES
 
 CHUNK_BYTES = 64 * 1024
 
-#: The sandbox's mount gives whole pages, and each file or folder needs a page's worth of bookkeeping beside its data.
+#: The sandbox's mount allocates whole pages, and each file or folder takes one more for bookkeeping.
 PAGE_BYTES = 4096
 
 EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
@@ -35,20 +35,20 @@ EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 STORED = 0
 DEFLATED = 8
 
-#: Runtimes whose own unpacker reads no zip64.
+#: Runtimes whose unpacker does not read zip64.
 WITHOUT_ZIP64 = frozenset({"nodejs20.x"})
 
 
 def check(source: bytes | BinaryIO, handler: str, runtime: str) -> int:
-    """Give the memory in bytes that a function's zip takes unpacked; raise InvalidParameterError with entry and reason.
+    """Check a function's zip and give the bytes of memory that it takes unpacked.
 
-    A file must be seekable, and buffered: it is read in small pieces.
+    Raises InvalidParameterError with entry and reason. A file must be seekable and buffered: small pieces are read.
     """
     return _check(source, [runtime], _handler_files(handler, runtime), f"Handler {handler!r} of {runtime}")
 
 
 def check_layer(source: bytes | BinaryIO, runtimes: Collection[str] = ()) -> int:
-    """Do the same for a layer that functions of these runtimes may have, by default of any; it needs no handler."""
+    """Check the zip of a layer for functions of these runtimes, by default of any; see `check`. It needs no handler."""
     return _check(source, runtimes or RUNTIMES, [], "")
 
 
@@ -64,7 +64,7 @@ def _check(source: bytes | BinaryIO, runtimes: Collection[str], wanted: list[str
 
 
 def _check_entries(directory: Directory, runtimes: Collection[str], wanted: list[str], who: str) -> int:
-    """Refuse by what the directory of the zip says, before a byte is decompressed."""
+    """Check what the zip's directory says, before a byte is decompressed."""
     names, total, pages, found = Names(), 0, 0, not wanted
     for entry in directory:
         _check_name(entry)
@@ -115,7 +115,7 @@ def _check_packing(entry: Entry, runtimes: Collection[str], *, zip64: bool) -> N
 
 
 def _is_handler_file(entry: Entry, path: str, wanted: list[str], runtimes: Collection[str]) -> bool:
-    """Tell whether this is the file that the handler names or the runtime runs; refuse one that could not start."""
+    """Tell whether the handler names this file or the runtime runs it; refuse one that cannot be started."""
     if entry.is_folder or path not in wanted:
         return False
     if "provided" in runtimes:
@@ -124,7 +124,7 @@ def _is_handler_file(entry: Entry, path: str, wanted: list[str], runtimes: Colle
 
 
 def _handler_files(handler: str, runtime: str) -> list[str]:
-    """Give the names that the handler's file may have in the zip."""
+    """Give the paths that the handler's file may have in the zip."""
     if runtime == "provided":
         return ["bootstrap"]
     if runtime.startswith("nodejs"):
@@ -135,13 +135,13 @@ def _handler_files(handler: str, runtime: str) -> list[str]:
 
 
 def _check_executable(entry: Entry) -> None:
-    """A zip made where there are no modes has none; what it holds is made executable as it is unpacked."""
+    """Refuse a file that is not executable. A zip from a system without modes has none: its files become executable."""
     if entry.mode and not entry.mode & EXECUTABLE:
         raise refused(entry.name, "is not executable: `chmod +x bootstrap` before it is zipped")
 
 
 def _check_content(file: BinaryIO, entry: Entry, limit: int) -> None:
-    """Read the entry to its end, so that a directory that lies about sizes is found out here."""
+    """Read the entry to its end, as its real size or checksum may differ from the directory's."""
     data_at = find_data(file, entry, limit)
     head, size_bytes, crc = b"", 0, 0
     for chunk in _unpacked(entry, _packed(file, data_at, entry.packed_bytes)):
@@ -151,9 +151,9 @@ def _check_content(file: BinaryIO, entry: Entry, limit: int) -> None:
         if size_bytes > entry.size_bytes:
             break
     if size_bytes != entry.size_bytes:
-        raise refused(entry.name, "cannot be read: it has not the size it says")
+        raise refused(entry.name, "cannot be read: it does not have the size that the directory names")
     if crc != entry.crc:
-        raise refused(entry.name, "cannot be read: it has not the checksum it says")
+        raise refused(entry.name, "cannot be read: it does not have the checksum that the directory names")
     check_descriptor(file, entry, data_at + entry.packed_bytes, limit)
     if is_loaded(entry.name) and (platform := foreign_platform(head)):
         raise refused(entry.name, f"is built for {platform}; functions run on Linux on x86-64")
@@ -178,7 +178,7 @@ def _unpacked(entry: Entry, packed: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _inflated(entry: Entry, stream: "zlib._Decompress", chunk: bytes) -> Iterator[bytes]:
-    """Give what comes of a chunk in pieces: a bomb's chunk can bring a thousand times its size."""
+    """Decompress a chunk in pieces, as a zip bomb's chunk can grow a thousandfold."""
     piece = chunk
     while chunk or len(piece) == CHUNK_BYTES:
         try:

@@ -1,4 +1,4 @@
-"""Knows every file and folder that a zip makes, so that no two are one to some file system; holds none of the names."""
+"""Checks that no two files or folders of a zip are the same to any file system. Keeps hashes, not the names."""
 
 import hashlib
 import os
@@ -12,18 +12,18 @@ KINDS = 4
 
 
 class Names:
-    """Files and folders by a keyed hash of their names without case: 20,000 long names would be 20 MB."""
+    """Files and folders by a keyed hash of their case-folded paths: 20,000 long paths would take 20 MB."""
 
     def __init__(self) -> None:
         self._key = os.urandom(16)
-        self._known: dict[int, int] = {}  #: hash of a name without case → hash of the name and what it is
+        self._known: dict[int, int] = {}  #: hash of a case-folded path → hash of the path, and its kind
         self._folders = 0
 
     def __len__(self) -> int:
         return len(self._known)
 
     def add(self, entry: Entry) -> str:
-        """Give the path that the entry unpacks to; raise InvalidParameterError when it cannot have its own."""
+        """Give the path that the entry unpacks to; raise InvalidParameterError when another entry has it."""
         items = [item for item in entry.name.split("/") if item not in ("", ".")]
         if not items:
             if not entry.is_folder:
@@ -35,7 +35,7 @@ class Names:
         return "/".join(items)
 
     def _add_folders(self, entry: Entry, items: list[str]) -> None:
-        """From the innermost out, up to one that is known: the ones around that are known too."""
+        """Add the folders around an entry from the innermost out, up to one that is known: its own are known too."""
         for depth in range(len(items) - 1, 0, -1):
             if not self._add(entry, "/".join(items[:depth]), IMPLIED):
                 return

@@ -1,7 +1,7 @@
-"""Reads what a zip's records say of its entries; never decompresses one, and never guesses which of two is meant.
+"""Reads a zip's records; never decompresses an entry.
 
-Every reader of zips has its own way with records that contradict each other. The sandbox's unpackers are not this
-reader, so whatever two of them could take differently is refused here.
+Every zip reader treats contradictory records in its own way. The sandbox's unpackers are other readers than this one,
+so whatever two readers could understand differently is refused here.
 """
 
 import itertools
@@ -37,24 +37,24 @@ MAX_DESCRIPTOR_BYTES = 24
 IN_ZIP64 = 0xFFFFFFFF
 COUNT_IN_ZIP64 = 0xFFFF
 ZIP64_EXTRA = 0x0001
-#: Another spelling of the name, which Python obeys from 3.13 on and Node does not.
+#: Another spelling of the name, which Python uses from 3.13 on and Node does not.
 NAME_EXTRA = 0x7075
 
 ENCRYPTED = 0x0001 | 0x0040 | 0x2000
 PATCHED = 0x0020
 STREAMED = 0x0008
 UTF8 = 0x0800
-#: What both headers of an entry must agree on; the rest tells how hard the packer tried.
+#: The flags on which both headers of an entry must agree. The others only tell how well the entry was compressed.
 AGREED_FLAGS = ENCRYPTED | PATCHED | STREAMED | UTF8
 
 NEWEST_VERSION = 63
 
-#: Of a name, in an error: one of 64 KiB would be most of the answer.
+#: How much of a name an error shows: it may have 64 KiB.
 MAX_SHOWN_CHARS = 256
 
-#: A place in the directory and an offset in the zip share one integer: a fifth of the memory of a pair.
-PLACE_BITS = 32
-PLACE_MASK = (1 << PLACE_BITS) - 1
+#: A position in the directory and an offset in the zip share one integer, which takes a fifth of a pair's memory.
+POSITION_BITS = 32
+POSITION_MASK = (1 << POSITION_BITS) - 1
 
 
 EndRecord = tuple[bytes, int, int, int, int, int, int, int]
@@ -77,7 +77,7 @@ class Entry:
 
     @property
     def is_folder(self) -> bool:
-        """Both unpackers make a folder of a name with a slash at its end, and of no other."""
+        """Tell whether unpackers make a folder of it: of a name that ends with a slash, and of no other."""
         return self.name.endswith("/")
 
     @property
@@ -98,29 +98,31 @@ class End:
 
 
 class Directory:
-    """The central directory: held as the bytes it is, since an object for each entry would take ten times the memory.
+    """The central directory. It is kept as bytes, as an object for each entry would take ten times the memory.
 
-    Raises InvalidParameterError when it cannot be read in exactly one way.
+    Raises InvalidParameterError when it can be read in more than one way, or in none.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.end = _find_end(file)
         self._data = read_at(file, self.end.directory_at, self.end.directory_bytes)
-        self._places = list(self._walk())
+        self._positions = list(self._walk())
 
     def __iter__(self) -> Iterator[Entry]:
-        return (self._entry(place) for place in self._places)
+        return (self._entry(position) for position in self._positions)
 
     def by_offset(self) -> Iterator[tuple[Entry, int]]:
-        """Give each entry in the order of the bytes in the zip, with the offset by which it must have ended."""
-        order = sorted(entry.header_at << PLACE_BITS | place for entry, place in zip(self, self._places, strict=True))
-        limits = itertools.chain((key >> PLACE_BITS for key in order[1:]), [self.end.directory_at])
+        """Give the entries in the order of their bytes in the zip, each with the offset by which it must end."""
+        order = sorted(
+            entry.header_at << POSITION_BITS | position for entry, position in zip(self, self._positions, strict=True)
+        )
+        limits = itertools.chain((key >> POSITION_BITS for key in order[1:]), [self.end.directory_at])
         for key, limit in zip(order, limits, strict=True):
-            yield self._entry(key & PLACE_MASK), limit
+            yield self._entry(key & POSITION_MASK), limit
 
     def _walk(self) -> Iterator[int]:
-        """Find where each entry begins; as many as were counted, filling as many bytes as were named."""
+        """Find where each entry begins; refuse a directory with more or fewer entries or bytes than the zip says."""
         at = 0
         for _ in range(self.end.count):
             if self._data[at : at + 4] != ENTRY_SIGNATURE or at + ENTRY.size > len(self._data):
@@ -157,8 +159,10 @@ def read_at(file: BinaryIO, at: int, count: int) -> bytes:
 
 
 def find_data(file: BinaryIO, entry: Entry, limit: int) -> int:
-    """Give the offset of the entry's bytes; raise InvalidParameterError unless its own header, and what follows its
-    bytes, say what the directory says, and all of it ends by `limit`, where the next entry begins.
+    """Give the offset of the entry's bytes.
+
+    Raises InvalidParameterError unless its own header says what the directory says, and all of it ends by `limit`,
+    where the next entry begins.
     """
     if entry.header_at + LOCAL.size > limit:
         raise refused(entry.name, "overlaps another, or lies outside the zip")
@@ -174,7 +178,7 @@ def find_data(file: BinaryIO, entry: Entry, limit: int) -> int:
 
 
 def check_descriptor(file: BinaryIO, entry: Entry, at: int, limit: int) -> None:
-    """Refuse an entry written as a stream when the sizes after its bytes are not those of the directory."""
+    """Refuse an entry written as a stream when the sizes after its bytes differ from the directory's."""
     if not entry.flags & STREAMED:
         return
     found = read_at(file, at, min(MAX_DESCRIPTOR_BYTES, limit - at))
@@ -185,25 +189,25 @@ def check_descriptor(file: BinaryIO, entry: Entry, at: int, limit: int) -> None:
 
 
 def refused(name: str, reason: str) -> InvalidParameterError:
-    """Give the error that names an entry and what is wrong with it."""
+    """Make the error that names an entry and what is wrong with it."""
     shown = name if len(name) <= MAX_SHOWN_CHARS else f"{name[:MAX_SHOWN_CHARS]}…"
     return InvalidParameterError(f"The zip is refused: entry {shown!r} {reason}")
 
 
 def unreadable(reason: str) -> InvalidParameterError:
-    """Give the error of a zip whose records make no sense."""
+    """Make the error for a zip whose records cannot be read."""
     return InvalidParameterError(f"Could not unzip uploaded file: {reason}")
 
 
 def too_many() -> InvalidParameterError:
-    """Give the error of a zip with more entries than allowed."""
+    """Make the error for a zip with more entries than allowed."""
     return InvalidParameterError(f"The zip has more than {MAX_ZIP_ENTRIES} entries")
 
 
 def _find_end(file: BinaryIO) -> End:
     size = file.seek(0, 2)
     tail = read_at(file, max(0, size - END.size - MAX_COMMENT_BYTES), min(size, END.size + MAX_COMMENT_BYTES))
-    at = _place_of_end(tail)
+    at = _position_of_end(tail)
     end_at = size - len(tail) + at
     record = END.unpack_from(tail, at)
     end = _end64(file, end_at, record) or _end(end_at, record, zip64=False)
@@ -218,8 +222,8 @@ def _find_end(file: BinaryIO) -> End:
     return end
 
 
-def _place_of_end(tail: bytes) -> int:
-    """Find the one end record: a comment that holds another would be another zip to another reader."""
+def _position_of_end(tail: bytes) -> int:
+    """Find the end record. A comment that holds a second one is refused: it would be another zip to another reader."""
     at = tail.rfind(END_SIGNATURE)
     if at < 0 or at + END.size > len(tail):
         raise unreadable("it is not a zip. Send a zip's bytes, as application/zip.")
@@ -245,7 +249,7 @@ def _end(end_at: int, record: EndRecord, *, zip64: bool) -> End:
 
 
 def _end64(file: BinaryIO, end_at: int, record: EndRecord) -> End | None:
-    """Read the zip64 records before the end record, None when there are none; refuse them unless both ends agree."""
+    """Read the zip64 end record, None when there is none; refuse it unless it agrees with the other end record."""
     locator_at = end_at - LOCATOR64.size
     locator = LOCATOR64.unpack(read_at(file, locator_at, LOCATOR64.size)) if locator_at >= 0 else (b"",)
     if locator[0] != LOCATOR64_SIGNATURE:
@@ -263,7 +267,7 @@ def _end64(file: BinaryIO, end_at: int, record: EndRecord) -> End | None:
 
 
 def _decoded(raw_name: bytes, flags: int) -> str:
-    """Without the UTF-8 mark, each unpacker reads bytes above ASCII in its own way."""
+    """Decode a name. Without the UTF-8 flag, each unpacker reads bytes above ASCII in its own way: they are refused."""
     try:
         return raw_name.decode("utf-8" if flags & UTF8 else "ascii")
     except UnicodeDecodeError:
@@ -272,7 +276,7 @@ def _decoded(raw_name: bytes, flags: int) -> str:
 
 
 def _extra(name: str, data: bytes) -> dict[int, bytes]:
-    """Give the extra fields that change what an entry is, by tag; fewer bytes than a field has are padding."""
+    """Give the extra fields that matter, by tag. Fewer bytes than a field's header are padding."""
     fields: dict[int, bytes] = {}
     at = 0
     while at + 4 <= len(data):
@@ -286,13 +290,13 @@ def _extra(name: str, data: bytes) -> dict[int, bytes]:
 
 
 def _check_other_name(name: str, raw_name: bytes, extra: dict[int, bytes]) -> None:
-    """The field holds a version, the CRC of the name that it stands for, and the name in UTF-8."""
+    """Refuse a name field with another name. It holds a version, the CRC of the entry's name, and a name in UTF-8."""
     if NAME_EXTRA in extra and extra[NAME_EXTRA][5:] != raw_name:
         raise refused(name, "has another name in its extra fields")
 
 
 def _wide(name: str, extra: dict[int, bytes], *narrow: int) -> list[int]:
-    """Take the numbers that are too large for their fields from the extra field that holds those only, in order."""
+    """Take the numbers that are too large for their fields from the zip64 extra field, which holds those in order."""
     wide = extra.get(ZIP64_EXTRA, b"")
     found = []
     for value in narrow:

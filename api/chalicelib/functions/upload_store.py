@@ -5,7 +5,7 @@ from typing import Any, BinaryIO
 
 from chalicelib.limits import MAX_ZIP_BYTES
 from chalicelib.storage.aws_errors import needing
-from chalicelib.storage.s3_file import ITEMS, open_object
+from chalicelib.storage.s3_file import PART, open_object
 from shared_lua import keys
 
 #: How long a form may be used; an upload that has begun by then goes on.
@@ -50,5 +50,5 @@ class UploadStore:
 
     def forget(self, tenant: str, upload_id: str) -> None:
         """Remove what was put there, if anything was."""
-        with needing(ITEMS):
+        with needing(PART):
             self._s3.delete_object(Bucket=self._bucket, Key=keys.upload(tenant, upload_id))

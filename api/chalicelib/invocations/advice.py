@@ -18,7 +18,7 @@ MIN_RUNS = 10
 
 
 @dataclass(frozen=True)
-class Run:
+class MeasuredRun:
     """One run that is over, with its bill."""
 
     usage: Usage
@@ -39,7 +39,7 @@ class Advice:
     saved_pico_usd: int  #: 0 when the size is right as it is
 
 
-def advise(runs: Sequence[Run], memory_mb: int) -> Advice | None:
+def advise(runs: Sequence[MeasuredRun], memory_mb: int) -> Advice | None:
     """Give advice from runs at `memory_mb`; None when there are too few, or none with an honest peak.
 
     CPU comes in proportion to memory, so a smaller size is slower for whoever computes: a run is taken apart into
@@ -77,12 +77,12 @@ def _wall_us(cpu_us: int, memory_mb: int) -> int:
     return cpu_us * MIB_PER_CORE // min(memory_mb, MIB_PER_CORE)
 
 
-def _cost(runs: Sequence[Run], size_mb: int) -> int:
+def _cost(runs: Sequence[MeasuredRun], size_mb: int) -> int:
     """Give what the runs would have cost at another size, in picodollars, by the prices they were charged at."""
     return sum(_cost_of(run, size_mb) for run in runs)
 
 
-def _cost_of(run: Run, size_mb: int) -> int:
+def _cost_of(run: MeasuredRun, size_mb: int) -> int:
     usage, charge = run.usage, run.charge
     length_us = stretched_us(usage, charge.memory_mb, size_mb)
     return charge.duration_pico_usd * length_us * size_mb // max(1, usage.run_us * charge.memory_mb)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chalicelib.errors import NotFoundError
 from chalicelib.functions.lifecycle import Functions
-from chalicelib.invocations.advice import Advice, Run, advise
+from chalicelib.invocations.advice import Advice, MeasuredRun, advise
 from chalicelib.invocations.ledger import Ledger, Row, row_of
 from chalicelib.invocations.payloads import PayloadStore
 from chalicelib.storage.redis_adapter import RedisAdapter
@@ -50,7 +50,7 @@ class Records:
         """Give advice on a function's memory from its recent runs, None when they say too little."""
         memory_mb = self.functions.get(tenant, function).version.memory_mb
         ends = [row.settlement for row in self.ledger.recent(tenant, function, RUNS_LOOKED_AT)]
-        runs = [Run(end.usage, end.charge) for end in ends if end and end.usage and end.charge]
+        runs = [MeasuredRun(end.usage, end.charge) for end in ends if end and end.usage and end.charge]
         return advise(runs, memory_mb)
 
     def _coming(self, invocation_id: str) -> Row | None:

@@ -1,1 +1,1 @@
-"""What the controller keeps things in: DynamoDB's items, S3, Redis, and what goes wrong with them."""
+"""The adapters that several packages share: DynamoDB items, S3 files, Redis, and AWS's errors."""

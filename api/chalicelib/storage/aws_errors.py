@@ -1,4 +1,4 @@
-"""Turns botocore's errors into ours at the border; never hides a refusal that an adapter can explain better."""
+"""Turns botocore's errors into ours, where an adapter cannot explain them better."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,8 +1,8 @@
-"""Sends what several threads ask of Redis at the same time in one round trip; it knows no script by what it does.
+"""Sends the script calls of several threads to Redis in one round trip.
 
-A thread that finds no round trip under way makes one. Who comes meanwhile waits, and one of them makes the next for all
-of them. Alone, a caller pays some 3 µs for it; of two hundred at once each would give up and take back Python's lock
-for every step of its own round trip, which cost more than all the rest of a refusal.
+A thread that finds no round trip under way makes one. Threads that come meanwhile wait, and the first of them makes the
+next one for all of them. A single caller pays some 3 µs for it. Two hundred at once would each give up and take back
+Python's lock for every step of a round trip of their own, which cost more than all the rest of a refusal.
 """
 
 import threading
@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 
-#: How many go in one round trip: the first of them waits for the last one's answer.
+#: How many calls go in one round trip at most: the first of them waits for the answer to the last.
 MOST = 32
 
 
@@ -23,13 +23,13 @@ def _locked() -> threading.Lock:
 
 
 @dataclass(eq=False)
-class _Asked:
-    """One call of a script. It is woken by its reply, or because the next round trip is its to make."""
+class _ScriptCall:
+    """One call of a script. Its thread is woken by the reply, or to make the next round trip."""
 
     script: Any
     keys: Sequence[str]
     args: Sequence[Any]
-    reply: Any = None  #: or the exception that is to be raised
+    reply: Any = None  #: or the exception to raise
     is_done: bool = False
     woken: threading.Lock = field(default_factory=_locked)
 
@@ -39,53 +39,53 @@ class _Asked:
 
 
 class Coalescer:
-    """Stands for a Redis client where scripts are registered; a script's call raises what the client raises."""
+    """Stands for a Redis client, as far as scripts go. A script's call raises what the client raises."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
         self._lock = threading.Lock()
         self._under_way = False
-        self._waiting: list[_Asked] = []
+        self._waiting: list[_ScriptCall] = []
 
     def register_script(self, text: str) -> Callable[..., Any]:
-        """Give a callable that runs this script, with others' if they come at the same time."""
+        """Give a callable that runs this script, in one round trip with others of the same moment."""
         script = self._client.register_script(text)
-        return lambda keys=(), args=(): self._ask(_Asked(script, keys, args))
+        return lambda keys=(), args=(): self._ask(_ScriptCall(script, keys, args))
 
-    def _ask(self, asked: _Asked) -> Any:
+    def _ask(self, call: _ScriptCall) -> Any:
         with self._lock:
-            self._waiting.append(asked)
+            self._waiting.append(call)
             is_first, self._under_way = not self._under_way, True
         if not is_first:
-            asked.woken.acquire()
-        if not asked.is_done:
+            call.woken.acquire()
+        if not call.is_done:
             self._make_round_trip()
-            asked.woken.acquire()
-        if isinstance(asked.reply, redis.exceptions.NoScriptError):
-            return asked.script(keys=asked.keys, args=asked.args)  # which loads it first
-        if isinstance(asked.reply, BaseException):
-            raise asked.reply
-        return asked.reply
+            call.woken.acquire()
+        if isinstance(call.reply, redis.exceptions.NoScriptError):
+            return call.script(keys=call.keys, args=call.args)  # which loads it first
+        if isinstance(call.reply, BaseException):
+            raise call.reply
+        return call.reply
 
     def _make_round_trip(self) -> None:
-        """Send what waits, the oldest first, and have the next who waits make the next round trip."""
+        """Send the calls that wait, the oldest first, and let the next thread that waits make the next round trip."""
         with self._lock:
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         try:
             replies = self._send(batch)
-        except BaseException as error:  # noqa: BLE001  (it is raised where somebody waits for a reply)
+        except BaseException as error:  # noqa: BLE001  (it is raised in the threads that wait for a reply)
             replies = [error] * len(batch)
         with self._lock:
             self._under_way = bool(self._waiting)
             if self._waiting:
                 self._waiting[0].woken.release()
-        for asked, reply in zip(batch, replies, strict=True):
-            asked.answer(reply)
+        for call, reply in zip(batch, replies, strict=True):
+            call.answer(reply)
 
-    def _send(self, batch: Sequence[_Asked]) -> list[Any]:
+    def _send(self, batch: Sequence[_ScriptCall]) -> list[Any]:
         if len(batch) == 1:
-            return [asked.script(keys=asked.keys, args=asked.args) for asked in batch]
+            return [call.script(keys=call.keys, args=call.args) for call in batch]
         with self._client.pipeline(transaction=False) as pipe:
-            for asked in batch:
-                pipe.evalsha(asked.script.sha, len(asked.keys), *asked.keys, *asked.args)
+            for call in batch:
+                pipe.evalsha(call.script.sha, len(call.keys), *call.keys, *call.args)
             return list(pipe.execute(raise_on_error=False))

@@ -1,4 +1,4 @@
-"""What belongs to something (versions, aliases, schedules, keys, …), in one DynamoDB table; never scans it."""
+"""Items of one DynamoDB table by partition: versions, aliases, schedules, keys and more. The table is never scanned."""
 
 import json
 import uuid
@@ -20,7 +20,7 @@ Act = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One thing that belongs to `owner`; `part` orders it among the owner's others. `body` is any JSON object."""
+    """One item. `name` is its sort key within the partition; `body` is any JSON object."""
 
     partition: str
     name: str
@@ -63,7 +63,7 @@ class Items:
         return [_item(row) for row in answer["Items"]], last["sort_key"]["S"] if last else None
 
     def every(self, partition: str, prefix: str = "") -> list[Item]:
-        """Give all of an owner's items whose names begin with `prefix`: only where there can be few."""
+        """Give all items of a partition whose names begin with `prefix`. Only for partitions that stay small."""
         return list(self._each(partition, prefix, at_once=1000))
 
     def chosen(
@@ -76,7 +76,7 @@ class Items:
         most: int,
         **order: bool,
     ) -> tuple[list[Item], str | None]:
-        """Give a page of what is wanted of an owner's items, as `page` does: full, unless no more is to come."""
+        """Give a page of the items that `wanted` accepts, as `page` does. It is full unless it is the last one."""
         found = list(islice(filter(wanted, self._each(partition, prefix, after=after, **order)), most + 1))
         return found[:most], found[most - 1].name if len(found) > most else None
 
@@ -85,7 +85,7 @@ class Items:
         return self._put_alone(self.adding(item))
 
     def put(self, item: Item) -> None:
-        """Store an item, whatever was there."""
+        """Store an item over whatever is stored."""
         self._put_alone(self.putting(item))
 
     def replace(self, item: Item, expected_revision: str) -> bool:
@@ -93,13 +93,13 @@ class Items:
         return self._put_alone(self.replacing(item, expected_revision))
 
     def remove(self, partition: str, name: str) -> Item | None:
-        """Forget an item and give it; None when there was none."""
+        """Delete an item and give it; None when there was none."""
         with needing(ITEMS):
             answer = self.dynamodb.delete_item(TableName=self.table, Key=_key(partition, name), ReturnValues="ALL_OLD")
         return _item(answer["Attributes"]) if "Attributes" in answer else None
 
     def transact(self, acts: Sequence[Act]) -> bool:
-        """Do all of it or nothing; False when a condition of one of the acts does not hold."""
+        """Do all acts or none; False when a condition of one of them does not hold."""
         with needing(ITEMS):
             try:
                 self.dynamodb.transact_write_items(TransactItems=list(acts))
@@ -114,13 +114,13 @@ class Items:
         return self._put(item, {"ConditionExpression": "attribute_not_exists(sort_key)"})
 
     def adding_anew(self, item: Item, now_s: int) -> Act:
-        """Give the act of storing an item that must not exist yet, or have expired: what has may be there for days."""
+        """Give the act of storing an item that must not exist yet, or have expired: DynamoDB deletes it days later."""
         condition = "attribute_not_exists(sort_key) OR expires_s <= :now"
         now = {":now": {"N": str(now_s)}}
         return self._put(item, {"ConditionExpression": condition, "ExpressionAttributeValues": now})
 
     def putting(self, item: Item) -> Act:
-        """Give the act of storing an item, whatever was there."""
+        """Give the act of storing an item over whatever is stored."""
         return self._put(item, {})
 
     def replacing(self, item: Item, expected_revision: str) -> Act:
@@ -129,28 +129,28 @@ class Items:
         return self._put(item, {"ConditionExpression": "revision = :expected", "ExpressionAttributeValues": expected})
 
     def removing(self, partition: str, name: str) -> Act:
-        """Give the act of forgetting an item, if it is there."""
+        """Give the act of deleting an item, if it is there."""
         return {"Delete": {"TableName": self.table, "Key": _key(partition, name)}}
 
     def taking(self, partition: str, name: str) -> Act:
-        """Give the act of forgetting an item that must be there."""
+        """Give the act of deleting an item that must be there."""
         condition = {"ConditionExpression": "attribute_exists(sort_key)"}
         return {"Delete": {"TableName": self.table, "Key": _key(partition, name), **condition}}
 
     def requiring(self, partition: str, name: str, revision: str) -> Act:
-        """Give the act that changes nothing, and fails unless an item is stored in the revision that was read."""
+        """Give the act that changes nothing, and fails unless an item is stored in this revision."""
         expected = {":expected": {"S": revision}}
         condition = {"ConditionExpression": "revision = :expected", "ExpressionAttributeValues": expected}
         return {"ConditionCheck": {"TableName": self.table, "Key": _key(partition, name), **condition}}
 
     def number(self, partition: str, name: str) -> int:
-        """Give a number that `counting` keeps, 0 when there is none yet."""
+        """Give a number that `counting` adds to, 0 when there is none yet."""
         with needing(ITEMS):
             answer = self.dynamodb.get_item(TableName=self.table, Key=_key(partition, name), ConsistentRead=True)
         return int(answer["Item"]["number"]["N"]) if "Item" in answer else 0
 
     def counting(self, partition: str, name: str, by: int, most: int | None = None) -> Act:
-        """Give the act of a number growing by so many; it is refused when the number would exceed `most`."""
+        """Give the act of adding to a number; it is refused when the number would exceed `most`."""
         values = {":by": {"N": str(by)}}
         condition = {}
         if most is not None:
@@ -174,7 +174,7 @@ class Items:
     def _each(
         self, partition: str, prefix: str, *, after: str | None = None, at_once: int = 50, newest_first: bool = False
     ) -> Iterator[Item]:
-        """Give items one by one, read page by page, as far as they are wanted."""
+        """Give items one by one; a page is read when its first item is needed."""
         more = True
         while more:
             page, after = self.page(partition, prefix, after=after, most=at_once, newest_first=newest_first)
@@ -182,7 +182,7 @@ class Items:
             more = after is not None
 
     def _put_alone(self, act: Act) -> bool:
-        """Do one act of storing without the price of a transaction; False when its condition does not hold."""
+        """Do one Put without the cost of a transaction; False when its condition does not hold."""
         with needing(ITEMS):
             try:
                 self.dynamodb.put_item(**act["Put"])

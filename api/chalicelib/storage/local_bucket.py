@@ -1,11 +1,11 @@
-"""A token bucket of this one process, for while Redis cannot count for all of them; never a limit in normal times."""
+"""A token bucket of this one process, used only while Redis cannot count for all of them."""
 
 import threading
 from collections.abc import Callable
 
 
 class LocalBucket:
-    """Holds `burst` tokens at most, and gains `rate_per_s`. Safe for threads."""
+    """Holds `burst` tokens at most and gains `rate_per_s` tokens a second. Safe for threads."""
 
     def __init__(self, rate_per_s: int, burst: int, monotonic_s: Callable[[], float]) -> None:
         self._rate_per_s = rate_per_s

@@ -1,4 +1,4 @@
-"""The controller's side of Redis: tokens and answers; it knows the client, and never a key of its own."""
+"""The controller's side of Redis. shared_lua.keys spells every key."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,7 +13,7 @@ from shared_lua import keys
 from shared_lua.contract import Held, Invocation, LiveLog, Settlement, Version, decode
 from shared_lua.scripts import Ask, Run, Scripts, Verdict
 
-ITEMS = "Redis"
+PART = "Redis"
 
 
 class RedisAdapter:
@@ -35,28 +35,28 @@ class RedisAdapter:
             return self._scripts.admit(ask, run)
 
     def free_permits(self, invocation_id: str, tenant: str, function: str) -> None:
-        """Free the permits of an Invocation that no lane took, if Redis can be reached; if not, their deadline does."""
+        """Free the permits of an Invocation that was not enqueued. When Redis is down, their deadline does."""
         with suppress(UnavailableError), _needing_redis():
             self._scripts.settle(invocation_id, tenant, function, "", 0)
 
     def tenant_changed(self, tenant: str) -> None:
-        """Let nobody go on what is remembered of a tenant's keys and limits; raise UnavailableError."""
+        """Make stale what processes remember of a tenant's keys and limits; raise UnavailableError."""
         with _needing_redis():
             self._scripts.renew_cache_version(keys.tenant_cache_version(tenant))
 
     def function_changed(self, tenant: str, function: str) -> None:
-        """Let nobody go on what is remembered of a function; raise UnavailableError."""
+        """Make stale what processes remember of a function; raise UnavailableError."""
         with _needing_redis():
             self._scripts.renew_cache_version(keys.function_cache_version(tenant, function))
 
     def provisions(self, prefix: str) -> set[str]:
-        """Give the fields of what is published to be kept warm, those that begin so; raise UnavailableError."""
+        """Give the published provisioned fields that begin with `prefix`; raise UnavailableError."""
         with _needing_redis():
             found = cast(list[bytes], self._quick.hkeys(keys.provisions()))
         return {field for one in found if (field := one.decode()).startswith(prefix)}
 
     def publish_provisions(self, fields: Mapping[str, str], gone: Collection[str]) -> None:
-        """Publish what is to be kept warm, and take back what is gone; raise UnavailableError."""
+        """Publish what workers are to keep warm, and remove what they are not to any more; raise UnavailableError."""
         with _needing_redis():
             if fields:
                 self._quick.hset(keys.provisions(), mapping=dict(fields))  # type: ignore[arg-type]
@@ -64,18 +64,18 @@ class RedisAdapter:
                 self._quick.hdel(keys.provisions(), *gone)
 
     def held(self, version: Version) -> list[Held]:
-        """Give what each worker says it keeps warm of a version; raise UnavailableError."""
+        """Give what each live worker reports to keep warm of a version; raise UnavailableError."""
         field = keys.held_version(version.tenant, version.function, version.version_id)
         with _needing_redis():
             workers = cast(list[bytes], self._quick.zrangebyscore(keys.workers(), self._now_ms(), "+inf"))
-            with self._quick.pipeline(transaction=False) as together:
+            with self._quick.pipeline(transaction=False) as pipe:
                 for worker in workers:
-                    together.hget(keys.held(worker.decode()), field)
-                told = together.execute()
-        return [decode(Held, text.decode()) for text in told if text]
+                    pipe.hget(keys.held(worker.decode()), field)
+                reports = pipe.execute()
+        return [decode(Held, text.decode()) for text in reports if text]
 
     def wait_answer(self, invocation_id: str, wait_s: float) -> Settlement | None:
-        """Give the answer as soon as it is there, None when `wait_s` seconds bring none; raise UnavailableError."""
+        """Wait up to `wait_s` seconds for the answer; None when it does not come. Raises UnavailableError."""
         with _needing_redis():
             popped = self._patient.blpop([keys.answer(invocation_id)], timeout=wait_s)
         if popped is None:
@@ -84,22 +84,22 @@ class RedisAdapter:
         return decode(Settlement, text.decode())
 
     def cancel(self, invocation_id: str, item: str) -> bool:
-        """Take an Invocation back that waits for a place, as contract JSON; False when a worker has it, or had it.
+        """Take back an Invocation that waits for capacity; False when a worker has it, or had it.
 
-        Raises UnavailableError.
+        `item` is the Invocation as contract JSON. Raises UnavailableError.
         """
         with _needing_redis():
             return self._scripts.cancel(invocation_id, item)
 
     def worker_statuses(self) -> list[str]:
-        """Give what the workers that are there say of themselves, each a JSON object; raise UnavailableError."""
+        """Give the status reports of the live workers, each a JSON object; raise UnavailableError."""
         with _needing_redis():
             ids = cast(list[bytes], self._quick.zrangebyscore(keys.worker_statuses(), self._now_ms(), "+inf"))
-            words = self._quick.mget([keys.worker_status(one.decode()) for one in ids]) if ids else []
-        return [word.decode() for word in cast(list[bytes | None], words) if word]
+            reports = self._quick.mget([keys.worker_status(one.decode()) for one in ids]) if ids else []
+        return [report.decode() for report in cast(list[bytes | None], reports) if report]
 
     def live_logs(self, invocation_ids: Sequence[str]) -> dict[str, LiveLog]:
-        """Give what those Invocations that run have printed so far; nothing while Redis cannot be reached."""
+        """Give what running Invocations have printed so far, by id; nothing while Redis cannot be reached."""
         try:
             with _needing_redis():
                 texts = self._quick.mget([keys.live_log(id_) for id_ in invocation_ids]) if invocation_ids else []
@@ -109,7 +109,7 @@ class RedisAdapter:
         return {id_: decode(LiveLog, text.decode()) for id_, text in pairs if text is not None}
 
     def record_coming(self, invocation_id: str) -> tuple[Invocation, Settlement] | None:
-        """Give the end of an Invocation whose record is on its way to the ledger; None too when Redis cannot say."""
+        """Give the end of an Invocation whose record is not in the ledger yet; None also when Redis cannot say."""
         try:
             with _needing_redis():
                 entry = cast(bytes | None, self._quick.get(keys.answered(invocation_id)))
@@ -123,23 +123,26 @@ class RedisAdapter:
         )
 
     def dead_workers(self) -> list[str]:
-        """Give the workers whose word has expired and that nobody has buried; raise UnavailableError."""
+        """Give the workers whose heartbeat has expired and that were not reaped yet; raise UnavailableError."""
         with _needing_redis():
             found = cast(list[bytes], self._quick.zrangebyscore(keys.living(), "-inf", self._now_ms()))
         return [worker.decode() for worker in found]
 
     def reap(self, worker: str) -> int:
-        """Take all that a dead worker had to the orphans; give how many, -1 when it lives; raise UnavailableError."""
+        """Move all that a dead worker had to the orphaned list; give how many, -1 when it lives.
+
+        Raises UnavailableError.
+        """
         with _needing_redis():
             return self._scripts.reap(worker)
 
     def orphaned(self, most: int) -> list[str]:
-        """Give up to `most` of what dead workers left, as contract JSON; raise UnavailableError."""
+        """Give up to `most` orphaned Invocations, as contract JSON; raise UnavailableError."""
         with _needing_redis():
             return [item.decode() for item in cast(list[bytes], self._quick.lrange(keys.orphaned(), 0, most - 1))]
 
     def forget_orphaned(self, item: str) -> None:
-        """Forget an orphan: the durable lane has it; raise UnavailableError."""
+        """Remove an orphaned Invocation that the durable lane has now; raise UnavailableError."""
         with _needing_redis():
             self._quick.lrem(keys.orphaned(), 1, item)
 
@@ -159,4 +162,4 @@ def _needing_redis() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        raise UnavailableError(ITEMS) from error
+        raise UnavailableError(PART) from error

@@ -1,4 +1,4 @@
-"""An object in S3 as a seekable file, read by ranges as they are needed; never holds more than one range of it."""
+"""An object in S3 as a seekable file. One range of it is fetched at a time, and held."""
 
 import io
 from typing import Any
@@ -9,22 +9,22 @@ from chalicelib.errors import InvalidParameterError
 from chalicelib.storage.aws_errors import needing
 from shared_lua.contract import MIB
 
-ITEMS = "The bucket (S3)"
+PART = "The bucket (S3)"
 
-#: What one request fetches: a zip of 50 MiB takes 50 of them, and none holds more than this in memory.
+#: What one request fetches: a zip of 50 MiB takes 50 of them.
 RANGE_BYTES = MIB
 
 GONE = ("404", "NoSuchKey", "NotFound")
-#: The object is another by now, or shorter.
+#: The object was replaced, or is shorter now.
 CHANGED = ("412", "PreconditionFailed", "416", "InvalidRange")
 
 
 def open_object(s3: Any, bucket: str, key: str) -> io.BufferedReader:
-    """Give the object as it is now as a file; raise InvalidParameterError when there is none.
+    """Open the object as it is now; raise InvalidParameterError when there is none, or UnavailableError.
 
-    Reading it raises InvalidParameterError once it is another, and UnavailableError without S3, as this does.
+    Reading raises the same, InvalidParameterError once the object was replaced.
     """
-    with needing(ITEMS):
+    with needing(PART):
         try:
             head = s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
@@ -38,8 +38,8 @@ def open_object(s3: Any, bucket: str, key: str) -> io.BufferedReader:
 
 
 class _Ranges(io.RawIOBase):
-    """Each read is one request, and only of the object that was there at first: one that could be exchanged under the
-    gate's eyes would pass as something else.
+    """Each read is one request, which fails once the object was replaced: else what is stored could differ from what
+    was checked.
     """
 
     def __init__(self, s3: Any, where: dict[str, str], size_bytes: int) -> None:
@@ -70,7 +70,7 @@ class _Ranges(io.RawIOBase):
         return len(data)
 
     def _get(self, at: int, count: int) -> bytes:
-        with needing(ITEMS):
+        with needing(PART):
             try:
                 answer = self._s3.get_object(**self._where, Range=f"bytes={at}-{at + count - 1}")
             except ClientError as error:

@@ -1,1 +1,1 @@
-"""Tenants, their keys, and who is calling."""
+"""Tenants, their keys, and the authentication of callers."""

@@ -1,4 +1,4 @@
-"""What the operator does with tenants: make, list, limit, delete; never acts for one."""
+"""Creates, lists, limits and deletes tenants, for the operator."""
 
 import dataclasses
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from chalicelib.tenants.keys import IssuedKey, TenantKeys
 from chalicelib.tenants.tenant import ADMIN, Tenant, TenantLimits, TenantRows
 
 #: One call deletes this many functions of a tenant at most, and versions of its layers, well within the gateway's
-#: patience; the next one goes on.
+#: timeout; the next call goes on.
 MOST_DELETED = 250
 
 
 @dataclass(frozen=True)
 class IssuedKeys:
-    """The first keys of a tenant, in clear, this once."""
+    """The first keys of a tenant. Their secrets are shown only this once."""
 
     tenant: str
     api_key: str
@@ -31,7 +31,7 @@ class IssuedKeys:
 
 @dataclass(frozen=True, kw_only=True)
 class Tenants:
-    """The use-cases. `changed` is told the tenant after every change, so that no memory of it outlives it."""
+    """The use-cases. `changed` is called with the tenant after every change: what is remembered of it is stale then."""
 
     rows: TenantRows
     items: Items
@@ -42,7 +42,7 @@ class Tenants:
     now_s: Callable[[], float]
 
     def create(self, name: str, allowed: TenantLimits | None = None) -> IssuedKeys:
-        """Make a tenant with an API key and an access key; raise InvalidParameterError or ConflictError."""
+        """Create a tenant with an API key and an access key; raise InvalidParameterError or ConflictError."""
         tenant = Tenant(name=checked_tenant(name), created_s=int(self.now_s()), limits=allowed or TenantLimits())
         [api, access], acts = self.tenant_keys.minted(name, [Kind.API_KEY, Kind.ACCESS_KEY])
         if not self.items.transact([self.rows.adding(tenant), *acts]):
@@ -50,9 +50,9 @@ class Tenants:
         return IssuedKeys(name, api.secret, access.listed.key_id, access.secret)
 
     def put(self, name: str, allowed: TenantLimits) -> IssuedKeys | None:
-        """Make a tenant and give its first keys; or give one that exists these limits, and None.
+        """Create a tenant and give its first keys, or set the limits of one that exists and give None.
 
-        Raises ConflictError for the name of a deleted tenant, and when another request was faster.
+        Raises ConflictError for the name of a deleted tenant, and when another request changed it meanwhile.
         """
         tenant = self.rows.find(checked_tenant(name))
         if tenant is None:
@@ -78,9 +78,9 @@ class Tenants:
     def delete(self, name: str) -> bool:
         """Delete a tenant and tell whether all is gone; call again while it is not. Raises NotFoundError.
 
-        Its keys count no more from the first moment on, so nobody reaches its functions; then the keys go, then the
-        functions and layers, which many calls may take. Work that was accepted still runs, and is recorded and billed.
-        Zips stay until no function or layer of anybody names them.
+        The tenant is marked first, so that its keys work no more. Then the keys go, then the functions and layers,
+        which may take many calls. Work that was accepted still runs, and is recorded and billed. Zips stay until no
+        tenant's function or layer names them.
         """
         tenant = self.rows.find(checked_tenant(name))
         if tenant is None:
@@ -91,7 +91,7 @@ class Tenants:
         return self._delete_functions(name) and self.layers.delete_all(name, MOST_DELETED)
 
     def new_admin_key(self) -> IssuedKey:
-        """Store and give a key that manages tenants; only set-up calls this."""
+        """Create a key that manages tenants. Only the set-up calls this."""
         [key], acts = self.tenant_keys.minted(ADMIN, [Kind.ADMIN_KEY])
         self.items.transact(acts)
         return key

@@ -1,4 +1,4 @@
-"""The Credentials table in DynamoDB: whose a key is, by its id; never sees a secret that is not hashed or sealed."""
+"""The Credentials table in DynamoDB: which tenant a key belongs to. Secrets in it are hashed or encrypted."""
 
 import base64
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from chalicelib.storage.aws_errors import needing
 from chalicelib.storage.items import Act
 from shared_lua import keys
 
-ITEMS = "The table of credentials (DynamoDB)"
+PART = "The table of credentials (DynamoDB)"
 
 
 class Kind(StrEnum):
@@ -19,7 +19,7 @@ class Kind(StrEnum):
     API_KEY = "api_key"
     ACCESS_KEY = "access_key"
     ADMIN_KEY = "admin_key"
-    ACCOUNT = "account"  #: no key at all: a stranger whom the tenant lets call at its cost; never stored
+    ACCOUNT = "account"  #: no key: an anonymous caller of a function URL, whom the tenant pays for; never stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,20 +29,20 @@ class Credential:
     credential_id: str  #: of an API key and an admin key its hash, of an access key its id
     kind: Kind
     tenant: str
-    sealed: bytes = b""  #: of an access key its secret, encrypted
-    ends_s: int | None = None  #: Unix seconds from which it counts no more; None = never
+    encrypted: bytes = b""  #: the secret of an access key
+    ends_s: int | None = None  #: Unix seconds from which it is no longer accepted; None = never
 
 
 @dataclass(frozen=True)
 class CredentialTable:
-    """Credentials by their id. Writes are acts for one transaction, which lists a key and stores it, or neither."""
+    """Credentials by their id. Writes are acts of a transaction that also changes the tenant's list of keys."""
 
     dynamodb: Any
     table: str
 
     def find(self, credential_id: str) -> Credential | None:
         """Give the credential, None when there is none; raise UnavailableError."""
-        with needing(ITEMS):
+        with needing(PART):
             answer = self.dynamodb.get_item(TableName=self.table, Key=_key(credential_id), ConsistentRead=True)
         return _credential(answer["Item"]) if "Item" in answer else None
 
@@ -64,7 +64,7 @@ class CredentialTable:
         }
 
     def removing(self, credential_id: str) -> Act:
-        """Give the act of forgetting a credential, if it is there."""
+        """Give the act of deleting a credential, if it is there."""
         return {"Delete": {"TableName": self.table, "Key": _key(credential_id)}}
 
     def check(self) -> None:
@@ -81,7 +81,7 @@ def _item(credential: Credential) -> dict[str, dict[str, str]]:
         **_key(credential.credential_id),
         "tenant": {"S": credential.tenant},
         "kind": {"S": credential.kind.value},
-        "sealed": {"S": base64.b64encode(credential.sealed).decode()},
+        "encrypted": {"S": base64.b64encode(credential.encrypted).decode()},
         **({"expires_s": {"N": str(credential.ends_s)}} if credential.ends_s is not None else {}),
     }
 
@@ -91,13 +91,13 @@ def _credential(item: Mapping[str, dict[str, str]]) -> Credential:
         credential_id=item["credential_id"]["S"],
         kind=Kind(item["kind"]["S"]),
         tenant=item["tenant"]["S"],
-        sealed=_bytes(item.get("sealed", {"S": ""})["S"]),
+        encrypted=_bytes(item.get("encrypted", {"S": ""})["S"]),
         ends_s=int(item["expires_s"]["N"]) if "expires_s" in item else None,
     )
 
 
 def _bytes(text: str) -> bytes:
-    """What is no base64 any more is no sealed secret either: nothing, then, and the seal says so."""
+    """Give nothing for what is not base64: decrypting that fails, and is logged there."""
     try:
         return base64.b64decode(text, validate=True)
     except ValueError:

@@ -1,10 +1,10 @@
-"""How keys are made and recognised: pure functions over secrets, which are never logged."""
+"""Makes keys and hashes them. Secrets are never logged."""
 
 import base64
 import hashlib
 import secrets
 
-#: An admin key shows what it is, so that it is neither looked for among the others nor given to a tenant by mistake.
+#: Marks an admin key, so that it is neither looked up as a tenant's nor given to a tenant by mistake.
 ADMIN_PREFIX = "hearth_admin_"
 
 
@@ -29,5 +29,5 @@ def new_secret() -> str:
 
 
 def hash_of(api_key: str) -> str:
-    """Give what is stored of an API key. A fast hash is enough: nobody can go through 256 random bits."""
+    """Hash an API key as it is stored. A fast hash is enough: 256 random bits cannot be tried out."""
     return hashlib.sha256(api_key.encode(errors="replace")).hexdigest()

@@ -1,4 +1,4 @@
-"""What is done with a tenant's keys: issue, list, rotate, revoke; never shows a secret a second time."""
+"""Issues, lists, rotates and revokes a tenant's keys; never shows a secret a second time."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ class ListedKey:
 
 @dataclass(frozen=True)
 class IssuedKey:
-    """A key with its secret, in clear, this once. `secret` is the API key itself, or an access key's secret."""
+    """A new key. `secret` is the API key itself, or an access key's secret; it is shown only this once."""
 
     listed: ListedKey
     secret: str
@@ -38,26 +38,26 @@ class IssuedKey:
 
 @dataclass(frozen=True, kw_only=True)
 class TenantKeys:
-    """The use-cases. `changed` is told the tenant after every change, so that no memory of its keys outlives it.
+    """The use-cases. `changed` is called with the tenant after every change, and makes stale what is remembered of it.
 
-    Whoever changes keys is known by one; that one (`own`) can be rotated and not revoked, and once it is rotated it
-    changes nothing any more. So whatever a tenant does, a key is left that works.
+    `own` is the key that the call itself was made with. It can be rotated but not revoked, and once it is rotated it
+    may change no keys. So a tenant always has a key left that works.
     """
 
     credentials: CredentialTable
     items: Items
     tenants: TenantRows
-    seal: Encryption
+    encryption: Encryption
     changed: Callable[[str], None]
     now_s: Callable[[], float]
 
     def minted(self, tenant: str, kinds: Sequence[Kind]) -> tuple[list[IssuedKey], list[Act]]:
-        """Give new keys, and the acts that store them."""
+        """Make new keys, and the acts that store them."""
         issued = [self._mint(kind) for kind in kinds]
         return issued, [act for key in issued for act in self._adding(tenant, key)]
 
     def issue(self, tenant: str, kinds: Sequence[Kind], own: str) -> list[IssuedKey]:
-        """Store and give new keys; raise ConflictError when the tenant has as many as it may."""
+        """Issue new keys; raise ConflictError when the tenant has as many as it may."""
         listed = self._listed_by(tenant, own)
         if len(listed) + len(kinds) > limits.MAX_KEYS:
             raise ConflictError(f"A tenant may have {limits.MAX_KEYS} keys and has {len(listed)}: revoke one first")
@@ -72,7 +72,7 @@ class TenantKeys:
         return sorted(working, key=lambda key: (key.created_s, key.key_id))
 
     def rotate(self, tenant: str, key_id: str, overlap_s: int, own: str) -> IssuedKey:
-        """Give a new key of the same kind; the old one works for `overlap_s` seconds more.
+        """Issue a new key of the same kind; the old one works for `overlap_s` seconds more.
 
         Raises InvalidParameterError, NotFoundError, and ConflictError when the key was rotated before.
         """
@@ -85,7 +85,7 @@ class TenantKeys:
         return new
 
     def revoke(self, tenant: str, key_id: str, own: str) -> None:
-        """Forget a key at once; raise NotFoundError, and ConflictError for the key that the caller itself used."""
+        """Delete a key at once; raise NotFoundError, and ConflictError for the key of this call."""
         self._find(tenant, key_id, own)
         if key_id == own:
             raise ConflictError(
@@ -96,7 +96,7 @@ class TenantKeys:
         self.changed(tenant)
 
     def revoke_all(self, tenant: str) -> None:
-        """Forget every key of a tenant that is no more."""
+        """Delete every key of a deleted tenant."""
         for key in self.items.every(keys.tenant_keys(tenant)):
             self._forget(tenant, key.name)
         self.changed(tenant)
@@ -121,7 +121,7 @@ class TenantKeys:
         return listed
 
     def _transact(self, tenant: str, acts: list[Act]) -> None:
-        """Do it while the tenant is there: a key stored for one just deleted would be nobody's to revoke."""
+        """Do the acts unless the tenant was changed or deleted meanwhile: a deleted one could not revoke a new key."""
         if not self.items.transact([*acts, *self._requiring(tenant)]):
             raise ConflictError(CHANGED)
         self.changed(tenant)
@@ -145,8 +145,8 @@ class TenantKeys:
 
     def _adding(self, tenant: str, key: IssuedKey) -> list[Act]:
         key_id, kind = key.listed.key_id, key.listed.kind
-        sealed = self.seal.close(key.secret, tenant, key_id) if kind is Kind.ACCESS_KEY else b""
-        credential = Credential(credential_id=key_id, kind=kind, tenant=tenant, sealed=sealed)
+        encrypted = self.encryption.encrypt(key.secret, tenant, key_id) if kind is Kind.ACCESS_KEY else b""
+        credential = Credential(credential_id=key_id, kind=kind, tenant=tenant, encrypted=encrypted)
         return [self.credentials.adding(credential), self.items.adding(_item(tenant, key.listed))]
 
     def _ending(self, tenant: str, key: ListedKey, ends_s: int) -> list[Act]:

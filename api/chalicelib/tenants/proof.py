@@ -1,4 +1,4 @@
-"""Answers who is calling, from an API key or a signature; never what the caller may do."""
+"""Finds out who is calling, from an API key or a signature."""
 
 import hmac
 import logging
@@ -28,10 +28,10 @@ logger = logging.getLogger("hearth")
 
 
 class Callers(Protocol):
-    """Where callers are remembered and looked up."""
+    """What remembers callers and looks them up."""
 
     def remembered(self, credential_id: str, kind: str) -> Caller | None:
-        """Give the caller if it is remembered; asks nobody."""
+        """Give the caller if it is remembered, without any I/O."""
 
     def look_up(self, credential_id: str, kind: str) -> Caller | None:
         """Give the caller from the tables, None when there is none; raise UnavailableError."""
@@ -39,7 +39,7 @@ class Callers(Protocol):
 
 @dataclass(frozen=True)
 class Claim:
-    """Who a call says it is from. Nothing of it is proven yet."""
+    """The credential that a call names. It is not verified yet."""
 
     credential_id: str
     kind: Kind
@@ -47,7 +47,10 @@ class Claim:
 
 
 def claim_of(call: Call) -> Claim:
-    """Give what the call claims; raise MissingCredentialsError, IncompleteSignatureError or SessionTokenError."""
+    """Read the credential that a call names.
+
+    Raises MissingCredentialsError, IncompleteSignatureError or SessionTokenError.
+    """
     if api_key := call.header("x-api-key"):
         kind = Kind.ADMIN_KEY if api_key.startswith(keyring.ADMIN_PREFIX) else Kind.API_KEY
         return Claim(keyring.hash_of(api_key), kind)
@@ -62,19 +65,19 @@ def claim_of(call: Call) -> Claim:
 
 
 class Authenticator:
-    """Knows callers by their keys. `now_s` gives seconds since the Unix epoch.
+    """Authenticates callers by their keys. `now_s` gives seconds since the Unix epoch.
 
-    `claim`, `remembered` and `verify` ask nobody, `look_up` reads the tables.
+    Only `look_up` does I/O: it reads the tables.
     """
 
-    def __init__(self, callers: Callers, seal: Encryption, region: str, now_s: Callable[[], float]) -> None:
+    def __init__(self, callers: Callers, encryption: Encryption, region: str, now_s: Callable[[], float]) -> None:
         self._callers = callers
-        self._seal = seal
+        self._encryption = encryption
         self._region = region
         self._now_s = now_s
 
     def claim(self, call: Call) -> Claim:
-        """Give who the call says it is from; raise an UnauthenticatedError error when it cannot be true anyhow."""
+        """Read the credential that a call names; raise an UnauthenticatedError for one that no key could verify."""
         claim = claim_of(call)
         if claim.signed:
             self._check_scope(claim.signed)
@@ -92,7 +95,7 @@ class Authenticator:
         return caller
 
     def verify(self, call: Call, claim: Claim, caller: Caller) -> None:
-        """Raise an UnauthenticatedError error unless the call is signed by the caller. An API key proves itself."""
+        """Raise an UnauthenticatedError unless the caller signed the call. An API key is its own proof."""
         if claim.signed is None:
             return
         if not sigv4.body_is_as_declared(call):
@@ -105,13 +108,13 @@ class Authenticator:
     def _secret(self, caller: Caller) -> str:
         credential = caller.credential
         try:
-            return self._seal.open(credential.sealed, credential.tenant, credential.credential_id)
+            return self._encryption.decrypt(credential.encrypted, credential.tenant, credential.credential_id)
         except DecryptionError:
-            logger.error(  # noqa: TRY400  the seal is broken whatever the stack
-                "The stored secret of an access key does not decrypt: another HEARTH_SECRET_SEED sealed it, or its row"
-                " was changed. The key is refused until it is revoked and made anew",
+            logger.error(  # noqa: TRY400  (the stack would say nothing more)
+                "The stored secret of an access key does not decrypt: another HEARTH_SECRET_SEED encrypted it, or its"
+                " row was changed. The key is refused until it is revoked and made anew",
                 extra={
-                    "action": "broken_seal",
+                    "action": "secret_not_decrypted",
                     "access_key_id": credential.credential_id,
                     "tenant": credential.tenant,
                 },

@@ -1,4 +1,4 @@
-"""Computes AWS Signature Version 4 over a Call with botocore's own signer; never decides who may come in."""
+"""Computes AWS Signature Version 4 over a Call with botocore's own signer."""
 
 import hashlib
 import re
@@ -18,9 +18,9 @@ SERVICE = "lambda"
 #: Without these two a signature could be carried to another host or another day.
 MUST_SIGN = frozenset({"host", "x-amz-date"})
 
-#: Whoever has captured a call may not change these either: they say how it is run and what comes back.
+#: These say how a function is run and what comes back: somebody who has captured a call could change them otherwise.
 MUST_SIGN_PREFIX = "x-amz-"
-#: What others write on the way (CloudFront its id), and what is checked against the body instead.
+#: What is added on the way (CloudFront's id), and what is checked against the body instead.
 MAY_BE_UNSIGNED = frozenset({"x-amz-cf-id", "x-amz-content-sha256"})
 
 #: What a path may hold on the wire. In a decoded one, `?` and `#` would end it for the signer.
@@ -46,7 +46,7 @@ class Signed:
 
 
 def parse(call: Call, authorization: str) -> Signed:
-    """Give what the header claims; raise IncompleteSignatureError when it is malformed or signs too little."""
+    """Parse the header; raise IncompleteSignatureError when it is malformed or signs too little."""
     match = AUTHORIZATION.fullmatch(authorization)
     timestamp = call.header("x-amz-date") or ""
     if not match or not re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", timestamp) or match["day"] != timestamp[:8]:
@@ -70,13 +70,18 @@ def _must_be_signed(call: Call) -> frozenset[str]:
 
 
 def signatures(call: Call, signed: Signed, secret: str) -> list[str]:
-    """Give the signatures of which this call must carry one, over exactly the headers it says it signs; [] for none."""
-    if not call.method.isupper():  # the signer would raise it itself, and one signature would do for two methods
+    """Compute the signatures of which this call must carry one, over the headers that it says it signs.
+
+    None at all for a call that nobody can have signed.
+    """
+    if (
+        not call.method.isupper()
+    ):  # the signer would change it to upper case, and one signature would do for two methods
         return []
     try:
         "".join(call.headers[name] for name in signed.headers).encode()
         return [_signature(call, signed, secret, path) for path in _paths(call.path)]
-    except UnicodeError:  # half of a surrogate pair: nobody can have signed that
+    except UnicodeError:  # half of a surrogate pair, which cannot be signed
         return []
 
 
@@ -86,7 +91,7 @@ def is_presigned(call: Call) -> bool:
 
 
 def body_is_as_declared(call: Call) -> bool:
-    """Tell whether the body is the one whose digest the caller names, when it names one: `UNSIGNED-PAYLOAD` is none."""
+    """Tell whether the body has the digest that the caller declares, if it does: `UNSIGNED-PAYLOAD` is no digest."""
     declared = call.header("x-amz-content-sha256")
     return declared is None or declared == hashlib.sha256(call.body).hexdigest()
 
@@ -107,11 +112,11 @@ def _signature(call: Call, signed: Signed, secret: str, path: str) -> str:
 
 
 def _paths(path: str) -> list[str]:
-    """Give the path as the client may have sent it: gateways differ in whether they hand it on decoded.
+    """Give the path as the client may have sent it: some gateways decode it, others do not.
 
-    A path that has a percent sign was not decoded (no name of ours has one), and counts byte for byte: were it decoded
-    here, `a/b` and `a%2Fb` would have one signature. One that the signer would shorten first has none, for the same
-    reason.
+    A path with a percent sign was not decoded, as no name of ours has one, and is taken byte for byte: if it were
+    decoded here, `a/b` and `a%2Fb` would have the same signature. A path that the signer would shorten first has none,
+    for the same reason.
     """
     if normalize_url_path(path) != path or not path.startswith("/"):
         return []

@@ -1,4 +1,4 @@
-"""What a Tenant is and where its row lies: who owns functions and pays, and how much it may ask for at once."""
+"""A Tenant, which owns functions and pays for them, its limits, and its row."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,13 +10,13 @@ from chalicelib.functions.reservations import Reservations
 from chalicelib.storage.items import Act, Item, Items
 from shared_lua import keys
 
-#: Whose the admin keys are. No tenant's name has a slash, so this is nobody's.
+#: The owner of the admin keys. No tenant has this name, as names have no slash.
 ADMIN = "/admin"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TenantLimits:
-    """What a tenant may use; None leaves it to the settings."""
+    """A tenant's limits; None leaves one to the settings."""
 
     rate_per_s: int | None = None
     burst: int | None = None
@@ -29,7 +29,7 @@ class TenantLimits:
 
     @classmethod
     def named(cls, values: Mapping[str, Any]) -> "TenantLimits":
-        """Give the limits that a caller names; raise InvalidParameterError for a word that is none of them."""
+        """Make limits of what a caller names; raise InvalidParameterError for an unknown name."""
         unknown = sorted(set(values) - set(cls.__dataclass_fields__))
         if unknown:
             raise InvalidParameterError(f"Unknown limit {unknown[0]!r}; known: {', '.join(cls.__dataclass_fields__)}")
@@ -43,14 +43,14 @@ class Tenant:
     name: str
     created_s: int
     limits: TenantLimits = field(default_factory=TenantLimits)
-    #: When it was deleted. Its row stays then: records and bills bear its name, so nobody else may ever have it.
+    #: When it was deleted. The row stays, as records and bills bear the name and no other tenant may have it.
     deleted_s: int | None = None
     revision: str = ""
 
 
 @dataclass(frozen=True)
 class TenantRows:
-    """Tenants among the parts. Each method that talks to the table raises UnavailableError."""
+    """Tenants in the table of items. Each method that talks to the table raises UnavailableError."""
 
     items: Items
 
@@ -60,7 +60,7 @@ class TenantRows:
         return _tenant(item) if item else None
 
     def permits(self, name: str) -> int | None:
-        """Give how many concurrency permits a tenant has, None when the settings say."""
+        """Give how many concurrency permits a tenant has; None leaves it to the settings."""
         tenant = self.find(name)
         return tenant.limits.concurrency if tenant else None
 
@@ -69,12 +69,12 @@ class TenantRows:
         return Reservations(self.items).total(name)
 
     def page(self, after: str | None, most: int) -> tuple[list[Tenant], str | None]:
-        """Give up to `most` rows by name, without the deleted, and the name to go on after."""
+        """Give up to `most` tenants by name, without deleted ones, and the name to go on after."""
         found, next_after = self.items.chosen(keys.TENANTS, "", _is_there, after=after, most=most)
         return [_tenant(item) for item in found], next_after
 
     def adding(self, tenant: Tenant) -> Act:
-        """Give the act of storing a tenant whose name nobody ever had."""
+        """Give the act of storing a tenant whose name no tenant ever had."""
         return self.items.adding(_item(tenant))
 
     def replace(self, tenant: Tenant) -> bool:

@@ -1,4 +1,4 @@
-"""Builds the use-cases on tenants, their keys and who calls."""
+"""Builds the use-cases on tenants, their keys, and authentication."""
 
 import time
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from chalicelib.tenants.tenant import TenantRows
 
 @dataclass(frozen=True, kw_only=True)
 class TenantUseCases:
-    """Who calls, and what the operator and the tenants may do with tenants and keys."""
+    """Authentication, and what the operator and the tenants may do with tenants and keys."""
 
     credentials: CredentialTable
     authentication: Authentication
@@ -27,7 +27,7 @@ class TenantUseCases:
 
 
 def permits_of(settings: Settings, storage: Storage) -> PermitsOf:
-    """Give what tells how many permits a tenant has: its own limit, or the settings'."""
+    """Make the function that tells how many permits a tenant has: its own limit, or the one of the settings."""
     rows = TenantRows(storage.items)
     return lambda tenant: rows.permits(tenant) or settings.tenant_concurrency
 
@@ -35,26 +35,26 @@ def permits_of(settings: Settings, storage: Storage) -> PermitsOf:
 def build(settings: Settings, storage: Storage, functions: FunctionUseCases) -> TenantUseCases:
     """Build the use-cases on tenants."""
     credentials = CredentialTable(storage.aws.dynamodb, settings.credentials_table)
-    rows, seal = TenantRows(storage.items), Encryption(settings.secret_seed)
+    rows, encryption = TenantRows(storage.items), Encryption(settings.secret_seed)
     keys = TenantKeys(
         credentials=credentials,
         items=storage.items,
         tenants=rows,
-        seal=seal,
+        encryption=encryption,
         changed=storage.redis.tenant_changed,
         now_s=time.time,
     )
     callers = Callers(credentials, rows, time.monotonic, time.time)
     return TenantUseCases(
         credentials=credentials,
-        authentication=_authentication(settings, storage, callers, seal),
+        authentication=_authentication(settings, storage, callers, encryption),
         keys=keys,
         administration=_administration(storage, rows, keys, functions),
     )
 
 
-def _authentication(settings: Settings, storage: Storage, callers: Callers, seal: Encryption) -> Authentication:
-    authenticator = Authenticator(callers, seal, settings.region, time.time)
+def _authentication(settings: Settings, storage: Storage, callers: Callers, encryption: Encryption) -> Authentication:
+    authenticator = Authenticator(callers, encryption, settings.region, time.time)
     return Authentication(authenticator, callers, storage.redis, storage.outage, settings)
 
 

@@ -210,9 +210,9 @@ def test_a_stored_secret_that_was_moved_or_changed_is_refused_and_breaks_nothing
     stored = dynamodb.get_item(TableName=name, Key={"credential_id": {"S": other.access_key_id}})["Item"]
     mine = dynamodb.get_item(TableName=name, Key={"credential_id": {"S": tenant.access_key_id}})["Item"]
 
-    # Who may write the table but has no master secret puts the sealed secret of a key of theirs into another's row.
-    for sealed in (stored["sealed"], {"S": "no base64"}, {"S": ""}):
-        dynamodb.put_item(TableName=name, Item=mine | {"sealed": sealed})
+    # Who may write the table but has no master secret puts the encrypted secret of a key of theirs into another's row.
+    for encrypted in (stored["encrypted"], {"S": "no base64"}, {"S": ""}):
+        dynamodb.put_item(TableName=name, Item=mine | {"encrypted": encrypted})
         hearth.tenants.keys.changed("acme")
         with pytest.raises(ClientError, match="UnrecognizedClientException"):
             gateway.client(tenant.access_key_id, other.secret_access_key).list_functions()

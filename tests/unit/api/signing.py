@@ -22,7 +22,10 @@ API_KEY_TEXT = "hearth_a-key"
 SECRET = "a secret of forty characters, or nearly so"
 STORED = {
     KEY_ID: Credential(
-        credential_id=KEY_ID, kind=Kind.ACCESS_KEY, tenant="acme", sealed=Encryption(SEED).close(SECRET, "acme", KEY_ID)
+        credential_id=KEY_ID,
+        kind=Kind.ACCESS_KEY,
+        tenant="acme",
+        encrypted=Encryption(SEED).encrypt(SECRET, "acme", KEY_ID),
     ),
     keyring.hash_of(API_KEY_TEXT): Credential(
         credential_id=keyring.hash_of(API_KEY_TEXT), kind=Kind.API_KEY, tenant="acme"

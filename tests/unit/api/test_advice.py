@@ -1,7 +1,7 @@
 """What recent runs say about a function's memory."""
 
 import pytest
-from chalicelib.invocations.advice import MIN_RUNS, Advice, Run, advise, stretched_us
+from chalicelib.invocations.advice import MIN_RUNS, Advice, MeasuredRun, advise, stretched_us
 
 from shared_lua.contract import MIB, PeakScope, Usage
 from worker_agent.runs.billing import Prices, charge
@@ -22,11 +22,11 @@ def usage(run_us: int, cpu_us: int, peak_mb: int = 40, complete: bool = True) ->
     )
 
 
-def runs(memory_mb: int, run_us: int, cpu_us: int, peak_mb: int = 40, count: int = MIN_RUNS) -> list[Run]:
-    return [Run(usage(run_us, cpu_us, peak_mb), charge(run_us, memory_mb, PRICES))] * count
+def runs(memory_mb: int, run_us: int, cpu_us: int, peak_mb: int = 40, count: int = MIN_RUNS) -> list[MeasuredRun]:
+    return [MeasuredRun(usage(run_us, cpu_us, peak_mb), charge(run_us, memory_mb, PRICES))] * count
 
 
-def given(of: list[Run], memory_mb: int) -> Advice:
+def given(of: list[MeasuredRun], memory_mb: int) -> Advice:
     advice = advise(of, memory_mb)
     assert advice
     return advice
@@ -76,7 +76,7 @@ def test_too_few_runs_give_no_advice(count: int, is_given: bool) -> None:
 
 
 def test_runs_at_another_size_or_with_half_a_bill_do_not_count() -> None:
-    half = [Run(usage(1000, 100, complete=False), charge(1000, 128, PRICES))] * MIN_RUNS
+    half = [MeasuredRun(usage(1000, 100, complete=False), charge(1000, 128, PRICES))] * MIN_RUNS
 
     assert advise([*half, *runs(256, 1000, 100)], 128) is None
 

@@ -88,13 +88,13 @@ def test_a_secret_that_does_not_decrypt_is_refused_and_named_in_the_log(
     sealed_for: tuple[str, str, str] | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     tenant, key_id, seed = sealed_for or ("", "", "")
-    sealed = Encryption(seed).close(SECRET, tenant, key_id) if sealed_for else b""
-    moved = {KEY_ID: dataclasses.replace(STORED[KEY_ID], sealed=sealed)}
+    encrypted = Encryption(seed).encrypt(SECRET, tenant, key_id) if sealed_for else b""
+    moved = {KEY_ID: dataclasses.replace(STORED[KEY_ID], encrypted=encrypted)}
 
     with pytest.raises(UnknownAccessKeyError):
         authenticator(stored=moved).tenant_of(signed())
 
-    [line] = [record for record in caplog.records if record.__dict__.get("action") == "broken_seal"]
+    [line] = [record for record in caplog.records if record.__dict__.get("action") == "secret_not_decrypted"]
     assert (line.__dict__["access_key_id"], line.__dict__["tenant"]) == (KEY_ID, "acme")
     assert "does not decrypt" in line.getMessage()
     assert SECRET not in caplog.text
