@@ -36,16 +36,16 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True)
-class Bucket:
-    """One token bucket to take from: its Redis key, its rate in tokens a second and the most it holds."""
+class TokenBucket:
+    """A token bucket: the name of its key, its rate in tokens a second, and the most tokens it holds."""
 
     key: str
     rate_per_s: int
     burst: int
 
     @property
-    def place(self) -> str:
-        """The key for this rate. A bucket is kept as a moment, which would mean other tokens at another rate."""
+    def redis_key(self) -> str:
+        """The key, with the rate in it: a bucket is stored as a moment, which means other tokens at another rate."""
         return f"{self.key}:{self.rate_per_s}"
 
 
@@ -54,11 +54,10 @@ class Ask:
     """What a call asks of the admission whatever it is for: tokens of these buckets, None where one is not due."""
 
     tenant: str
-    address: Bucket | None
-    bucket: Bucket | None  #: the tenant's
-    cache_version: (
-        str  #: of the tenant's keys and limits; empty when nothing is remembered, ANY_CACHE_VERSION not to compare
-    )
+    address: TokenBucket | None
+    bucket: TokenBucket | None  #: the tenant's
+    #: of the tenant's keys and limits; empty when nothing is remembered, ANY_CACHE_VERSION not to compare
+    cache_version: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +117,8 @@ class Scripts:
         """Let a call go, or say why not: rate tokens first, then for an Invocation a permit."""
         address, bucket = ask.address, ask.bucket
         where = [
-            address.place if address else keys.address_bucket(""),
-            bucket.place if bucket else keys.tenant_bucket(ask.tenant),
+            address.redis_key if address else keys.address_bucket(""),
+            bucket.redis_key if bucket else keys.tenant_bucket(ask.tenant),
             keys.tenant_cache_version(ask.tenant),
         ]
         asked = [*_limits(address), *_limits(bucket), ask.cache_version]
@@ -201,7 +200,7 @@ class Scripts:
         self._renew_cache_version(keys=[cache_version])
 
 
-def _limits(bucket: Bucket | None) -> list[int]:
+def _limits(bucket: TokenBucket | None) -> list[int]:
     return [bucket.rate_per_s, bucket.burst] if bucket else [0, 0]
 
 

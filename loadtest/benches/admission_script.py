@@ -8,7 +8,7 @@ from loadtest.benches.api_bench import UNLIMITED, ApiBench
 from loadtest.benches.own_stack import NOOP
 from loadtest.errors import LoadTestError
 from loadtest.reports.table import Row
-from shared_lua.scripts import ANY_CACHE_VERSION, Ask, Bucket, Decision, Run, Scripts, Verdict
+from shared_lua.scripts import ANY_CACHE_VERSION, Ask, Decision, Run, Scripts, TokenBucket, Verdict
 from worker_agent.stores import redis_adapter
 
 CALLS = 5000
@@ -46,8 +46,10 @@ def _outcomes(scripts: Scripts) -> dict[str, tuple[Decision, Admit]]:
 def _admit(scripts: Scripts, *, burst: int, permits: int) -> Admit:
     """Returns a call of the script as the controller makes it for an Invoke."""
     tenant, rate_per_s = f"script-{burst}-{permits}", 1 if burst == 1 else UNLIMITED
-    address = Bucket(f"{tenant}:address", UNLIMITED, UNLIMITED)
-    ask = Ask(tenant=tenant, address=address, bucket=Bucket(tenant, rate_per_s, burst), cache_version=ANY_CACHE_VERSION)
+    address = TokenBucket(f"{tenant}:address", UNLIMITED, UNLIMITED)
+    ask = Ask(
+        tenant=tenant, address=address, bucket=TokenBucket(tenant, rate_per_s, burst), cache_version=ANY_CACHE_VERSION
+    )
 
     def run(number: int, cache_version: str) -> Run:
         shape: dict[str, Any] = {"function": NOOP, "permit_ms": PERMIT_MS, "shared": permits, "waiting": UNLIMITED}

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from shared_lua import keys
 from shared_lua.contract import Permits
-from shared_lua.scripts import Ask, Bucket, Decision, Run, Scripts, Verdict
+from shared_lua.scripts import Ask, Decision, Run, Scripts, TokenBucket, Verdict
 from tests.builders import invocation
 
 pytestmark = pytest.mark.redis
 
-WIDE = Bucket(keys.tenant_bucket("t"), 1_000_000, 1_000_000)
+WIDE = TokenBucket(keys.tenant_bucket("t"), 1_000_000, 1_000_000)
 
 
 class Admission:
@@ -48,7 +48,7 @@ class Admission:
 
 
 def test_a_bucket_gives_its_burst_and_then_refuses_with_the_wait(redis_client: redis.Redis) -> None:
-    admission = Admission(redis_client, bucket=Bucket(keys.tenant_bucket("t"), rate_per_s=1, burst=3))
+    admission = Admission(redis_client, bucket=TokenBucket(keys.tenant_bucket("t"), rate_per_s=1, burst=3))
 
     verdicts = [admission.admit() for _ in range(4)]
 
@@ -60,8 +60,8 @@ def test_a_bucket_gives_its_burst_and_then_refuses_with_the_wait(redis_client: r
 
 
 def test_a_refusal_takes_from_no_bucket(redis_client: redis.Redis) -> None:
-    narrow = Bucket(keys.address_bucket("a"), rate_per_s=1, burst=1)
-    admission = Admission(redis_client, address=narrow, bucket=Bucket(keys.tenant_bucket("t"), 1, 10))
+    narrow = TokenBucket(keys.address_bucket("a"), rate_per_s=1, burst=1)
+    admission = Admission(redis_client, address=narrow, bucket=TokenBucket(keys.tenant_bucket("t"), 1, 10))
     admission.admit()
 
     refused = admission.admit()
@@ -72,19 +72,19 @@ def test_a_refusal_takes_from_no_bucket(redis_client: redis.Redis) -> None:
 
 
 def test_a_bucket_at_rest_leaves_redis(redis_client: redis.Redis) -> None:
-    bucket = Bucket(keys.tenant_bucket("t"), rate_per_s=1000, burst=1)
+    bucket = TokenBucket(keys.tenant_bucket("t"), rate_per_s=1000, burst=1)
     Admission(redis_client, bucket=bucket).admit()
 
-    assert redis_client.pttl(bucket.place) <= 2
+    assert redis_client.pttl(bucket.redis_key) <= 2
 
 
 def test_a_generation_that_is_not_known_says_to_look_again_and_takes_nothing(redis_client: redis.Redis) -> None:
-    scripts, bucket = Scripts(redis_client), Bucket(keys.tenant_bucket("t"), 1, 5)
+    scripts, bucket = Scripts(redis_client), TokenBucket(keys.tenant_bucket("t"), 1, 5)
 
     verdict = scripts.admit(Ask(tenant="t", address=None, bucket=bucket, cache_version="guessed"))
 
     assert verdict.decision is Decision.CREDENTIALS
-    assert redis_client.exists(bucket.place) == 0
+    assert redis_client.exists(bucket.redis_key) == 0
 
 
 def test_a_renewed_generation_is_noticed_by_the_next_call(redis_client: redis.Redis) -> None:
@@ -114,7 +114,7 @@ def test_a_generation_lost_with_redis_is_never_one_that_was_remembered(redis_cli
 
 
 def test_looking_again_costs_one_token_and_not_two(redis_client: redis.Redis) -> None:
-    admission = Admission(redis_client, bucket=Bucket(keys.tenant_bucket("t"), 1, 10))
+    admission = Admission(redis_client, bucket=TokenBucket(keys.tenant_bucket("t"), 1, 10))
     admission.admit()  # the keys are known from here on
 
     first = admission.scripts.admit(admission.ask, Run(invocation_id="i", function="f", cache_version="?"))
@@ -249,7 +249,7 @@ def test_an_answer_is_given_once(redis_client: redis.Redis) -> None:
 def _take(url: str, key: str, rate: int, burst: int, processes: int) -> list[float]:
     """Take as fast as one process can, once all are there; give when each token was had, on this host's clock."""
     with redis.Redis.from_url(url) as client:
-        admission = Admission(client, bucket=Bucket(key, rate, burst))
+        admission = Admission(client, bucket=TokenBucket(key, rate, burst))
         client.incr("there")
         while int(client.get("there") or 0) < processes:
             time.sleep(0.001)
@@ -301,20 +301,20 @@ def test_over_any_window_no_more_goes_than_rate_times_time_and_burst(
     redis_client: redis.Redis, rate: int, burst: int, pauses_us: list[int]
 ) -> None:
     redis_client.flushall()
-    clock, bucket = Clock(redis_client), Bucket(keys.tenant_bucket("t"), rate, burst)
+    clock, bucket = Clock(redis_client), TokenBucket(keys.tenant_bucket("t"), rate, burst)
     admission = Admission(clock, bucket=bucket)  # type: ignore[arg-type]
     went: list[int] = []
 
     for pause_us in pauses_us:
         clock.at_us += pause_us
         verdict = admission.admit()
-        redis_client.persist(bucket.place)  # the key's own expiry runs on the real clock
+        redis_client.persist(bucket.redis_key)  # the key's own expiry runs on the real clock
         if verdict.decision is Decision.GO:
             went.append(clock.at_us)
         else:
             clock.at_us += verdict.wait_ms * 1000
             assert admission.admit().decision is Decision.GO, "after the wait it was told there is a token"
-            redis_client.persist(bucket.place)
+            redis_client.persist(bucket.redis_key)
             went.append(clock.at_us)
 
     for first in range(len(went)):

@@ -20,7 +20,7 @@ from chalicelib.tenants.callers import Caller, Callers
 from chalicelib.tenants.credentials import Kind
 from chalicelib.tenants.proof import Authenticator
 from shared_lua import keys
-from shared_lua.scripts import ANY_CACHE_VERSION, Ask, Bucket, Decision, Run, Verdict
+from shared_lua.scripts import ANY_CACHE_VERSION, Ask, Decision, Run, TokenBucket, Verdict
 
 #: How often Redis is asked at most, when a tenant's keys change again and again meanwhile.
 MOST_QUESTIONS = 3
@@ -40,8 +40,8 @@ class Principal:
     """An authenticated caller, and the token buckets of which it still owes a token."""
 
     caller: Caller
-    address: Bucket | None
-    bucket: Bucket | None
+    address: TokenBucket | None
+    bucket: TokenBucket | None
     call: Call | None = None  #: what authenticated it; None for an anonymous caller of a tenant's function URL
 
     @property
@@ -172,7 +172,7 @@ class Authentication:
         A caller that is remembered and proves itself pays nothing here: its address's token is taken together with the
         tenant's.
         """
-        address: Bucket | None = self._address(call)
+        address: TokenBucket | None = self._address(call)
         try:
             claim = self._authenticator.claim(call)
             caller = self._authenticator.remembered(claim)
@@ -188,10 +188,12 @@ class Authentication:
             self._authenticator.verify(call, claim, caller)
         return Principal(caller, address, self._bucket(caller), call)
 
-    def _address(self, call: Call) -> Bucket:
+    def _address(self, call: Call) -> TokenBucket:
         settings = self._settings
-        return Bucket(keys.address_bucket(call.source_ip), settings.address_rate_per_s, settings.address_burst)
+        return TokenBucket(keys.address_bucket(call.source_ip), settings.address_rate_per_s, settings.address_burst)
 
-    def _bucket(self, caller: Caller) -> Bucket:
+    def _bucket(self, caller: Caller) -> TokenBucket:
         rate_per_s = caller.limits.rate_per_s or self._settings.tenant_rate_per_s
-        return Bucket(keys.tenant_bucket(caller.tenant), rate_per_s, caller.limits.burst or self._settings.tenant_burst)
+        return TokenBucket(
+            keys.tenant_bucket(caller.tenant), rate_per_s, caller.limits.burst or self._settings.tenant_burst
+        )

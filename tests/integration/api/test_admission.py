@@ -10,13 +10,16 @@ import redis
 from botocore.client import BaseClient
 from chalicelib.admission.request import InvokeRequest
 from chalicelib.tenants.administration import IssuedKeys
+from chalicelib.wiring import Controller
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared_lua import keys
 from shared_lua.contract import Mode
-from tests.apigateway import Answer, Gateway
+from tests.apigateway import ADDRESS, Answer, Gateway
 from tests.conftest import RedisServer
 from tests.integration.api.conftest import Configure, Deployed, principal, settlement_of, success, upload
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -229,7 +232,7 @@ def test_the_operator_may_have_everything_refused_without_redis(
     assert refused.status == 503
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     headers=st.dictionaries(
         st.sampled_from(["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "Via", "X-Forwarded-Host"]),
@@ -237,14 +240,30 @@ def test_the_operator_may_have_everything_refused_without_redis(
     )
 )
 def test_no_header_moves_a_caller_to_another_address(
-    gateway: Gateway, configure: Configure, redis_client: redis.Redis, headers: dict[str, str]
+    gateway: Gateway, hearth: Controller, headers: dict[str, str]
 ) -> None:
-    redis_client.flushall()
-    configure(HEARTH_ADDRESS_RATE_PER_S="1", HEARTH_ADDRESS_BURST="1")
+    gate = hearth.tenants.authentication._gate
 
-    statuses = [gateway.send("GET", "/functions", headers={"x-api-key": "guess", **headers}).status for _ in range(2)]
+    with patch.object(gate, "admit", wraps=gate.admit) as admit:
+        gateway.send("GET", "/functions", headers={"x-api-key": "guess", **headers})
 
-    assert statuses == [403, 429]
+    [asked] = [call.args[0] for call in admit.call_args_list]
+    assert asked.address.key == keys.address_bucket(ADDRESS)
+
+
+def test_calls_wait_for_the_admission_in_the_adapter_of_redis(
+    monkeypatch: pytest.MonkeyPatch, configure: Configure, deployed: Deployed
+) -> None:
+    monkeypatch.setattr("chalicelib.wiring.ADMISSIONS_AT_ONCE", 1)
+    monkeypatch.setattr("chalicelib.wiring.PATIENCE_S", 600)
+    throttle = configure().invocations.invoker.redis._admissions
+
+    with throttle.taken():
+        called = deployed.aside.submit(deployed.call, query="?mode=async")
+        eventually(lambda: len(throttle._waiting) == 1)
+        assert not called.done()
+
+    assert called.result(60).status == 202
 
 
 def test_a_caller_who_waits_for_its_function_keeps_nobody_from_being_admitted(
