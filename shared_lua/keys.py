@@ -169,6 +169,11 @@ def abandoned_payload(invocation_id: str) -> str:
     return f"abandoned/{invocation_id}.json"
 
 
+def refused_record(invocation_id: str) -> str:
+    """S3 object of a record that DynamoDB refused, with its reason; see docs/alarms.md."""
+    return f"refused/{invocation_id}.json"
+
+
 def function_row(tenant: str, name: str) -> dict[str, str]:
     """DynamoDB key of a function."""
     return {"tenant": tenant, "name": name}

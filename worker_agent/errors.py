@@ -25,6 +25,10 @@ class AwsUnavailableError(PlatformError):
     """SQS, DynamoDB or S3 does not answer, or refuses."""
 
 
+class RecordRefusedError(PlatformError):
+    """DynamoDB refuses this very item and always will, whatever else it takes: sending it again changes nothing."""
+
+
 class RedisUnavailableError(PlatformError):
     """Redis does not answer."""
 

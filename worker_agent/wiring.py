@@ -36,6 +36,7 @@ from worker_agent.stores.completion_events import CompletionEvents
 from worker_agent.stores.durable_lane import DurableLane, VisibilityHeartbeat
 from worker_agent.stores.ledger import Ledger
 from worker_agent.stores.ledger_writer import LedgerWriter
+from worker_agent.stores.refused_records import RefusedRecords
 from worker_agent.stores.s3 import Store
 
 
@@ -77,7 +78,7 @@ def build(environ: Mapping[str, str]) -> Agent:
     )
     express = Express(
         redis_adapter=redis,
-        ledger_writer=LedgerWriter(ledger, redis),
+        ledger_writer=LedgerWriter(ledger, redis, RefusedRecords(store, metrics)),
         reaper=Reaper(redis, ledger, lane),
         worker=worker,
         places=settings.express_capacity,

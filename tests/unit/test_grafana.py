@@ -74,6 +74,13 @@ def test_every_metric_of_ours_is_on_the_dashboard() -> None:
     assert ours - shown == set()
 
 
+def test_every_metric_of_the_alarms_is_served() -> None:
+    named = set(re.findall(r"hearth_\w+", (ROOT / "docs" / "alarms.md").read_text()))
+
+    assert named
+    assert named <= SERVED.keys()
+
+
 def test_panels_do_not_lie_on_each_other() -> None:
     cells = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]]
 

@@ -5,11 +5,18 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from shared_lua.contract import Invocation, Mode, Outcome, Settlement, decode, fence
 from worker_agent import log
 from worker_agent.clock import now_us
-from worker_agent.errors import AwsUnavailableError, EngineUnavailableError, PlatformError, RedisUnavailableError
+from worker_agent.errors import (
+    AwsUnavailableError,
+    EngineUnavailableError,
+    PlatformError,
+    RecordRefusedError,
+    RedisUnavailableError,
+)
 from worker_agent.lanes.engine_watch import EngineWatch
 from worker_agent.metrics import Metrics
 from worker_agent.runs import outcomes, tries
@@ -18,6 +25,7 @@ from worker_agent.stores.completion_events import CompletionEvents
 from worker_agent.stores.durable_lane import Deferral, Delivery
 from worker_agent.stores.ledger import Ledger, SupersededError, TriedError, UnknownInvocationError
 from worker_agent.stores.redis_adapter import RedisAdapter
+from worker_agent.stores.refused_records import RefusedRecords
 from worker_agent.stores.s3 import Store
 from worker_agent.tracing import Tracer
 
@@ -33,6 +41,9 @@ SETTLE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 FIRST_PAUSE_S = 2
 LONGEST_PAUSE_S = 60
 SYNC_PAUSE_S = 1
+
+
+T = TypeVar("T")
 
 
 class DrainedError(PlatformError):
@@ -64,6 +75,7 @@ class Handler:
         self._tracer = tracer
         self._completion_events = ends
         self._retry_pause_s = retry_pause_s
+        self._refused = RefusedRecords(store, metrics)
         self.cancelled = threading.Event()
 
     def handle(self, delivery: Delivery) -> Deferral | None:
@@ -123,10 +135,22 @@ class Handler:
         before = self._ledger.before(invocation.invocation_id) if invocation.tries else None
         end = self.conclude(invocation, delivery)
         whole = tries.together(before, end) if before else end
-        if tries.may_follow(invocation, end.outcome, end.settled_at_us, self._retry_pause_s):
-            return self._retry(invocation, whole)
-        self._finish(invocation, self._settle(invocation, whole))
+        try:
+            if tries.may_follow(invocation, end.outcome, end.settled_at_us, self._retry_pause_s):
+                return self._retry(invocation, whole)
+            self._finish(invocation, self._settle(invocation, whole))
+        except RecordRefusedError as error:
+            self._refuse(invocation, whole, error)
         return None
+
+    def _refuse(self, invocation: Invocation, settlement: Settlement, error: RecordRefusedError) -> None:
+        """Keep in S3 what the ledger will never take: another run would end the same way, and be for nothing.
+
+        The caller has its answer and the permits are free, but the row stays open until an operator mends it, and
+        nobody is told of the end: the controller would read it from the row.
+        """
+        _patiently(lambda: self._refused.keep(invocation, settlement, error))
+        self._answer(invocation, settlement)
 
     def _finish(self, invocation: Invocation, settlement: Settlement, *, repeated: bool = False) -> None:
         """Tell of an end that is recorded. A redelivery tells of it again: better twice than never."""
@@ -265,11 +289,11 @@ def _unexecuted(invocation: Invocation, outcome: Outcome, delivery: Delivery) ->
     )
 
 
-def _patiently(settle: Callable[[], bool]) -> bool:
+def _patiently(write: Callable[[], T]) -> T:
     for pause_s in SETTLE_PAUSES_S:
         try:
-            return settle()
+            return write()
         except AwsUnavailableError as error:
             log.warn("settle_failed", f"tried again in {pause_s} s: {error}")
             time.sleep(pause_s)
-    return settle()
+    return write()

@@ -10,7 +10,7 @@ from typing import Any
 from shared_lua.contract import Invocation, encode
 from worker_agent import log
 from worker_agent.clock import now_us
-from worker_agent.errors import AwsUnavailableError
+from worker_agent.errors import PlatformError
 from worker_agent.periodic import Periodic
 from worker_agent.stores.aws_errors import aws_call
 
@@ -163,7 +163,7 @@ class VisibilityHeartbeat:
     def _extend(self, deliveries: list[Delivery]) -> None:
         try:
             self._lane.extend(deliveries)
-        except AwsUnavailableError as error:
+        except PlatformError as error:
             # Two more beats come before these are handed to somebody else; then the first to settle counts.
             log.warn("keep_failed", f"{len(deliveries)} deliveries were not kept: {error}")
 
@@ -175,7 +175,7 @@ class VisibilityHeartbeat:
         until_us = began_us + LEASE_S * 1_000_000
         try:
             self._hold(kept.delivery, until_us)
-        except AwsUnavailableError as error:
+        except PlatformError as error:
             log.warn("keep_failed", f"a lease was not renewed; the next beat tries again: {error}")
         else:
             kept.leased_until_us = until_us

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from shared_lua.contract import Invocation, Settlement
 from worker_agent import log
-from worker_agent.errors import AwsUnavailableError, RedisUnavailableError
+from worker_agent.errors import AwsUnavailableError, RecordRefusedError, RedisUnavailableError
 from worker_agent.outage import Outage
 from worker_agent.stores.ledger import BATCH, Ledger
 from worker_agent.stores.redis_adapter import RedisAdapter
+from worker_agent.stores.refused_records import RefusedRecords
 from worker_agent.threads import Loop
 
 #: Records gather for this long, or until there are as many as one write takes: a write costs the worker and the ledger
@@ -39,9 +40,10 @@ class Record:
 class LedgerWriter:
     """One thread that writes what is added."""
 
-    def __init__(self, ledger: Ledger, redis_adapter: RedisAdapter) -> None:
+    def __init__(self, ledger: Ledger, redis_adapter: RedisAdapter, refused: RefusedRecords) -> None:
         self._ledger = ledger
         self._redis = redis_adapter
+        self._refused = refused
         self._waiting: list[Record] = []
         self._changed = threading.Condition()
         self._stopping = False
@@ -81,22 +83,40 @@ class LedgerWriter:
             batch = self._waiting[:BATCH]
         if batch:
             self._write(batch)
-            with self._changed:  # not before it is written: an unforeseen error must lose none
-                del self._waiting[: len(batch)]
 
     def _write(self, batch: list[Record]) -> None:
-        """Write a batch, however long that takes; records that stand already are left as they stand."""
-        while True:
-            try:
-                self._ledger.record([(one.invocation, one.settlement) for one in batch])
-                break
-            except AwsUnavailableError as error:
-                self._outage.met(error)
-                if self._stopping:
-                    return  # the stream has them
-                time.sleep(OUTAGE_PAUSE_S)
+        """Write a batch and forget it; in an outage it stays in memory for the next turn."""
+        try:
+            self._record(batch)
+        except AwsUnavailableError as error:
+            self._outage.met(error)
+            self._pause()
+            return
         self._outage.over()
+        with self._changed:  # not before it is written: an unforeseen error must lose none
+            del self._waiting[: len(batch)]
         self._forget([one.entry for one in batch if one.entry])
+
+    def _record(self, batch: list[Record]) -> None:
+        """Write records. A batch with one that is refused is halved until that one is alone, and goes to S3.
+
+        Records that stand already are left as they stand, so that parts of a batch may be written twice.
+        """
+        try:
+            self._ledger.record([(one.invocation, one.settlement) for one in batch])
+        except RecordRefusedError as error:
+            if len(batch) == 1:
+                self._refused.keep(batch[0].invocation, batch[0].settlement, error)
+                return
+            middle = len(batch) // 2
+            self._record(batch[:middle])
+            self._record(batch[middle:])
+
+    def _pause(self) -> None:
+        """Wait before the next try; a writer that is to stop tries no more, as the stream has the records."""
+        with self._changed:
+            if self._changed.wait_for(lambda: self._stopping, timeout=OUTAGE_PAUSE_S):
+                self._loop.stop()
 
     def _forget(self, entries: list[str]) -> None:
         try:

@@ -1,10 +1,11 @@
 """The bucket, as the worker sees it: zips, large events and answers, what was not run; never unpacks anything."""
 
 import hashlib
+import json
 from typing import Any
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, encode
+from shared_lua.contract import Invocation, Settlement, encode
 from worker_agent.errors import AwsUnavailableError
 from worker_agent.stores.aws_errors import aws_call
 
@@ -34,6 +35,11 @@ class Store:
     def put_abandoned_payload(self, invocation: Invocation) -> None:
         """Keep an Invocation that was not run, whose message goes: it may be asked for again."""
         self._put(keys.abandoned_payload(invocation.invocation_id), encode(invocation))
+
+    def put_refused_record(self, invocation: Invocation, settlement: Settlement, reason: str) -> None:
+        """Keep a record that the ledger refused, spelled as in the stream of records, into which it can be put back."""
+        record = {"reason": reason, "invocation": encode(invocation), "settlement": encode(settlement)}
+        self._put(keys.refused_record(invocation.invocation_id), json.dumps(record))
 
     def _put(self, key: str, text: str) -> None:
         with aws_call("S3", f"write {key}"):

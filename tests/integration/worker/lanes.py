@@ -34,12 +34,16 @@ class Lanes:
         lane = DurableLane(self.aws("sqs"), self.world.data["QueueUrl"], 30, poll_s=1)
         return Reaper(self.side(), self.world.handler._ledger, lane)
 
+    def ledger_writer(self, side: RedisAdapter | None = None) -> LedgerWriter:
+        handler = self.world.handler
+        return LedgerWriter(handler._ledger, side or self.side(), handler._refused)
+
     def worker(self, places: int = 2) -> Express:
         """Start a worker's lane."""
         name, side = new_worker(places), self.side()
         lane = Express(
             redis_adapter=side,
-            ledger_writer=LedgerWriter(self.world.handler._ledger, side),
+            ledger_writer=self.ledger_writer(side),
             reaper=self.reaper(),
             worker=name,
             places=places,

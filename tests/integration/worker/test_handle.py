@@ -103,7 +103,7 @@ def test_what_cannot_be_kept_has_its_record_and_its_answer_all_the_same(
     def fail(*_: object) -> None:
         raise AwsUnavailableError("S3 is away")
 
-    monkeypatch.setattr(Store, "put_undone", fail)
+    monkeypatch.setattr(Store, "put_abandoned_payload", fail)
 
     world.handler.handle(delivery(over, attempt=MAX_ATTEMPTS + 1))
 

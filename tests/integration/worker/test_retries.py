@@ -133,7 +133,7 @@ def test_who_dies_before_the_try_is_recorded_leaves_it_to_the_next_attempt_which
     one = world.accept(retried(retries=1))
     fails(world)
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "put_back", dies)
+        patch.setattr(Ledger, "retry", dies)
         with pytest.raises(DiedError):
             world.handler.handle(delivery(one))
     assert waiting(world, one) == (Status.RUNNING, 0)
@@ -193,7 +193,7 @@ def test_a_write_whose_answer_was_lost_counts_once(world: World, monkeypatch: py
     one = world.accept(retried(retries=1))
     fails(world)
     monkeypatch.setattr("worker_agent.lanes.handle.SETTLE_PAUSES_S", (0.0,))
-    for name in ("put_back", "settle"):
+    for name in ("retry", "settle"):
         monkeypatch.setattr(Ledger, name, answered_late(getattr(Ledger, name)))
 
     put_off = world.handler.handle(delivery(one))

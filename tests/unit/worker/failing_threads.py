@@ -77,7 +77,7 @@ def visibility(fails: Failing) -> tuple[Start, Stop]:
 
 
 def writing(fails: Failing) -> tuple[Start, Stop]:
-    writer = ledger_writer.LedgerWriter(stub(record=fails), stub(left_records=[]))
+    writer = ledger_writer.LedgerWriter(stub(record=fails), stub(left_records=[]), stub())
     writer.add(ledger_writer.Record(invocation(), MagicMock()))
     return writer.start, lambda: writer.stop(10)
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from shared_lua.contract import Outcome, Settlement, Status
 from tests.builders import invocation, version
-from worker_agent.errors import AwsUnavailableError
+from worker_agent.errors import AwsUnavailableError, RecordRefusedError
 from worker_agent.stores import ledger as module
 from worker_agent.stores.ledger import BATCH, MEETINGS, Ledger
 
@@ -99,4 +99,6 @@ def test_a_row_that_is_settled_stays_so_whatever_else_was_met() -> None:
 
 def test_another_reason_is_told_as_it_is() -> None:
     with pytest.raises(AwsUnavailableError, match="TransactionCanceled"):
+        settle(FakeDynamo(CanceledError("ThrottlingError", "None")))
+    with pytest.raises(RecordRefusedError, match="TransactionCanceled"):
         settle(FakeDynamo(CanceledError("ValidationError", "None")))

@@ -7,7 +7,7 @@ from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes, delivered
 from tests.waiting import eventually
 from worker_agent.stores.ledger import BATCH
-from worker_agent.stores.ledger_writer import LedgerWriter, Record
+from worker_agent.stores.ledger_writer import Record
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
@@ -23,7 +23,7 @@ def test_a_record_that_its_worker_could_not_write_is_written_by_another_once(
     assert item
     assert side.settle_express(gone, one, item, lanes.world.handler.conclude(one, delivered()))
 
-    others = [LedgerWriter(lanes.world.handler._ledger, side) for _ in range(2)]
+    others = [lanes.ledger_writer() for _ in range(2)]
     for ledger_writer in others:
         ledger_writer.start()
     eventually(lambda: lanes.client.xlen(keys.records()) == 0)
@@ -45,7 +45,7 @@ def test_a_record_that_cannot_be_read_keeps_none_of_the_others_from_being_writte
     item = side.next_express(gone, 1)
     assert item
     assert side.settle_express(gone, one, item, lanes.world.handler.conclude(one, delivered()))
-    ledger_writer = LedgerWriter(lanes.world.handler._ledger, side)
+    ledger_writer = lanes.ledger_writer()
 
     ledger_writer.start()
     eventually(lambda: lanes.has_row(one, "succeeded"))
@@ -71,7 +71,7 @@ def test_records_gather_until_there_are_as_many_as_one_write_takes_or_it_stops(
     lanes: Lanes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker_agent.stores.ledger_writer.GATHER_S", 600)
-    handler, ledger_writer = lanes.world.handler, LedgerWriter(lanes.world.handler._ledger, lanes.side())
+    handler, ledger_writer = lanes.world.handler, lanes.ledger_writer()
     ones = [asked(invocation_id=f"i-{n}") for n in range(BATCH + 1)]
     ends = [Record(one, handler.conclude(one, delivered())) for one in ones]
     ledger_writer.start()
