@@ -8,7 +8,7 @@ from shared_lua.contract import Invocation, LiveLog, Version
 from tests.builders import ran
 from worker_agent.errors import EngineUnavailableError
 from worker_agent.lanes.capacity import Capacity
-from worker_agent.pool.slots import Slot, Wanting
+from worker_agent.pool.slots import SandboxRequest, Slot
 from worker_agent.sandboxes.sandbox import Ran, Sandbox, Started
 
 
@@ -98,11 +98,11 @@ class FakeSandboxes:
         return 0
 
 
-def fake_start(of: Version, wanting: Wanting, started: Started | None = None) -> Sandbox | Slot:
+def fake_start(of: Version, request: SandboxRequest, started: Started | None = None) -> Sandbox | Slot:
     """Start a sandbox that only remembers, or give the Slot that was offered before."""
-    if wanting.offer(FakeStem(FakeSandboxes(), of.runtime)):
+    if request.offer(FakeStem(FakeSandboxes(), of.runtime)):
         return FakeSandbox(of, started or _started(0))
-    came = wanting.wait()
+    came = request.result()
     assert isinstance(came, Slot)
     return came
 

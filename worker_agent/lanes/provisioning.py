@@ -15,7 +15,7 @@ from worker_agent.errors import PlatformError
 from worker_agent.lanes.heartbeat import Heartbeat
 from worker_agent.outage import Outage
 from worker_agent.periodic import Periodic
-from worker_agent.pool.slots import Key, Pool, PoolFullError, Slot, Wanting, key_of
+from worker_agent.pool.slots import Key, Pool, PoolFullError, SandboxRequest, Slot, key_of
 from worker_agent.runs import outcomes
 from worker_agent.sandboxes.sandbox import Sandbox, StartFailed
 from worker_agent.stores.redis_adapter import RedisAdapter
@@ -41,7 +41,7 @@ class Provisioning:
         redis_adapter: RedisAdapter,
         heartbeat: Heartbeat,
         pool: Pool,
-        start: Callable[[Version, Wanting], Sandbox | Slot],
+        start: Callable[[Version, SandboxRequest], Sandbox | Slot],
         spare: int = 1,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -99,7 +99,7 @@ class Provisioning:
         try:
             for _ in range(permits - self._pool.held(version)[0]):  # one that dies at once is the next turn's
                 if not self.periodic.is_stopping:
-                    self._pool.add(version, lambda wanting: self._start(version, wanting))
+                    self._pool.add(version, lambda request: self._start(version, request))
         except StartFailed as failed:
             reason = _said(failed)
             log.warn("not_provisioned", f"{version.arn} cannot be kept warm: {reason}", tenant=version.tenant)

@@ -15,13 +15,14 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared_lua.contract import LATEST, Version
 from worker_agent.clock import elapsed_us
-from worker_agent.pool.first import First
 from worker_agent.pool.lifecycle import SlotEvent, SlotState, step
+from worker_agent.pool.request import Request
 from worker_agent.sandboxes.sandbox import Sandbox, Started, Stem
 
 #: What it costs to make a sandbox and to end it, s of a core: who waits so long in vain has lost no more than that.
@@ -70,10 +71,10 @@ class Lease:
         return self.sandbox.started if self.cold else None
 
 
-#: Who wants a sandbox: a Stem that is to become one, or a Slot that has one.
-Wanting = First[Stem | Slot]
+#: Asks for a Stem that is to become a sandbox, or for a Slot that has one.
+SandboxRequest = Request[Stem | Slot]
 #: Makes a sandbox of what it was offered first, a Stem; or gives the Slot, if that is what it was.
-Start = Callable[[Wanting], Sandbox | Slot]
+Start = Callable[[SandboxRequest], Sandbox | Slot]
 
 
 class Pool:
@@ -86,7 +87,8 @@ class Pool:
         self._provisioned: Counter[Key | None] = Counter()
         self._provisioned_mb: dict[Key | None, int] = {}  #: memory of one of each
         self._floor = 0.0
-        self._waiting: defaultdict[Key | None, dict[Wanting, Slot]] = defaultdict(dict)  #: and what they have claimed
+        #: Requests that wait, by Version in the order of asking, with the Slot that each has claimed.
+        self._waiting: defaultdict[Key | None, dict[SandboxRequest, Slot]] = defaultdict(dict)
         self._lock = threading.Lock()
 
     @contextmanager
@@ -158,7 +160,7 @@ class Pool:
         with self._lock:
             slot, dismissed = self._claim(version)
         _destroy(dismissed, "its place was needed")
-        self.release(self._fill(slot, start, Wanting(version.tenant), patience_s=0))
+        self.release(self._fill(slot, start, SandboxRequest(version.tenant), patience_s=0))
 
     def close(self) -> None:
         """Destroy every idle sandbox. Leased ones are their holders' to return first."""
@@ -178,30 +180,31 @@ class Pool:
             if slot := self._take_warm(version):
                 lease = Lease(slot, _sandbox_of(slot), cold=False)
             else:
-                lease, wanting = None, Wanting(version.tenant)
+                lease, request = None, SandboxRequest(version.tenant)
                 slot, more = self._claim(version)
                 dismissed += more
-                self._waiting[_key(version)][wanting] = slot
+                self._waiting[_key(version)][request] = slot
                 patience_s = START_COST_S if self._is_crowded_by(version) else 0
         _destroy(dismissed, "its place was needed")
-        return lease or self._fill(slot, start, wanting, patience_s)
+        return lease or self._fill(slot, start, request, patience_s)
 
-    def _fill(self, slot: Slot, start: Start, wanting: Wanting, patience_s: float) -> Lease:
+    def _fill(self, slot: Slot, start: Start, request: SandboxRequest, patience_s: float) -> Lease:
         """Have a claimed Slot's sandbox made and lease it, or lease what came before it was."""
         began, key = time.monotonic(), _key(slot.version)
         try:
-            wanting.wait_for(patience_s)
-            made = wanting.came if isinstance(wanting.came, Slot) else start(wanting)
+            wait([request], patience_s)
+            returned = request.accepted
+            made = returned if isinstance(returned, Slot) else start(request)
         except BaseException:
             with self._lock:
-                self._wait_no_more(key, wanting)
-                if isinstance(wanting.came, Slot):
-                    self._idles(wanting.came)
+                self._wait_no_more(key, request)
+                if isinstance(request.accepted, Slot):
+                    self._idles(request.accepted)
                 else:
                     slot.move(SlotEvent.START_FAILED)
             raise
         with self._lock:
-            self._wait_no_more(key, wanting)
+            self._wait_no_more(key, request)
             if isinstance(made, Slot):
                 return Lease(made, _sandbox_of(made), cold=False, waited_us=elapsed_us(began))
             slot.sandbox = made
@@ -210,16 +213,16 @@ class Pool:
         _destroy(dismissed, "its memory was needed")
         return Lease(slot, made, cold=True)
 
-    def _wait_no_more(self, key: Key | None, wanting: Wanting) -> None:
-        self._waiting[key].pop(wanting, None)
+    def _wait_no_more(self, key: Key | None, request: SandboxRequest) -> None:
+        self._waiting[key].pop(request, None)
         if not self._waiting[key]:
             del self._waiting[key]
 
     def _idles(self, slot: Slot) -> None:
         """Take a leased Slot back, or hand it on to who waits longest for its Version, whose own is empty again."""
         slot.move(SlotEvent.RETURN)
-        for wanting, claimed in self._waiting.get(_key(slot.version), {}).items():
-            if wanting.offer(slot):
+        for request, claimed in self._waiting.get(_key(slot.version), {}).items():
+            if request.offer(slot):
                 slot.move(SlotEvent.LEASE)
                 claimed.move(SlotEvent.START_FAILED)
                 return

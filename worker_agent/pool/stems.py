@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from worker_agent.errors import EngineUnavailableError, PlatformError
 from worker_agent.outage import Outage
-from worker_agent.pool.first import First
+from worker_agent.pool.request import Request
 from worker_agent.sandboxes.sandbox import Sandboxes, Stem
 from worker_agent.threads import Jobs, Loop
 
@@ -31,7 +31,7 @@ class Stems:
         self._wanted = wanted
         self._given: Counter[tuple[str, bool]] = Counter()
         self._ready: defaultdict[str, deque[Stem]] = defaultdict(deque)
-        self._waiting: defaultdict[str, list[First[Any]]] = defaultdict(list)
+        self._waiting: defaultdict[str, list[Request[Any]]] = defaultdict(list)
         self._makers = Jobs("stem-maker", MAKERS)
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -42,7 +42,7 @@ class Stems:
         """Begin to keep Stems ready."""
         self._loop.start()
 
-    def take(self, runtime: str, wanting: First[Stem | S]) -> Stem | S:
+    def take(self, runtime: str, request: Request[Stem | S]) -> Stem | S:
         """Give a Stem that is the taker's from now on, or what others offered before there was one.
 
         Raises PlatformError when none is ready and none can be made.
@@ -50,12 +50,12 @@ class Stems:
         stem = self._take_ready(runtime)
         self._wake.set()
         if stem is None:
-            self._order(runtime, wanting)
-        elif wanting.offer(stem):
+            self._order(runtime, request)
+        elif request.offer(stem):
             self._count(runtime, was_ready=True)
         else:
             self._give(stem)
-        return wanting.wait()
+        return request.result()
 
     @property
     def missed(self) -> int:
@@ -99,9 +99,9 @@ class Stems:
                 return stem
             stem.destroy("it died while it waited")
 
-    def _order(self, runtime: str, wanting: First[Any]) -> None:
+    def _order(self, runtime: str, request: Request[Any]) -> None:
         with self._lock:
-            self._waiting[runtime].append(wanting)
+            self._waiting[runtime].append(request)
         try:
             self._makers.submit(self._make_for_one, runtime)
         except RuntimeError:  # no maker takes anything any more
@@ -125,15 +125,15 @@ class Stems:
             self._ready[stem.runtime].append(stem)
 
     def _offer(self, runtime: str, thing: Stem | Exception) -> bool:
-        while wanting := self._next(runtime):
-            if wanting.offer(thing):
+        while request := self._next(runtime):
+            if request.offer(thing):
                 return True
         return False
 
-    def _next(self, runtime: str) -> First[Any] | None:
+    def _next(self, runtime: str) -> Request[Any] | None:
         """Give one who waits, of the tenant that has the fewest waiting: no flood holds up another's start."""
         with self._lock:
-            waiting = self._waiting[runtime] = [one for one in self._waiting[runtime] if one.came is None]
+            waiting = self._waiting[runtime] = [one for one in self._waiting[runtime] if not one.done()]
         crowds = Counter(one.tenant for one in waiting)
         return min(waiting, key=lambda one: crowds[one.tenant], default=None)
 

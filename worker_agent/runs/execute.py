@@ -6,7 +6,7 @@ from collections.abc import Callable
 from shared_lua.contract import Charge, Invocation, PeakScope, Settlement, Usage, Version
 from worker_agent.clock import elapsed_us, now_us
 from worker_agent.errors import SandboxGoneError
-from worker_agent.pool.slots import Lease, Pool, Slot, Wanting
+from worker_agent.pool.slots import Lease, Pool, SandboxRequest, Slot
 from worker_agent.pool.stems import Stems
 from worker_agent.runs import outcomes, report
 from worker_agent.runs.billing import Prices, charge
@@ -69,11 +69,11 @@ class Executor:
         """Tell whether a run of this Version would need no engine now: a sandbox is warm for it, or a Stem ready."""
         return self._pool.is_warm(version) or self._stems.has(version.runtime)
 
-    def start(self, version: Version, wanting: Wanting) -> Sandbox | Slot:
+    def start(self, version: Version, request: SandboxRequest) -> Sandbox | Slot:
         """Make a sandbox of a Version, or give what else was offered; StartFailed, or it is the platform's fault."""
         began = time.monotonic()
         code, layers = self._code(version.code_sha256), [self._code(layer.code_sha256) for layer in version.layers]
-        stem = self._stems.take(version.runtime, wanting)
+        stem = self._stems.take(version.runtime, request)
         return stem if isinstance(stem, Slot) else stem.become(version, code, layers, elapsed_us(began))
 
     def _run(self, invocation: Invocation, payload: bytes) -> tuple[Ran, Lease]:
@@ -86,7 +86,7 @@ class Executor:
         return self._run_once(invocation, payload)
 
     def _run_once(self, invocation: Invocation, payload: bytes) -> tuple[Ran, Lease]:
-        with self._pool.lease(invocation.version, lambda wanting: self.start(invocation.version, wanting)) as lease:
+        with self._pool.lease(invocation.version, lambda request: self.start(invocation.version, request)) as lease:
             self._running.add(invocation, lease.sandbox)
             try:
                 ran = lease.sandbox.invoke(invocation, payload)

@@ -79,7 +79,7 @@ def test_a_provisioned_versions_first_call_goes_where_it_is_warm_and_that_is_tol
     assert lanes.admit(one) is Decision.EXPRESS
     assert (lanes.client.llen(keys.lane(visibility_heartbeat)), lanes.client.llen(keys.lane(roomy))) == (1, 0)
     lanes.client.zadd(warm, {visibility_heartbeat: 1, "long gone|8": 1})
-    with pool.lease(one.version, lambda wanting: fake_start(one.version, wanting)):
+    with pool.lease(one.version, lambda request: fake_start(one.version, request)):
         provisioning.turn()
         assert lanes.client.zscore(warm, visibility_heartbeat) == 1
     provisioning.turn()

@@ -15,7 +15,7 @@ from tests.integration.worker import languages
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.languages import answer, error, run, start_error
 from tests.zips import Files, zipped
-from worker_agent.pool.first import First
+from worker_agent.pool.request import Request
 from worker_agent.pool.slots import Pool
 from worker_agent.pool.stems import Stems
 from worker_agent.runs.billing import Prices
@@ -87,8 +87,8 @@ class Stuck(Stems):
     def __init__(self, sandboxes: TidySandboxes) -> None:
         super().__init__(sandboxes, {})
 
-    def take(self, runtime: str, wanting: First[Any]) -> Any:
-        stem = super().take(runtime, wanting)
+    def take(self, runtime: str, request: Request[Any]) -> Any:
+        stem = super().take(runtime, request)
         assert isinstance(stem, DockerStem)
         stem._hold.cgroup.freeze()
         return stem

@@ -10,12 +10,12 @@ from shared_lua.contract import Version
 from tests.builders import version
 from tests.fakes import FakeSandbox, fake_start
 from worker_agent.pool.lifecycle import SlotState
-from worker_agent.pool.slots import Lease, Pool, PoolFullError, Start, Wanting
+from worker_agent.pool.slots import Lease, Pool, PoolFullError, SandboxRequest, Start
 from worker_agent.sandboxes.sandbox import Started
 
 
 def making(of: Version, start_us: int = 1000) -> Start:
-    return lambda wanting: fake_start(of, wanting, Started(start_us, 0))
+    return lambda request: fake_start(of, request, Started(start_us, 0))
 
 
 def fake(lease: Lease) -> FakeSandbox:
@@ -23,7 +23,7 @@ def fake(lease: Lease) -> FakeSandbox:
     return lease.sandbox
 
 
-def fails(_: Wanting) -> FakeSandbox:
+def fails(_: SandboxRequest) -> FakeSandbox:
     raise AssertionError("a warm sandbox was there")
 
 
@@ -230,7 +230,7 @@ def test_a_body_that_raises_costs_the_sandbox_its_life_and_keeps_the_slot() -> N
 def test_a_start_that_fails_leaves_the_slot_empty() -> None:
     pool = Pool(1, 1000)
 
-    def start(_: Wanting) -> FakeSandbox:
+    def start(_: SandboxRequest) -> FakeSandbox:
         raise KeyError
 
     with pytest.raises(KeyError), pool.lease(version(), start):
@@ -259,7 +259,7 @@ def test_a_slow_start_holds_up_nobody() -> None:
     pool, slow, quick = Pool(2, 1000), version(function="slow"), version(function="quick")
     entered, release = threading.Event(), threading.Event()
 
-    def start(_: Wanting) -> FakeSandbox:
+    def start(_: SandboxRequest) -> FakeSandbox:
         entered.set()
         assert release.wait(10)
         return FakeSandbox(slow)

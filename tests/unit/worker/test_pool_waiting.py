@@ -13,12 +13,12 @@ from tests.fakes import FakeSandbox, fake_start
 from tests.waiting import eventually
 from worker_agent.errors import EngineUnavailableError
 from worker_agent.pool.lifecycle import SlotState
-from worker_agent.pool.slots import Lease, Pool, Slot, Start, Wanting
+from worker_agent.pool.slots import Lease, Pool, SandboxRequest, Slot, Start
 from worker_agent.sandboxes.sandbox import Sandbox
 
 
 def making(of: Version) -> Start:
-    return lambda wanting: fake_start(of, wanting)
+    return lambda request: fake_start(of, request)
 
 
 class Waiting:
@@ -42,12 +42,12 @@ class Waiting:
             self.leases.append(lease)
             assert self.ends.wait(10)
 
-    def _start(self, wanting: Wanting) -> Sandbox | Slot:
+    def _start(self, request: SandboxRequest) -> Sandbox | Slot:
         self.asked.set()
         while not self.makes.wait(0.001):
-            if isinstance(wanting.came, Slot):
-                return wanting.came
-        return fake_start(self._of, wanting)
+            if isinstance(request.accepted, Slot):
+                return request.accepted
+        return fake_start(self._of, request)
 
 
 def test_who_waits_for_a_start_has_what_is_returned_before_it_in_the_order_of_asking() -> None:
@@ -84,9 +84,9 @@ def test_what_is_offered_to_a_start_that_fails_idles() -> None:
     held = pool.lease(of, making(of))
     held.__enter__()
 
-    def start(wanting: Wanting) -> FakeSandbox:
+    def start(request: SandboxRequest) -> FakeSandbox:
         held.__exit__(None, None, None)
-        assert isinstance(wanting.came, Slot)
+        assert isinstance(request.accepted, Slot)
         raise KeyError
 
     with pytest.raises(KeyError), pool.lease(of, start):
@@ -153,14 +153,14 @@ def leased(pool: Pool, of: Version, start: Start) -> tuple[Sandbox, bool]:
         return lease.sandbox, lease.cold
 
 
-def fails(_: Wanting) -> Sandbox:
+def fails(_: SandboxRequest) -> Sandbox:
     raise AssertionError("a sandbox was about to be returned")
 
 
 def test_who_is_offered_an_error_hears_of_it_and_what_comes_later_stays_the_givers() -> None:
-    wanting = Wanting("t")
+    request = SandboxRequest("t")
 
-    assert wanting.offer(EngineUnavailableError("down"))
-    assert not wanting.offer(Slot())
+    assert request.offer(EngineUnavailableError("down"))
+    assert not request.offer(Slot())
     with pytest.raises(EngineUnavailableError, match="down"):
-        wanting.wait()
+        request.result(0)

@@ -11,7 +11,7 @@ from tests.builders import ran, version
 from tests.fakes import FakeSandbox, fake_start
 from worker_agent.errors import EngineUnavailableError, RedisUnavailableError
 from worker_agent.lanes.provisioning import RETRY_S, Provisioning
-from worker_agent.pool.slots import Pool, Wanting
+from worker_agent.pool.slots import Pool, SandboxRequest
 from worker_agent.sandboxes.runtime_api import How
 from worker_agent.sandboxes.sandbox import Started, StartFailed
 
@@ -59,7 +59,7 @@ class World:
             redis_adapter=board, heartbeat=board, pool=self.pool, start=self.start, monotonic_s=lambda: self.now_s
         )
 
-    def start(self, of: Version, _: Wanting) -> FakeSandbox:
+    def start(self, of: Version, _: SandboxRequest) -> FakeSandbox:
         if self.failure:
             raise self.failure
         self.started.append(FakeSandbox(of, usable=not self.dies))
@@ -72,7 +72,7 @@ class World:
 
 
 def used(pool: Pool, of: Version) -> None:
-    with pool.lease(of, lambda wanting: fake_start(of, wanting)):
+    with pool.lease(of, lambda request: fake_start(of, request)):
         pass
 
 
@@ -111,7 +111,7 @@ def test_what_serves_somebody_counts_as_held_and_not_as_idle() -> None:
     world = World()
     world.turn(request(OF, 2))
 
-    with world.pool.lease(OF, lambda wanting: fake_start(OF, wanting)):
+    with world.pool.lease(OF, lambda request: fake_start(OF, request)):
         assert world.turn(request(OF, 2)) == {OF.version_id: Held(held=2, idle=1)}
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.fakes import FakeSandboxes, FakeStem
 from tests.waiting import eventually
 from worker_agent.errors import EngineUnavailableError
-from worker_agent.pool.slots import Slot, Wanting
+from worker_agent.pool.slots import SandboxRequest, Slot
 from worker_agent.pool.stems import MAKERS, Stems
 from worker_agent.sandboxes.sandbox import Stem
 
@@ -27,7 +27,7 @@ def stems(sandboxes: FakeSandboxes) -> Iterator[Stems]:
 
 
 def take(stems: Stems, runtime: str) -> Stem:
-    taken: Stem | Slot = stems.take(runtime, Wanting())
+    taken: Stem | Slot = stems.take(runtime, SandboxRequest())
     assert not isinstance(taken, Slot)
     return taken
 
@@ -76,7 +76,7 @@ class Held(FakeSandboxes):
 def test_a_few_are_made_at_once_and_the_tenant_with_the_fewest_waiting_has_the_next() -> None:
     engine = Held()
     stems = Stems(engine, {})
-    flood, quiet = [Wanting("loud") for _ in range(MAKERS + 5)], Wanting("quiet")
+    flood, quiet = [SandboxRequest("loud") for _ in range(MAKERS + 5)], SandboxRequest("quiet")
     with ThreadPoolExecutor(50) as takers:
         taken = [takers.submit(stems.take, "a", one) for one in flood]
         assert all(engine.asked.acquire(timeout=10) for _ in range(MAKERS))
@@ -95,7 +95,7 @@ def test_a_few_are_made_at_once_and_the_tenant_with_the_fewest_waiting_has_the_n
 def test_nothing_is_made_for_who_was_given_something_else_before() -> None:
     engine, slot = Held(), Slot()
     stems = Stems(engine, {})
-    wanted = [Wanting("t") for _ in range(MAKERS + 5)]
+    wanted = [SandboxRequest("t") for _ in range(MAKERS + 5)]
     with ThreadPoolExecutor(50) as takers:
         taken = [takers.submit(stems.take, "a", one) for one in wanted]
         assert all(engine.asked.acquire(timeout=10) for _ in range(MAKERS))
@@ -112,7 +112,7 @@ def test_who_waits_when_the_agent_stops_hears_of_it() -> None:
     engine = Held()
     stems = Stems(engine, {})
     with ThreadPoolExecutor(50) as takers:
-        taken = [takers.submit(stems.take, "a", Wanting("t")) for _ in range(MAKERS + 2)]
+        taken = [takers.submit(stems.take, "a", SandboxRequest("t")) for _ in range(MAKERS + 2)]
         assert all(engine.asked.acquire(timeout=10) for _ in range(MAKERS))
         engine.makes.release(MAKERS)
         eventually(lambda: len(engine.stems) == MAKERS)
@@ -127,7 +127,7 @@ def test_who_comes_after_the_agent_stopped_is_told_so_and_waits_for_nothing(stem
     stems.stop()
 
     with pytest.raises(EngineUnavailableError, match="the agent stops"):
-        stems.take("a", Wanting("t"))
+        stems.take("a", SandboxRequest("t"))
 
 
 def test_one_that_died_while_it_waited_is_not_given(stems: Stems, sandboxes: FakeSandboxes) -> None:
