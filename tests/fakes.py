@@ -120,6 +120,6 @@ class NoExpress:
     def give_up(self) -> None: ...
 
 
-def own_places(count: int) -> Capacity:
+def own_capacity(count: int) -> Capacity:
     """Places of a durable lane that has nobody to borrow from."""
     return Capacity(count, lambda _: 0, lambda _: None)

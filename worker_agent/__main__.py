@@ -1,4 +1,7 @@
-"""The agent's door: `python -m worker_agent`. Settings come from the environment; SIGTERM and SIGINT drain it."""
+"""Runs the agent: `python -m worker_agent`. Settings come from the environment; SIGTERM and SIGINT drain it.
+
+It exits with 0 after a drain, 2 when it cannot start, and threads.EXIT_CODE when a background thread cannot go on.
+"""
 
 import os
 import signal
@@ -10,7 +13,7 @@ from worker_agent.errors import PlatformError
 
 
 def main() -> int:
-    """Run the agent until it is asked to stop."""
+    """Run the agent until a signal stops it; return the exit code."""
     log.configure()
     try:
         agent = wiring.build(os.environ)

@@ -1,6 +1,6 @@
-"""The agent's loop over the durable lane, and how all of the worker starts and stops. It knows nothing of what is run.
+"""The agent: the loop that takes Deliveries off the durable lane, and how the whole worker starts and stops.
 
-A place stands for a Slot that is free or can be freed, and is taken before a Delivery is: the agent never holds work
+Capacity stands for a Slot that is free or can be freed, and is taken before a Delivery is: the agent never holds work
 that it cannot start.
 """
 
@@ -25,12 +25,14 @@ from worker_agent.sandboxes.sandbox import Sandboxes
 from worker_agent.stores.durable_lane import BATCH, Deferral, Delivery, DurableLane, VisibilityHeartbeat
 from worker_agent.threads import Jobs, Loop
 
-#: Between two looks at a part that is down.
+#: Between two attempts to receive while the queue is down.
 OUTAGE_PAUSE_S = 1.0
-#: Between two looks at whether to stop, while every place is taken.
-PLACE_PAUSE_S = 0.5
-#: A Delivery that failed comes back after this; long enough not to burn all its attempts in one short outage.
+#: The longest wait for capacity, after which the loop looks whether it is to stop.
+CAPACITY_PAUSE_S = 0.5
+#: A Delivery that failed comes back after this: long enough not to use up all its attempts in one short outage.
 RETRY_AFTER_S = 3
+#: The same for one that another worker has claimed, when no lease says until when.
+CLAIMED_AFTER_S = 10
 
 
 class Agent:
@@ -50,7 +52,7 @@ class Agent:
         pool: Pool,
         stems: Stems,
         provisioning: Provisioning,
-        places: Capacity,
+        capacity: Capacity,
         express: Express,
         concurrency: int,
         drain_s: float,
@@ -66,21 +68,21 @@ class Agent:
         self._pool = pool
         self._stems = stems
         self._provisioning = provisioning
+        self._capacity = capacity
+        self._express = express
         self._concurrency = concurrency
         self._drain_s = drain_s
-        self._places = places
-        self._express = express
-        self._running: set[str] = set()
-        self._idle = threading.Condition()
+        self._running: set[str] = set()  #: receipts of the Deliveries that are being handled
+        self._ended = threading.Condition()
         self._stopping = threading.Event()
-        self._queue_outage = Outage("queue", "no work can be had")
+        self._queue_outage = Outage("queue", "no work can be received")
 
     def stop(self) -> None:
         """Ask the loop to end; safe in a signal handler."""
         self._stopping.set()
 
     def run(self) -> None:
-        """Take and run Deliveries until asked to stop; then drain."""
+        """Take and run Deliveries until `stop` is called, then drain."""
         self._visibility_heartbeat.periodic.start()
         self._heartbeat.start()
         self._live_logs.periodic.start()
@@ -100,23 +102,23 @@ class Agent:
 
     def _take(self, runs: Jobs) -> None:
         """Take capacity, then as many Deliveries as it allows, and have each handled in a thread."""
-        grant = self._places.take(BATCH, PLACE_PAUSE_S)
+        grant = self._capacity.take(BATCH, CAPACITY_PAUSE_S)
         deliveries: list[Delivery] = []
         try:
-            # A stop may have come while it waited for capacity: then what is free stays free.
+            # A stop may have come during the wait for capacity: nothing is received any more then.
             if grant.count and not self._stopping.is_set():
                 deliveries = self._receive(grant)
         finally:
-            self._places.release(Grant(grant.count - len(deliveries), grant.borrowed))
+            self._capacity.release(Grant(grant.count - len(deliveries), grant.borrowed))
         for delivery in deliveries:
-            with self._idle:
+            with self._ended:
                 self._running.add(delivery.receipt)
             runs.submit(self._work, delivery, Grant(1, grant.borrowed))
         if grant.borrowed and not deliveries:
-            self._places.wait(PLACE_PAUSE_S)  # nothing more waits: what is of its own will do
+            self._capacity.wait(CAPACITY_PAUSE_S)  # the queue is empty: the lane's own share will do
 
     def _receive(self, grant: Grant) -> list[Delivery]:
-        """Receive for places; with borrowed ones nobody waits for work, as a caller may want them in the meantime."""
+        """Receive up to the granted number. With borrowed capacity there is no long poll: callers may need it back."""
         try:
             deliveries = self._lane.receive(grant.count, waits=not grant.borrowed)
             self._queue_outage.over()
@@ -126,33 +128,32 @@ class Agent:
             self._stopping.wait(OUTAGE_PAUSE_S)
             return []
 
-    def _work(self, delivery: Delivery, place: Grant) -> None:
-        """Handle one Delivery and let go of it; what failed is given back for another attempt."""
+    def _work(self, delivery: Delivery, grant: Grant) -> None:
+        """Handle one Delivery and acknowledge or defer it; return it to the queue when that failed."""
         try:
             with self._visibility_heartbeat.keep(delivery):
                 deferral = self._handler.handle(delivery)
-            self._let_go(delivery, deferral)
-        except Exception as error:  # noqa: BLE001  (the one place: whatever failed, the Delivery must go back)
-            self._return(delivery, error)
+            self._complete(delivery, deferral)
+        except Exception as error:  # noqa: BLE001  (whatever failed, another attempt must have the Delivery)
+            self._nack(delivery, error)
         finally:
-            self._places.release(place)
-            with self._idle:
+            self._capacity.release(grant)
+            with self._ended:
                 self._running.discard(delivery.receipt)
-                self._idle.notify_all()
+                self._ended.notify_all()
 
-    def _let_go(self, delivery: Delivery, deferral: Deferral | None) -> None:
-        """Let go of a Delivery that needs no attempt more: it is recorded, or comes anew."""
+    def _complete(self, delivery: Delivery, deferral: Deferral | None) -> None:
         if deferral:
             self._lane.defer(delivery, deferral.invocation, deferral.after_s)
             self._metrics.deferred()
         else:
             self._lane.acknowledge(delivery)
 
-    def _return(self, delivery: Delivery, error: Exception) -> None:
-        """Give a Delivery back with its reason. One that can never be read ends in the dead-letter queue this way."""
+    def _nack(self, delivery: Delivery, error: Exception) -> None:
+        """Return a Delivery to the queue. One that is no Invocation ends in the dead-letter queue this way."""
         expected = isinstance(error, PlatformError | ContractError)
         log.warn(
-            "poisonous" if isinstance(error, ContractError) else "given_back",
+            "poisonous" if isinstance(error, ContractError) else "nacked",
             f"attempt {delivery.attempt} failed: {error}",
             unexpected=None if expected else error,
             error_type=type(error).__name__,
@@ -161,15 +162,15 @@ class Agent:
         try:
             self._lane.nack(delivery, _retry_after_s(error))
         except PlatformError as failed:
-            log.warn("nack_failed", f"it comes back when its visibility ends: {failed}")
+            log.warn("nack_failed", f"it comes back when its visibility timeout ends: {failed}")
 
     def _drain(self) -> None:
-        """Let running work finish while it is still kept; end and give back what is not done in time."""
+        """Let running work finish in the time allowed, then end what still runs and return it to the queue."""
         until_s = time.monotonic() + self._drain_s
         self._express.stop()
         self._heartbeat.tell()
-        with self._idle:
-            finished = self._idle.wait_for(lambda: not self._running, timeout=self._drain_s)
+        with self._ended:
+            finished = self._ended.wait_for(lambda: not self._running, timeout=self._drain_s)
         if not self._express.join(until_s - time.monotonic()) or not finished:
             self._handler.cancelled.set()
         self._engine.stop()
@@ -187,5 +188,5 @@ def _retry_after_s(error: Exception) -> int:
     if isinstance(error, DrainedError):
         return 0
     if isinstance(error, ClaimHeldError):
-        return error.wait_s or 10
+        return error.wait_s or CLAIMED_AFTER_S
     return RETRY_AFTER_S

@@ -1,13 +1,13 @@
-"""Tells the time in whole microseconds, as every value that crosses holds it; it never waits."""
+"""The time in whole microseconds, as the values of the contract hold it."""
 
 import time
 
 
 def now_us() -> int:
-    """Give this host's wall clock: microseconds since the Unix epoch."""
+    """Return the time of this host's wall clock, µs since the Unix epoch."""
     return time.time_ns() // 1000
 
 
 def elapsed_us(began: float) -> int:
-    """Give how long it has been since this moment of `time.monotonic()`."""
+    """Return the time since `began`, a value of `time.monotonic()`, in µs."""
     return int((time.monotonic() - began) * 1_000_000)

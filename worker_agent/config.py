@@ -1,4 +1,4 @@
-"""The agent's settings, read once from the environment; a missing or wrong one is named, all of them at once."""
+"""The agent's settings, read from the environment at its start. An error names all that are missing or wrong."""
 
 import os
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from worker_agent.runs.billing import Prices
 
 
 class ConfigError(Exception):
-    """The environment does not say what the agent must know."""
+    """A setting is missing or wrong."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything the agent is told from outside."""
+    """All settings of the agent."""
 
     region: str
     redis_url: str
@@ -22,38 +22,38 @@ class Settings:
     invocations_table: str
     items_table: str
     queue_url: str
-    completion_queue_url: str | None  #: where to say that an Invocation has ended; None when nobody delivers from there
-    retry_pause_s: int  #: between a function's error and the next try of what nobody waits for; doubled each time
+    completion_queue_url: str | None  #: queue of completion events; None without destinations
+    retry_pause_s: int  #: between a function's error and the next try of an asynchronous call, doubled each time
     stack: str
     concurrency: int  #: Invocations that run at once
-    slots: int  #: sandboxes kept warm, those that run included
-    pool_memory_mb: int  #: what those sandboxes' Versions ask for together, as long as enough of them are idle
-    code_cache_mb: int  #: zips kept in memory, so that not every cold start asks S3
+    slots: int  #: sandboxes, running and warm
+    pool_memory_mb: int  #: memory of those sandboxes together, as long as enough of them are idle
+    code_cache_mb: int  #: zips cached in memory, so that not every cold start reads from S3
     stems: int  #: Stems kept ready, of each runtime
     visibility_s: int
     poll_s: int
     drain_s: int
-    metrics_port: int | None  #: of loopback; None when nobody wants them
+    metrics_port: int | None  #: on loopback; None to serve none
     prices: Prices
 
     @property
     def durable_share(self) -> int:
-        """What of the concurrency is the durable lane's, whoever waits; the rest is the express lane's."""
+        """The eighth of the concurrency that is reserved for the durable lane."""
         return max(1, self.concurrency // 8)
 
     @property
     def express_capacity(self) -> int:
-        """What of the concurrency is the express lane's, as far as the durable lane has not borrowed it."""
+        """The rest of the concurrency: the express lane's, as far as the durable lane has not borrowed it."""
         return self.concurrency - self.durable_share
 
     @property
     def express_share(self) -> int:
-        """What is only for callers who come, whatever is queued or waits for a place; nothing where there is little."""
+        """The eighth of that which is only for new synchronous calls, and never for queued or waiting ones."""
         return self.express_capacity // 8
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
-        """Read the settings; raise ConfigError with every name that is missing or is not a whole positive number."""
+        """Read the settings; raise ConfigError with the name of each that is missing or wrong."""
         reader = _Reader(environ)
         settings = cls(
             region=reader.text("AWS_REGION"),
@@ -66,7 +66,7 @@ class Settings:
             retry_pause_s=reader.number("HEARTH_RETRY_PAUSE_S", 60, least=0),
             stack=environ.get("HEARTH_STACK", "default"),
             concurrency=reader.number("HEARTH_CONCURRENCY", 64),
-            # More than run at once: provisioned sandboxes have the rest, and with none they could not be kept.
+            # More than run at once: the rest is for provisioned sandboxes.
             slots=reader.number("HEARTH_SLOTS", 96),
             pool_memory_mb=reader.number("HEARTH_POOL_MEMORY_MB", _half_of_the_host_mb()),
             code_cache_mb=reader.number("HEARTH_CODE_CACHE_MB", 64),
@@ -75,7 +75,7 @@ class Settings:
             poll_s=reader.number("HEARTH_POLL_S", 20),
             drain_s=reader.number("HEARTH_DRAIN_S", 30),
             metrics_port=reader.port("HEARTH_METRICS_PORT"),
-            # Lambda's own prices on x86-64, until the operator sets theirs: picodollars a GiB-second and a request.
+            # The defaults are Lambda's prices on x86-64, in picodollars a GiB-second and a request.
             prices=Prices(
                 gb_s_pico_usd=reader.number("HEARTH_PRICE_GB_S_PICO_USD", 16_666_700),
                 request_pico_usd=reader.number("HEARTH_PRICE_REQUEST_PICO_USD", 200_000),
@@ -84,7 +84,7 @@ class Settings:
             ),
         )
         if settings.slots < settings.concurrency:
-            reader.wrong.append("HEARTH_SLOTS must not be less than HEARTH_CONCURRENCY: what runs needs a slot")
+            reader.wrong.append("HEARTH_SLOTS must not be less than HEARTH_CONCURRENCY: each run needs a slot")
         reader.complain()
         return settings
 

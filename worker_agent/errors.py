@@ -1,8 +1,8 @@
-"""The platform's faults, as the worker sees them: no charge, and the Delivery returns; never the user's faults."""
+"""Errors of the platform, as the worker sees them. Errors of a function are values and never raised."""
 
 
 class PlatformError(Exception):
-    """Something of the platform failed: nothing is billed and the Delivery goes back to its lane."""
+    """A part of the platform failed: nothing is billed, and the Delivery is returned to its lane."""
 
 
 class EngineUnavailableError(PlatformError):
@@ -18,7 +18,7 @@ class SandboxGoneError(PlatformError):
 
 
 class UnknownLayoutError(PlatformError):
-    """This host's cgroups are laid out in a way the meter does not know; a guessed bill would be a wrong one."""
+    """The layout of this host's cgroups is unknown: without counters there is no correct bill."""
 
 
 class AwsUnavailableError(PlatformError):
@@ -34,7 +34,7 @@ class RedisUnavailableError(PlatformError):
 
 
 class ClaimHeldError(PlatformError):
-    """Another attempt at this Invocation, as new or newer than this Delivery or with a lease in force, is under way."""
+    """Another attempt at this Invocation is under way: one as new as this Delivery or newer, or one with a lease."""
 
     def __init__(self, message: str, wait_s: int | None = None) -> None:
         super().__init__(message)

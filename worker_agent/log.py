@@ -1,4 +1,4 @@
-"""Writes the agent's own log: one JSON object a line, a sentence for people and an `action` for machines."""
+"""The agent's own log: one JSON object a line, with a sentence for people and an `action` for machines."""
 
 import json
 import logging
@@ -32,12 +32,12 @@ def configure() -> None:
 
 
 def note(action: str, sentence: str, **fields: object) -> None:
-    """Log that something happened, as it should."""
+    """Log an event of normal operation."""
     _logger.info(sentence, extra={"fields": {"action": action, **fields}})
 
 
 def ended(action: str, invocation: Invocation, settlement: Settlement) -> None:
-    """Log that an Invocation has ended, and how."""
+    """Log the end of an Invocation."""
     note(
         action,
         f"{invocation.version.function} {settlement.outcome.status}",
@@ -54,5 +54,5 @@ def error(action: str, sentence: str, unexpected: BaseException | None = None, *
 
 
 def warn(action: str, sentence: str, unexpected: BaseException | None = None, **fields: object) -> None:
-    """Log that something went wrong, and what happens now; with a traceback when nobody foresaw it."""
+    """Log that something went wrong and what happens now, with the traceback of an unexpected error."""
     _logger.warning(sentence, exc_info=unexpected, extra={"fields": {"action": action, **fields}})

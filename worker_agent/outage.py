@@ -1,10 +1,10 @@
-"""Logs an outage when it begins and when it ends, not every time somebody runs into it."""
+"""Logs an outage when it begins and when it ends, and not at every call that fails meanwhile."""
 
 from worker_agent import log
 
 
 class Outage:
-    """One part's outage. `action` names it in the log: `<action>_down`, then `<action>_back`."""
+    """The outages of one part, logged as `<action>_down`, with the consequence, and `<action>_back`."""
 
     def __init__(self, action: str, consequence: str) -> None:
         self._action = action

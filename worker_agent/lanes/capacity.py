@@ -1,7 +1,7 @@
-"""Counts what of the durable lane may run at once: a share of its own, and what the express lane has free.
+"""The capacity of the durable lane: a share of its own, and what it borrows of the express lane's free capacity.
 
-The share is the durable lane's whatever happens, so that no flood of callers who wait can starve what nobody waits for.
-Beyond it the durable lane takes free places of the express lane, which are counted in Redis, where they are granted.
+The share is reserved, so that no flood of synchronous calls can starve the asynchronous ones. Beyond it the durable
+lane borrows from the express lane, whose capacity is counted in Redis, where the admission grants it.
 """
 
 import threading
@@ -13,14 +13,14 @@ from worker_agent.errors import RedisUnavailableError
 
 @dataclass(frozen=True)
 class Grant:
-    """Some places, all of one kind."""
+    """Capacity for `count` runs, all of it borrowed or none."""
 
     count: int
     borrowed: bool = False
 
 
 class Capacity:
-    """`share` places of the durable lane's own; `borrow` takes free express ones, `return_borrowed` returns them."""
+    """Capacity for `share` runs, and what `borrow` takes of the express lane and `return_borrowed` returns to it."""
 
     def __init__(self, share: int, borrow: Callable[[int], int], return_borrowed: Callable[[int], None]) -> None:
         self._free = share
@@ -29,7 +29,7 @@ class Capacity:
         self._changed = threading.Condition()
 
     def take(self, most: int, patience_s: float) -> Grant:
-        """Take up to `most` places: own ones, else borrowed ones, else own ones as soon as some are free; 0 if none."""
+        """Take capacity for up to `most` runs: own, else borrowed, else what comes free in `patience_s`."""
         own = self._take_own(most)
         if own:
             return Grant(own)
@@ -39,7 +39,7 @@ class Capacity:
         return Grant(self._take_own(most))
 
     def release(self, grant: Grant) -> None:
-        """Give places back."""
+        """Return capacity."""
         if not grant.count:
             return
         if grant.borrowed:
@@ -50,7 +50,7 @@ class Capacity:
             self._changed.notify()
 
     def wait(self, patience_s: float) -> None:
-        """Wait until an own place is free, for a while."""
+        """Wait until some of the share is free, for so long at most."""
         with self._changed:
             self._changed.wait_for(lambda: self._free > 0, timeout=patience_s)
 
@@ -70,4 +70,4 @@ class Capacity:
         try:
             self._return_borrowed(count)
         except RedisUnavailableError:
-            return  # a Redis that comes back with its memory has these places as taken until the worker starts anew
+            return  # a Redis that comes back with its memory counts them as taken until this worker restarts

@@ -1,7 +1,7 @@
-"""Knows whether the Docker Engine answers, and watches it while it does not; never holds up work that needs no engine.
+"""Knows whether the Docker Engine answers, and pings it while it does not.
 
-Warm sandboxes and ready Stems go on without an engine. What needs one must not wait for it: a caller is better told so,
-and work that nobody waits for is better put off.
+Warm sandboxes and ready Stems go on without an engine. A start that needs one does not wait for it: a synchronous
+caller is refused, and an asynchronous Invocation is deferred.
 """
 
 import threading
@@ -12,36 +12,36 @@ from worker_agent.outage import Outage
 from worker_agent.periodic import Periodic
 from worker_agent.sandboxes.sandbox import Sandboxes
 
-#: Between two looks while it does not answer.
+#: Between two pings while the engine does not answer.
 PAUSE_S = 1.0
 
 
 class EngineWatch:
-    """One engine, as this worker last found it. Its word goes to the other workers through `presence`."""
+    """One engine, as this worker last found it. The heartbeat tells the other workers."""
 
     def __init__(self, sandboxes: Sandboxes, heartbeat: Heartbeat) -> None:
         self._sandboxes = sandboxes
         self._heartbeat = heartbeat
-        self._outage = Outage("engine", "what is warm goes on, nothing else starts until it answers")
+        self._outage = Outage("engine", "warm sandboxes go on, nothing else starts until it answers")
         self._down = threading.Event()
         self._periodic = Periodic("engine-watch", PAUSE_S, self._look_again)
 
     @property
     def is_down(self) -> bool:
-        """Whether the engine did not answer when it was last looked at."""
+        """Whether the engine did not answer the last time."""
         return self._down.is_set()
 
     def start(self) -> None:
-        """Look once, removing what dead agents left behind, and begin to watch."""
-        self._mend()
+        """Ping once, remove the containers of dead agents, and begin to watch."""
+        self._check()
         self._periodic.start()
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._periodic.stop()
 
     def look(self) -> bool:
-        """Look now, after something failed; give whether the engine answers."""
+        """Ping now, after something failed; return whether the engine answers."""
         try:
             self._sandboxes.check()
         except EngineUnavailableError as error:
@@ -50,7 +50,7 @@ class EngineWatch:
         return True
 
     def others_answer(self) -> bool:
-        """Tell whether another worker can start functions, or may: without Redis nobody can say."""
+        """Whether another worker can start functions; assumed without Redis, where it cannot be known."""
         try:
             return self._heartbeat.others_are_able()
         except RedisUnavailableError:
@@ -58,10 +58,10 @@ class EngineWatch:
 
     def _look_again(self) -> None:
         if self.is_down:
-            self._mend()
+            self._check()
 
-    def _mend(self) -> None:
-        """Find the engine well again, if it is, and sweep up what it kept meanwhile."""
+    def _check(self) -> None:
+        """If the engine answers, remove the containers that were left meanwhile and count as able again."""
         try:
             self._sandboxes.check()
             self._sandboxes.sweep()

@@ -1,4 +1,4 @@
-"""Carries one Delivery from its claim to its one terminal record; never acknowledges it: the loop does, last."""
+"""Handles one Delivery: claims it, runs it, writes its one terminal record. The agent's loop acknowledges it last."""
 
 import dataclasses
 import json
@@ -29,15 +29,15 @@ from worker_agent.stores.refused_records import RefusedRecords
 from worker_agent.stores.s3 import Store
 from worker_agent.tracing import Tracer
 
-#: Runs of one Invocation that may fail by the platform's fault. The queue hands it out once more, to be settled.
+#: Runs of one Invocation that may fail by the platform's fault. The queue delivers it once more, to be settled.
 MAX_ATTEMPTS = 5
-#: The largest answer that travels in the ledger row, in bytes as JSON spells it there; larger ones go to S3. The row
-#: may have 400 KB with everything in it: what could not be written would run again, for nothing.
+#: The largest answer in a row of the ledger, in bytes of JSON; larger ones go to S3. DynamoDB refuses a row of more
+#: than 400 KB with everything in it, after the function has run.
 MAX_LEDGER_ANSWER_BYTES = 200_000
 #: Pauses before the terminal record is tried again: running user code twice costs more than some waiting.
 SETTLE_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-#: What waits for the engine comes back after the first of these, then twice that, up to the second; what a caller waits
-#: for comes back after the third, for another worker to take.
+#: Back-off while the Docker Engine is down: asynchronous starts wait FIRST_PAUSE_S, doubling up to LONGEST_PAUSE_S;
+#: synchronous ones wait SYNC_PAUSE_S, so that another worker can take them.
 FIRST_PAUSE_S = 2
 LONGEST_PAUSE_S = 60
 SYNC_PAUSE_S = 1
@@ -47,11 +47,11 @@ T = TypeVar("T")
 
 
 class DrainedError(PlatformError):
-    """The agent stops and ended this run itself: another worker has it next."""
+    """The agent stops and ended this run itself, so that another worker can start it at once."""
 
 
 class Handler:
-    """Handles Deliveries. `cancelled` is set when the agent is about to end runs itself."""
+    """Handles Deliveries. The agent sets `cancelled` before it ends runs itself."""
 
     def __init__(  # noqa: PLR0913  (one Delivery's way passes all of them)
         self,
@@ -63,7 +63,7 @@ class Handler:
         engine: EngineWatch,
         metrics: Metrics,
         tracer: Tracer,
-        ends: CompletionEvents,
+        completion_events: CompletionEvents,
         retry_pause_s: int,
     ) -> None:
         self._ledger = ledger
@@ -73,15 +73,16 @@ class Handler:
         self._engine = engine
         self._metrics = metrics
         self._tracer = tracer
-        self._completion_events = ends
+        self._completion_events = completion_events
         self._retry_pause_s = retry_pause_s
         self._refused = RefusedRecords(store, metrics)
         self.cancelled = threading.Event()
 
     def handle(self, delivery: Delivery) -> Deferral | None:
-        """Run and settle it, or find it settled; give a Postponement when it must come again, with all its attempts.
+        """Run and settle a Delivery. Returns a Deferral when it must come again later, with all its attempts.
 
-        What is raised means that the Delivery is to be given back, which costs it an attempt.
+        None means that it can be acknowledged. If anything is raised, it must be returned to the queue, which costs it
+        an attempt.
         """
         invocation = decode(Invocation, delivery.body)
         if self._should_wait(invocation, delivery):
@@ -93,14 +94,14 @@ class Handler:
         except (UnknownInvocationError, SupersededError) as error:
             log.warn("dropped", f"not run: {error}", invocation_id=invocation.invocation_id)
         except EngineUnavailableError as error:
-            log.warn("postponed", str(error), invocation_id=invocation.invocation_id)
+            log.warn("deferred", str(error), invocation_id=invocation.invocation_id)
             if invocation.permits:
                 self._free_permit(invocation)
             return Deferral(invocation, _pause_s(invocation))
         return None
 
     def _should_wait(self, invocation: Invocation, delivery: Delivery) -> bool:
-        """Tell, before there is a claim, whether it cannot start here and it is better to let it come again."""
+        """Whether it cannot start here and had better come again later. Asked before there is a claim."""
         if _is_over(invocation, delivery):
             return False
         if self._is_stuck(invocation):
@@ -108,9 +109,9 @@ class Handler:
         return not self._has_permit(invocation)
 
     def _has_permit(self, invocation: Invocation) -> bool:
-        """Tell whether its tenant or function may run one more, and take that place.
+        """Take a permit of its tenant or function; False when all are taken.
 
-        Without Redis nobody can count: work that was accepted is better done than left.
+        Without Redis nothing can be counted, and it runs: work that was accepted is better done than left.
         """
         try:
             return invocation.permits is None or self._redis.take_permit(invocation)
@@ -122,11 +123,11 @@ class Handler:
         return self._engine.is_down and not self._executor.can_start(invocation.version)
 
     def _is_hopeless(self, invocation: Invocation) -> bool:
-        """Tell, of one that cannot start here, whether its caller would wait in vain: no other worker can start it."""
+        """Whether a caller waits for what no worker can start now."""
         return invocation.mode is Mode.SYNC and not self._engine.others_answer()
 
     def _carry(self, invocation: Invocation, delivery: Delivery) -> Deferral | None:
-        """Claim it, bring it to its end, and tell who waits for it; or put it back for its next try."""
+        """Claim it, run it, record its end and answer its caller; or record a failed try and defer the next one."""
         ordinal = fence(invocation.enqueue_generation, delivery.attempt)
         settled = self._ledger.claim(invocation.invocation_id, ordinal, invocation.tries)
         if settled:
@@ -153,14 +154,14 @@ class Handler:
         self._answer(invocation, settlement)
 
     def _finish(self, invocation: Invocation, settlement: Settlement, *, repeated: bool = False) -> None:
-        """Tell of an end that is recorded. A redelivery tells of it again: better twice than never."""
+        """Answer the caller and tell the listener of an end that is recorded; a redelivery does both again."""
         self._answer(invocation, settlement)
         log.ended("settled_before" if repeated else "settled", invocation, settlement)
         if invocation.listener(settlement.outcome.status):
             self._completion_events.tell(invocation)
 
     def _retry(self, invocation: Invocation, so_far: Settlement) -> Deferral | None:
-        """Record a failed try, then let the next one come: whoever dies in between, its Delivery finds it recorded."""
+        """Record a failed try, then defer the next one. After a crash in between, the redelivery finds it recorded."""
         won = _patiently(lambda: self._ledger.retry(so_far, invocation.tries))
         if not won and (settled := self._ledger.standing(invocation.invocation_id, invocation.tries)):
             self._finish(invocation, settled, repeated=True)
@@ -174,26 +175,26 @@ class Handler:
         return self._next_try(invocation, so_far.tries)
 
     def _next_try(self, invocation: Invocation, made: int) -> Deferral:
-        """Let it come again after a pause, when `made` tries are recorded; others may have its permit meanwhile."""
+        """Defer the next try, after `made` tries, and free the permit until then."""
         self._free_permit(invocation)
         after_s = min(tries.pause_s(made, self._retry_pause_s), _left_s(invocation))
         return Deferral(tries.following(invocation, made), after_s)
 
     def _free_permit(self, invocation: Invocation) -> None:
-        """Let others have the permit that it took to run, until it comes again."""
         try:
             self._redis.free_permit(invocation)
         except RedisUnavailableError as error:
             log.warn("permit_not_freed", str(error), invocation_id=invocation.invocation_id)
 
     def hold(self, delivery: Delivery, until_us: int) -> None:
-        """Keep a Delivery's Invocation from every other attempt until then, whatever its lane does."""
+        """Hold a lease of a Delivery's Invocation until then, µs, so that no other attempt can claim it."""
         self._ledger.hold(decode(Invocation, delivery.body).invocation_id, until_us)
 
     def conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
-        """Run what is claimed, to be settled by the caller; raise PlatformError when somebody else must have it.
+        """Run a claimed Invocation and return its Settlement; raise PlatformError when another worker must have it.
 
-        Not run is what is too late, what has used up its attempts, and what nobody can run while its caller waits.
+        It is settled without a run when it is too late, when its attempts are used up, and when a caller waits for what
+        no worker can start.
         """
         if delivery.attempt > MAX_ATTEMPTS:
             return self._give_up(invocation, outcomes.abandoned(invocation, MAX_ATTEMPTS), delivery)
@@ -211,15 +212,15 @@ class Handler:
         return self._fit(settlement)
 
     def _give_up(self, invocation: Invocation, outcome: Outcome, delivery: Delivery) -> Settlement:
-        """Settle what was not run, and keep it for a redrive if S3 can be reached: its record does not wait for S3.
+        """Settle an Invocation without a run, and keep its payload for a redrive if S3 can be reached.
 
-        What had tries before ends with the error of the last: that is no matter for a redrive.
+        One that was tried before ends with the error of its last try, and needs no redrive.
         """
         try:
             if not invocation.tries:
                 self._store.put_abandoned_payload(invocation)
         except AwsUnavailableError as error:
-            log.warn("not_kept", f"it cannot be redriven: {error}", invocation_id=invocation.invocation_id)
+            log.warn("payload_not_kept", f"it cannot be redriven: {error}", invocation_id=invocation.invocation_id)
         return _unexecuted(invocation, outcome, delivery)
 
     def _execute(self, invocation: Invocation, delivery: Delivery) -> Settlement:
@@ -233,7 +234,7 @@ class Handler:
         return settlement
 
     def _fit(self, settlement: Settlement) -> Settlement:
-        """Move an answer too large for the ledger into S3, before there is a record that points there."""
+        """Move an answer that is too large for the ledger to S3, before the record that points there is written."""
         payload = settlement.outcome.payload
         if payload is None or _bytes_in_json(payload) <= MAX_LEDGER_ANSWER_BYTES:
             return settlement
@@ -241,7 +242,7 @@ class Handler:
         return dataclasses.replace(settlement, outcome=dataclasses.replace(settlement.outcome, payload=None))
 
     def _settle(self, invocation: Invocation, settlement: Settlement) -> Settlement:
-        """Write the terminal record; give the one that stands, which may be another attempt's."""
+        """Write the terminal record; return the one that stands, which may be another attempt's."""
         won = _patiently(lambda: self._ledger.settle(invocation.version, settlement, invocation.tries))
         if won:
             self._metrics.settled(settlement)
@@ -254,29 +255,29 @@ class Handler:
         try:
             self._redis.settle(invocation, settlement)
         except RedisUnavailableError as error:
-            # The record stands, and the caller was given its address when Redis failed on that side as well.
+            # The record stands. The controller cannot reach Redis either, and gave the caller the record's address.
             log.warn("answer_not_given", str(error), invocation_id=invocation.invocation_id)
 
 
 def _is_over(invocation: Invocation, delivery: Delivery) -> bool:
-    """Tell whether it is only to be settled, and not to be run."""
+    """Whether it is to be settled without a run."""
     return delivery.attempt > MAX_ATTEMPTS or delivery.received_at_us > invocation.start_by_us
 
 
 def _pause_s(invocation: Invocation) -> int:
-    """Give how long it waits until it comes again: not much longer than it may wait at all."""
+    """Return the back-off until it comes again, at most until it is too late to start it."""
     if invocation.mode is Mode.SYNC:
         return SYNC_PAUSE_S
     return min(FIRST_PAUSE_S << min(invocation.enqueue_generation, 10), LONGEST_PAUSE_S, _left_s(invocation))
 
 
 def _left_s(invocation: Invocation) -> int:
-    """Give the whole seconds after which it is too late to start it."""
+    """Return the whole seconds, rounded up, after which it is too late to start it."""
     return max(0, invocation.start_by_us - now_us()) // 1_000_000 + 1
 
 
 def _bytes_in_json(text: str) -> int:
-    """Give what a text takes inside JSON: a quotation mark takes two bytes there, what cannot be printed up to six."""
+    """Return the bytes of a text inside JSON, where a quotation mark takes two and a control character six."""
     return len(json.dumps(text, ensure_ascii=False).encode()) - 2
 
 
@@ -290,6 +291,7 @@ def _unexecuted(invocation: Invocation, outcome: Outcome, delivery: Delivery) ->
 
 
 def _patiently(write: Callable[[], T]) -> T:
+    """Write, and try again while AWS is unavailable; raise AwsUnavailableError after the last pause."""
     for pause_s in SETTLE_PAUSES_S:
         try:
             return write()

@@ -1,7 +1,7 @@
-"""Tells whether this worker can start functions, and how much it does, and hears it of others; never what it runs.
+"""The heartbeat: tells the fleet that this worker lives, whether it can start functions, and its free capacity.
 
-A worker that cannot start a function leaves it to one that can; where none can, the caller should hear so at once,
-instead of waiting in vain. The word expires by itself, so a worker that dies is forgotten.
+A worker that cannot start a function leaves it to one that can; where none can, the caller is refused at once instead
+of waiting in vain. A heartbeat expires by itself, so a worker that dies is forgotten.
 """
 
 import contextlib
@@ -19,20 +19,21 @@ from worker_agent.stores.redis_adapter import RedisAdapter
 from worker_agent.threads import Loop
 
 EVERY_S = 1.0
-#: Four heartbeats: a late or lost one must not make a worker disappear. After this its work in flight is given away.
+#: A heartbeat lasts for four: a late or lost one must not make a worker disappear. After this its work in flight is
+#: requeued.
 FOR_MS = 4_000
 
 
 def new_worker(concurrency: int) -> str:
-    """Give a name for a worker, by which Redis knows it."""
+    """Make a name for a worker, `<id>|<how many Invocations it runs at once>`, by which Redis knows it."""
     return f"{secrets.token_hex(8)}|{concurrency}"
 
 
 class Heartbeat:
-    """The word of one worker, `<id>|<how many Invocations it runs at once>`, repeated while it lives.
+    """The heartbeat of one worker, which counts as able to start functions until `set_able` says otherwise.
 
-    Until it is told otherwise it is able. The admission lets no more callers wait than such workers can serve soon.
-    `about` gives what the operator may see of it besides, `free` its free express places, -1 without such a lane.
+    The admission lets no more callers wait than the able workers can serve soon. `about` returns what the operator may
+    see of the worker besides, `free` the free capacity of its express lane, -1 if it has none.
     """
 
     def __init__(
@@ -59,11 +60,11 @@ class Heartbeat:
         self._loop = Loop("heartbeat", self._beat)
 
     def start(self) -> None:
-        """Begin to tell."""
+        """Begin, at once."""
         self._loop.start()
 
     def stop(self) -> None:
-        """Take the word back, and tell nothing more."""
+        """End the heartbeat: the worker is no longer able, and the operator no longer sees it."""
         self._loop.stop()
         self._changed.set()
         self._loop.join()
@@ -73,22 +74,22 @@ class Heartbeat:
             self._redis.forget_status(self._id)
 
     def set_able(self, able: bool) -> None:
-        """Change the word, and tell it at once."""
+        """Say whether this worker can start functions; a change is told at once."""
         if able is not self._able:
             self._able = able
             self._changed.set()
 
     @property
     def worker(self) -> str:
-        """What this worker is called among the others."""
+        """The name of this worker."""
         return self._worker
 
     def able(self) -> set[str]:
-        """Give the workers that say that they can start functions; raise RedisUnavailableError."""
+        """Return the workers that can start functions; raise RedisUnavailableError."""
         return self._redis.able()
 
     def others_are_able(self) -> bool:
-        """Tell whether another worker says that it can start functions; raise RedisUnavailableError."""
+        """Whether another worker can start functions; raise RedisUnavailableError."""
         return bool(self._redis.able() - {self._worker})
 
     def _beat(self) -> None:
@@ -97,10 +98,10 @@ class Heartbeat:
         self._changed.clear()  # after the wait: a change from here on is told at once, by the next beat
 
     def tell(self) -> None:
-        """Tell it now."""
-        with contextlib.suppress(RedisUnavailableError):  # without Redis nobody can hear it either
+        """Send one heartbeat now."""
+        with contextlib.suppress(RedisUnavailableError):  # without Redis no worker could read it either
             self._redis.heartbeat(self._worker, able=self._able, free=self._free(), for_ms=FOR_MS)
-            self._redis.describe(self._id, self._word(), for_ms=FOR_MS)
+            self._redis.describe(self._id, self._status(), for_ms=FOR_MS)
 
-    def _word(self) -> str:
+    def _status(self) -> str:
         return json.dumps({**self._itself, "able": self._able, **self._about()})

@@ -1,6 +1,6 @@
-"""Shows in Redis what functions print while they run; never waited for by a run, and no record depends on it.
+"""Shows in Redis what functions print while they run.
 
-One thread looks at all that runs, so a run pays nothing for it, and one that is over before the next look is not shown.
+One thread reads the logs of all runs, so a run pays nothing for it; a run that ends before the next look is not shown.
 """
 
 from shared_lua.contract import Invocation, LiveLog
@@ -14,9 +14,9 @@ EVERY_S = 0.5
 
 
 class LiveLogs:
-    """The logs of what runs, each shown again once it has grown, until its run is over or its deadline has passed.
+    """The logs of all runs, each shown again when it has grown, until its run is over.
 
-    What is shown as the `beat` stops goes at its deadline.
+    What is still shown when `periodic` stops expires at the deadline of its run.
     """
 
     def __init__(self, running: Running, redis_adapter: RedisAdapter) -> None:
@@ -28,7 +28,7 @@ class LiveLogs:
         )
 
     def look(self) -> None:
-        """Show what has grown since the last look, and take back what is over; raise RedisUnavailableError."""
+        """Show the logs that have grown, and remove those of runs that are over; raise RedisUnavailableError."""
         runs = {
             invocation.invocation_id: (invocation, sandbox.printed()) for invocation, sandbox in self._running.now()
         }
@@ -42,6 +42,6 @@ class LiveLogs:
 
 
 def _timed(invocation: Invocation, log: LiveLog) -> tuple[LiveLog, int]:
-    """Give a log and for how many ms it may be shown."""
+    """Return a log and for how many ms it may be shown."""
     left_us = invocation.deadline_us - now_us()
     return log, max(1, left_us // 1000)

@@ -1,8 +1,8 @@
-"""Keeps this worker's share of the sandboxes that tenants want warm; never runs anything in them.
+"""Provisioned concurrency: keeps this worker's share of the sandboxes that tenants want warm.
 
-The controller publishes in Redis what is to be kept warm. A worker takes its share by its place among those that are
-able, starts what is missing, and tells how many it holds, also the admission: it grants places where a version is warm.
-Without Redis it keeps what it was last told.
+The controller publishes in Redis what is to be kept warm. A worker takes its share by its rank among the able workers,
+starts what is missing, and publishes how many it holds; the admission prefers workers where a Version is warm. Without
+Redis a worker keeps what it last read.
 """
 
 import time
@@ -23,19 +23,18 @@ from worker_agent.stores.redis_adapter import RedisAdapter
 EVERY_S = 2.0
 #: A function that could not start is left alone for this long: each try costs a start.
 RETRY_S = 60.0
-#: What was told counts no longer than this after the last word.
+#: What a worker publishes expires after this.
 FOR_MS = 10_000
 
 
 class Provisioning:
-    """One worker's share. `start` makes a sandbox of a Version: StartFailed or PlatformError.
+    """One worker's share. `start` makes a sandbox of a Version; it raises StartFailed or PlatformError.
 
-    As the `beat` stops, what is warm stays in the pool, which is its holder's to close.
-
-    `spare` Slots stay for what is not provisioned: as many as Invocations run at once, or some would find none.
+    `spare` Slots stay free for what is not provisioned: with fewer than run at once, an Invocation would find none.
+    When `periodic` stops, the sandboxes stay warm in the pool until that is closed.
     """
 
-    def __init__(  # noqa: PLR0913  (whoever keeps something warm needs to know for whom, where, and how)
+    def __init__(  # noqa: PLR0913  (for whom, where and how something is kept warm)
         self,
         *,
         redis_adapter: RedisAdapter,
@@ -57,47 +56,47 @@ class Provisioning:
         self.periodic = Periodic("provisioning", EVERY_S, self.turn, outage)
 
     def turn(self) -> None:
-        """Bring the pool to this worker's share once, and tell how far it came; raise RedisUnavailableError."""
+        """Bring the pool to this worker's share once, and publish the result; raise RedisUnavailableError."""
         wanted = self._share(self._redis.provisions(), self._heartbeat.able())
         for version in [kept for key, kept in self._kept.items() if key not in wanted]:
-            self._leave(version)
-        held = {key: self._keep(version, permits) for key, (version, permits) in wanted.items()}
+            self._release(version)
+        held = {key: self._keep(version, count) for key, (version, count) in wanted.items()}
         self._redis.tell_held(self._heartbeat.worker, held, FOR_MS)
 
     def _share(self, requests: Sequence[Provision], workers: set[str]) -> Mapping[Key, tuple[Version, int]]:
-        """Give the permits of each Version that are this worker's: equal shares, the remainder to the first by name."""
+        """Return this worker's number of sandboxes by Version: equal shares, the remainder to the first by name."""
         total, versions = Counter[Key](), dict[Key, Version]()
         for request in requests:
             total[key_of(request.version)] += request.wanted
             versions[key_of(request.version)] = request.version
         everyone = sorted(workers | {self._heartbeat.worker})
-        place = everyone.index(self._heartbeat.worker)
-        shares = {key: permits // len(everyone) + (place < permits % len(everyone)) for key, permits in total.items()}
+        rank = everyone.index(self._heartbeat.worker)
+        shares = {key: count // len(everyone) + (rank < count % len(everyone)) for key, count in total.items()}
         return {key: (versions[key], share) for key, share in shares.items() if share}
 
-    def _keep(self, version: Version, permits: int) -> Held:
-        """Keep so many sandboxes of a Version, or as many as there is room for."""
+    def _keep(self, version: Version, count: int) -> Held:
+        """Keep `count` sandboxes of a Version, or as many as there is room for."""
         key, room = key_of(version), self._pool.room_for(version, self._spare)
-        self._pool.provision(version, min(permits, room))
+        self._pool.provision(version, min(count, room))
         self._kept[key] = version
-        reason = self._fill(version, min(permits, room))
-        if not reason and room < permits:
-            reason = f"A worker has room for {room} of its {permits}."
+        reason = self._fill(version, min(count, room))
+        if not reason and room < count:
+            reason = f"A worker has room for {room} of its {count}."
         held, idle = self._pool.held(version)
-        return Held(held=min(held, permits), idle=min(idle, permits), reason=reason)
+        return Held(held=min(held, count), idle=min(idle, count), reason=reason)
 
-    def _leave(self, version: Version) -> None:
+    def _release(self, version: Version) -> None:
         self._pool.provision(version, 0)
         del self._kept[key_of(version)]
         self._failed.pop(key_of(version), None)
 
-    def _fill(self, version: Version, permits: int) -> str | None:
-        """Start what is missing; give the reason when the function cannot start."""
+    def _fill(self, version: Version, count: int) -> str | None:
+        """Start what is missing of `count`; return the reason when the function cannot start."""
         until_s, reason = self._failed.get(key_of(version), (0.0, ""))
         if self._monotonic_s() < until_s:
             return reason
         try:
-            for _ in range(permits - self._pool.held(version)[0]):  # one that dies at once is the next turn's
+            for _ in range(count - self._pool.held(version)[0]):  # one that dies at once is replaced next time
                 if not self.periodic.is_stopping:
                     self._pool.add(version, lambda request: self._start(version, request))
         except StartFailed as failed:
@@ -106,12 +105,12 @@ class Provisioning:
             self._failed[key_of(version)] = (self._monotonic_s() + RETRY_S, reason)
             return reason
         except (PoolFullError, PlatformError):
-            return "A worker cannot start it at the moment."  # the next turn tries again
+            return "A worker cannot start it at the moment."  # tried again next time
         self._failed.pop(key_of(version), None)
         return None
 
 
 def _said(failed: StartFailed) -> str:
-    """Give what the function said as it could not start."""
+    """Return what the function said when it could not start."""
     message = outcomes.message_of(failed.ran.end.payload.decode("utf-8", "replace"))
     return f"The function does not start{f': {message}' if message else f' ({failed.ran.end.how.value}).'}"

@@ -1,6 +1,6 @@
-"""Keeps the zips that were last asked for in memory, within a limit of bytes, so that not every cold start asks S3.
+"""A cache of zips in memory, so that not every cold start reads from S3.
 
-It never looks into a zip and never changes one: a zip is named by its digest, so what is kept cannot grow old.
+A zip is named by its digest, so a cached one cannot become stale.
 """
 
 import threading
@@ -10,9 +10,9 @@ from concurrent.futures import Future
 
 
 class CodeCache:
-    """At most `most_bytes` of zips, the longest unasked going first. `fetch` gives a zip by its digest.
+    """At most `most_bytes` of zips; the least recently used is dropped first. `fetch` returns a zip by its digest.
 
-    For any number of threads: who asks for a zip that is being fetched waits for that fetch, and shares its end.
+    Safe for threads: one that asks for a zip that is being fetched shares that fetch, with its result or error.
     """
 
     def __init__(self, fetch: Callable[[str], bytes], most_bytes: int) -> None:
@@ -23,7 +23,7 @@ class CodeCache:
         self._lock = threading.Lock()
 
     def code(self, sha256: str) -> bytes:
-        """Give a zip; raise what `fetch` raises, which is not kept."""
+        """Return a zip; raise what `fetch` raises, which is not cached."""
         with self._lock:
             if sha256 in self._kept:
                 self._kept.move_to_end(sha256)
@@ -35,10 +35,10 @@ class CodeCache:
         return coming.result()
 
     def _fetch_for_all(self, sha256: str, coming: "Future[bytes]") -> None:
-        """Fetch a zip, keep it, and let everybody who waits for it have it."""
+        """Fetch a zip, cache it, and pass the result to all threads that wait for it."""
         try:
             data = self._fetch(sha256)
-        except BaseException as error:  # noqa: BLE001  (whoever waits must hear of it, whatever it is)
+        except BaseException as error:  # noqa: BLE001  (the threads that wait would wait for ever)
             self._fetched(sha256, None)
             coming.set_exception(error)
         else:
@@ -46,7 +46,7 @@ class CodeCache:
             coming.set_result(data)
 
     def _fetched(self, sha256: str, data: bytes | None) -> None:
-        """Keep what a fetch gave, unless it is larger than all that may be kept, and make room for it."""
+        """Cache a fetched zip, unless it is larger than the whole cache, and drop others to make room."""
         with self._lock:
             del self._fetching[sha256]
             if data is None or len(data) > self._most_bytes:

@@ -1,10 +1,10 @@
-"""The states of a Slot and the steps between them, as a table; never does anything itself."""
+"""The states of a Slot and the steps between them, as a table."""
 
 from enum import Enum
 
 
 class SlotState(Enum):
-    """Where a Slot of the pool stands."""
+    """The state of a Slot."""
 
     EMPTY = "empty"  #: no sandbox
     STARTING = "starting"  #: claimed; a Stem is becoming a Version in it
@@ -35,11 +35,11 @@ STEPS: dict[tuple[SlotState, SlotEvent], SlotState] = {
 
 
 class IllegalStepError(RuntimeError):
-    """A Slot was asked for a step that its state does not have: a bug of the pool's, and nothing was changed."""
+    """A Slot was asked for a step that its state does not have: a bug in the pool. Nothing was changed."""
 
 
 def step(state: SlotState, event: SlotEvent) -> SlotState:
-    """Give the state after `event`; raise IllegalStepError for a step that is not in the table."""
+    """Return the state after `event`; raise IllegalStepError for a step that is not in the table."""
     try:
         return STEPS[state, event]
     except KeyError:

@@ -1,14 +1,15 @@
-"""Keeps sandboxes warm in a fixed number of Slots and leases them out; never runs anything in them.
+"""Keeps sandboxes warm in a fixed number of Slots and leases them out.
 
-The lock guards the list of Slots and nothing else: a Slot is claimed under it and filled outside it, so that one slow
-start holds up nobody. A sandbox is leased again only to the Version it became, which belongs to one tenant. Who finds
-none idle waits for a Stem to become one, or for one of the Version to be returned, whichever comes first. Beyond the
-memory it waits for the latter alone, for as long as a start would take: what it made would be ended for the next one.
+The lock guards the list of Slots and nothing else: a Slot is claimed under it and filled outside it, so that a slow
+start holds up no other. A sandbox is leased again only for the Version that it became, which belongs to one tenant. A
+lease that finds no idle sandbox waits for a Stem to become one or for another lease of the Version to be returned,
+whichever comes first. When the memory is used up it waits for the latter alone, for as long as a start would take: the
+sandbox that it started would be ended to make room for the next.
 
-Which idle sandbox goes when room is needed is a matter of value (greedy-dual): what it would cost to start again, times
-how often it was used, for each MiB it holds. The floor rises to the value of whatever went last, so that even a dear
-sandbox goes in the end when nobody asks for it. Provisioned ones stay, and so does what a tenant has within its part of
-the memory: no flood of another's pushes it out.
+Eviction is greedy-dual: the value of an idle sandbox is the cost of starting it again, times its uses, for each MiB
+that it holds. The floor rises to the value of the sandbox that was evicted last, so that an expensive one goes as well
+when it is not used. Provisioned sandboxes stay, and so do those of a tenant within its share of the memory: another
+tenant's flood cannot evict them.
 """
 
 import threading
@@ -25,20 +26,20 @@ from worker_agent.pool.lifecycle import SlotEvent, SlotState, step
 from worker_agent.pool.request import Request
 from worker_agent.sandboxes.sandbox import Sandbox, Started, Stem
 
-#: What it costs to make a sandbox and to end it, s of a core: who waits so long in vain has lost no more than that.
+#: What it costs to start and end a sandbox, s of a core: a longer wait for another lease's sandbox would not pay.
 START_COST_S = 0.1
 
-#: Whose sandbox it is: tenant, function, version id.
+#: What a sandbox belongs to: tenant, function, version id.
 Key = tuple[str, str, str]
 
 
 class PoolFullError(RuntimeError):
-    """No Slot can be had: all are leased or provisioned, so somebody holds more permits than there are Slots for."""
+    """All Slots are leased or provisioned: more Invocations were admitted than there are Slots."""
 
 
 @dataclass(eq=False)
 class Slot:
-    """A place for one sandbox."""
+    """Holds one sandbox, or none."""
 
     state: SlotState = SlotState.EMPTY
     sandbox: Sandbox | None = None
@@ -61,24 +62,24 @@ class Lease:
     slot: Slot
     sandbox: Sandbox
     cold: bool
-    waited_us: int = 0  #: for a sandbox of this Version that another Invocation was in
+    waited_us: int = 0  #: for a sandbox of this Version that another lease returned
     returned: bool = False
     rest_us: int = 0  #: once it is returned: how long it took to freeze its sandbox
 
     @property
     def started(self) -> Started | None:
-        """What its sandbox's start took, if it was made for this Lease."""
+        """What the start of its sandbox took, if it was started for this Lease."""
         return self.sandbox.started if self.cold else None
 
 
-#: Asks for a Stem that is to become a sandbox, or for a Slot that has one.
+#: Asks for a Stem that is to become a sandbox, or for a Slot that holds one.
 SandboxRequest = Request[Stem | Slot]
-#: Makes a sandbox of what it was offered first, a Stem; or gives the Slot, if that is what it was.
+#: Starts a sandbox with the Stem that fulfils the request; returns the Slot instead if that fulfilled it.
 Start = Callable[[SandboxRequest], Sandbox | Slot]
 
 
 class Pool:
-    """`size` Slots, whose sandboxes together keep within `memory_mb` MiB as long as enough of them are idle."""
+    """`size` Slots, whose sandboxes keep within `memory_mb` MiB together as long as enough of them are idle."""
 
     def __init__(self, size: int, memory_mb: int) -> None:
         self.size = size
@@ -93,9 +94,9 @@ class Pool:
 
     @contextmanager
     def lease(self, version: Version, start: Start) -> Iterator[Lease]:
-        """Lease a warm sandbox of `version`, or one that `start` makes; it is destroyed if the body raises.
+        """Lease a warm sandbox of `version`, or one that `start` starts; it is destroyed if the body raises.
 
-        As long as `start` has nothing, the pool may offer it a Slot with a sandbox: it gives that then, and makes none.
+        While `start` waits for a Stem, the pool may fulfil its request with a returned Slot; it starts nothing then.
         """
         lease = self._acquire(version, start)
         try:
@@ -107,69 +108,69 @@ class Pool:
         self.release(lease)
 
     def release(self, lease: Lease) -> None:
-        """Return a Lease: its sandbox rests, or goes when it is spent. A second time is an error."""
+        """Return a Lease: its sandbox is frozen, or destroyed when it is unusable. A second time is an error."""
         if lease.returned:
             raise RuntimeError("this lease was returned before: its slot may be another's by now")
         lease.returned = True
         if lease.sandbox.alive():
             lease.rest_us = lease.sandbox.rest()
         if not lease.sandbox.alive():
-            self._end(lease.slot, "it is spent")
+            self._end(lease.slot, "it is unusable")
             return
         with self._lock:
             slot = lease.slot
             slot.uses += 1
             slot.value = self._floor + lease.sandbox.started.start_us * slot.uses / lease.sandbox.version.memory_mb
-            self._idles(slot)
+            self._make_idle(slot)
 
     def is_warm(self, version: Version) -> bool:
-        """Tell whether a Lease of this Version would find a sandbox, if it came now."""
+        """Return whether there is an idle sandbox of this Version."""
         with self._lock:
             return any(_key(slot.version) == _key(version) for slot in self._idle())
 
-    def provision(self, version: Version, permits: int) -> None:
-        """Keep up to `permits` sandboxes of a Version from being ended to make room; 0 ends that."""
+    def provision(self, version: Version, count: int) -> None:
+        """Protect up to `count` sandboxes of a Version from eviction; 0 ends that."""
         with self._lock:
             others = self._provisioned.total() - self._provisioned[_key(version)]
-            if others + permits >= self.size:
-                raise ValueError(f"{others + permits} provisioned permits leave no slot of {self.size} for others")
-            self._provisioned[_key(version)] = permits
+            if others + count >= self.size:
+                raise ValueError(f"{others + count} provisioned sandboxes leave no slot of {self.size} for others")
+            self._provisioned[_key(version)] = count
             self._provisioned_mb[_key(version)] = version.memory_mb
-            if not permits:
+            if not count:
                 del self._provisioned[_key(version)], self._provisioned_mb[_key(version)]
 
     def room_for(self, version: Version, spare: int = 1) -> int:
-        """Tell how many sandboxes of a Version can be provisioned beside the others that are, and `spare` Slots."""
+        """Return how many sandboxes of a Version can be provisioned beside the others and `spare` free Slots."""
         with self._lock:
-            others = {key: permits for key, permits in self._provisioned.items() if key != _key(version)}
+            others = {key: count for key, count in self._provisioned.items() if key != _key(version)}
             slots = self.size - spare - sum(others.values())
-            memory_mb = self._memory_mb - sum(permits * self._provisioned_mb[key] for key, permits in others.items())
+            memory_mb = self._memory_mb - sum(count * self._provisioned_mb[key] for key, count in others.items())
         return max(0, min(slots, memory_mb // version.memory_mb))
 
     def held(self, version: Version) -> tuple[int, int]:
-        """Tell how many living sandboxes there are of a Version, starting ones too, and how many of them are idle."""
+        """Return how many sandboxes of a Version there are, starting ones included, and how many of them are idle."""
         with self._lock:
             mine = [slot for slot in self._slots if _key(slot.version) == _key(version)]
             idle = [slot for slot in mine if slot.state is SlotState.IDLE]
             dead = [self._take_out(slot) for slot in idle if not _sandbox_of(slot).alive()]
-        _destroy(dead, "it died while it waited")
+        _destroy(dead, "it died while it was idle")
         return len(mine) - len(dead), len(idle) - len(dead)
 
     def add(self, version: Version, start: Start) -> None:
-        """Add an idle sandbox of a Version beside those that there are; PoolFullError, or what `start` raises."""
+        """Start one more sandbox of a Version, which is idle then; raise PoolFullError, or what `start` raises."""
         with self._lock:
             slot, dismissed = self._claim(version)
-        _destroy(dismissed, "its place was needed")
+        _destroy(dismissed, "its slot was needed")
         self.release(self._fill(slot, start, SandboxRequest(version.tenant), patience_s=0))
 
     def close(self) -> None:
-        """Destroy every idle sandbox. Leased ones are their holders' to return first."""
+        """Destroy every idle sandbox. Leased ones must be returned first."""
         with self._lock:
             dismissed = [self._take_out(slot) for slot in self._idle()]
         _destroy(dismissed, "the pool closes")
 
     def count(self) -> dict[SlotState, int]:
-        """Give the number of Slots in each state."""
+        """Return the number of Slots in each state."""
         with self._lock:
             states = Counter(slot.state for slot in self._slots)
         return {state: states[state] for state in SlotState}
@@ -185,11 +186,11 @@ class Pool:
                 dismissed += more
                 self._waiting[_key(version)][request] = slot
                 patience_s = START_COST_S if self._is_crowded_by(version) else 0
-        _destroy(dismissed, "its place was needed")
+        _destroy(dismissed, "its slot was needed")
         return lease or self._fill(slot, start, request, patience_s)
 
     def _fill(self, slot: Slot, start: Start, request: SandboxRequest, patience_s: float) -> Lease:
-        """Have a claimed Slot's sandbox made and lease it, or lease what came before it was."""
+        """Start the sandbox of a claimed Slot and lease it, or lease the Slot that was returned before that."""
         began, key = time.monotonic(), _key(slot.version)
         try:
             wait([request], patience_s)
@@ -197,14 +198,14 @@ class Pool:
             made = returned if isinstance(returned, Slot) else start(request)
         except BaseException:
             with self._lock:
-                self._wait_no_more(key, request)
+                self._forget_request(key, request)
                 if isinstance(request.accepted, Slot):
-                    self._idles(request.accepted)
+                    self._make_idle(request.accepted)
                 else:
                     slot.move(SlotEvent.START_FAILED)
             raise
         with self._lock:
-            self._wait_no_more(key, request)
+            self._forget_request(key, request)
             if isinstance(made, Slot):
                 return Lease(made, _sandbox_of(made), cold=False, waited_us=elapsed_us(began))
             slot.sandbox = made
@@ -213,13 +214,13 @@ class Pool:
         _destroy(dismissed, "its memory was needed")
         return Lease(slot, made, cold=True)
 
-    def _wait_no_more(self, key: Key | None, request: SandboxRequest) -> None:
+    def _forget_request(self, key: Key | None, request: SandboxRequest) -> None:
         self._waiting[key].pop(request, None)
         if not self._waiting[key]:
             del self._waiting[key]
 
-    def _idles(self, slot: Slot) -> None:
-        """Take a leased Slot back, or hand it on to who waits longest for its Version, whose own is empty again."""
+    def _make_idle(self, slot: Slot) -> None:
+        """Make a leased Slot idle, or dispatch it to the oldest request for its Version and free what that claimed."""
         slot.move(SlotEvent.RETURN)
         for request, claimed in self._waiting.get(_key(slot.version), {}).items():
             if request.offer(slot):
@@ -228,7 +229,7 @@ class Pool:
                 return
 
     def _take_warm(self, version: Version) -> Slot | None:
-        """Lease the most valuable idle sandbox of this very Version: the others may lose value, and go."""
+        """Lease the most valuable idle sandbox of this very Version, so that the others are evicted first."""
         same = [slot for slot in self._idle() if _key(slot.version) == _key(version)]
         slot = max(same, key=lambda s: s.value, default=None)
         if slot:
@@ -236,9 +237,9 @@ class Pool:
         return slot
 
     def _make_room(self) -> list[Sandbox]:
-        """Take out what is worth least until the memory suffices, or nothing idle is beyond its tenant's part of it.
+        """Evict until the memory suffices, or no tenant with an idle sandbox holds more than its share.
 
-        What runs may go beyond the budget: it is for what waits.
+        Running sandboxes may exceed the memory: it is a budget for idle ones.
         """
         dismissed = []
         while victim := self._victim(self._memory_of()):
@@ -246,40 +247,40 @@ class Pool:
         return dismissed
 
     def _is_crowded_by(self, version: Version) -> bool:
-        """Tell whether a Version for which a Slot was claimed has other sandboxes, and no memory for one more."""
+        """Return whether a Version has sandboxes beside the claimed Slot, and there is no memory for one more."""
         held = self._memory_of() + Counter({version.tenant: version.memory_mb})
         has_others = sum(_key(slot.version) == _key(version) for slot in self._slots) > 1
         return has_others and held.total() > self._memory_mb and not self._victim(held)
 
     def _victim(self, held: Counter[str]) -> Slot | None:
-        """Give whose sandbox goes when tenants hold so much: None when that is within the memory, or nothing can go."""
+        """Return the Slot to evict when tenants hold so much; None within the memory, or if none can be evicted."""
         if held.total() <= self._memory_mb:
             return None
-        part = self._memory_mb / len(held)
-        return self._least_valuable(lambda tenant: held[tenant] > part)
+        share = self._memory_mb / len(held)
+        return self._least_valuable(lambda tenant: held[tenant] > share)
 
     def _memory_of(self) -> Counter[str]:
-        """Give what each tenant's sandboxes hold, MiB."""
+        """Return the memory of each tenant's sandboxes, MiB."""
         held = Counter[str]()
         for slot in self._slots:
             if slot.sandbox and slot.version:
                 held[slot.version.tenant] += slot.version.memory_mb
         return held
 
-    def _least_valuable(self, of_whom: Callable[[str], bool]) -> Slot | None:
+    def _least_valuable(self, of_tenant: Callable[[str], bool]) -> Slot | None:
         idle = self._idle()
         waiting = Counter(_key(slot.version) for slot in idle)
         free = [slot for slot in idle if waiting[_key(slot.version)] > self._provisioned[_key(slot.version)]]
-        return min((s for s in free if s.version and of_whom(s.version.tenant)), key=lambda s: s.value, default=None)
+        return min((s for s in free if s.version and of_tenant(s.version.tenant)), key=lambda s: s.value, default=None)
 
     def _claim(self, version: Version) -> tuple[Slot, list[Sandbox]]:
-        """Claim a Slot, and give the sandbox that has to go for it if there is one; raise PoolFullError."""
+        """Claim a Slot, and return it with the sandbox to destroy for it, if any; raise PoolFullError."""
         dismissed = []
         slot = next((s for s in self._slots if s.state is SlotState.EMPTY), None)
         if slot is None:
             held = Counter([version.tenant, *(s.version.tenant for s in self._slots if s.version)])
-            part = self.size / len(held)
-            slot = self._least_valuable(lambda tenant: held[tenant] > part) or self._least_valuable(lambda _: True)
+            share = self.size / len(held)
+            slot = self._least_valuable(lambda tenant: held[tenant] > share) or self._least_valuable(lambda _: True)
             if slot is None:
                 raise PoolFullError(f"all {self.size} slots are leased or provisioned")
             dismissed = [self._dismiss(slot)]
@@ -292,7 +293,7 @@ class Pool:
         return self._take_out(slot)
 
     def _take_out(self, slot: Slot) -> Sandbox:
-        """Empty a Slot; its sandbox is the taker's to destroy, outside the lock."""
+        """Empty a Slot; the caller destroys its sandbox outside the lock."""
         sandbox = _sandbox_of(slot)
         slot.move(SlotEvent.END)
         return sandbox
@@ -317,7 +318,7 @@ def _sandbox_of(slot: Slot) -> Sandbox:
 
 
 def key_of(version: Version) -> Key:
-    """Same tenant, same function, same version: anything less would show one's data to another."""
+    """Return what must be equal for a sandbox to be leased again: with less, a tenant could see another's data."""
     return (version.tenant, version.function, version.version_id)
 
 
@@ -326,7 +327,7 @@ def _key(version: Version | None) -> Key | None:
 
 
 def _is_superseded(old: Version | None, new: Version) -> bool:
-    """Tell whether `new` took the place of `old`: of a function's unpublished code there is only the latest.
+    """Return whether `new` replaced `old`: of a function's unpublished code only the latest runs.
 
     Published versions stand beside each other, as an alias may send its calls to two of them.
     """

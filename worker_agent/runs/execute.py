@@ -1,4 +1,4 @@
-"""Runs one Invocation, straight down: lease, run, measure, charge; never touches a lane, the ledger or Redis."""
+"""Runs one Invocation: leases a sandbox, runs the event in it, measures and charges."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,8 @@ from worker_agent.sandboxes.log_buffer import tail
 from worker_agent.sandboxes.runtime_api import End, How
 from worker_agent.sandboxes.sandbox import Ran, Sandbox, Started, StartFailed
 
-#: The run of an event that a sandbox started for it did not live to take: the function's own doing, as its start is.
+#: The run of an event whose sandbox was started for it and died before it took it: the function's fault, as a failed
+#: start is.
 _UNSEEN = Ran(
     end=End(How.DIED),
     log="",
@@ -32,12 +33,12 @@ _UNSEEN = Ran(
     exit_reason="Runtime exited before it took its first event",
 )
 
-#: How many sandboxes may turn out to have died while idle before the Delivery is given back.
+#: How many leases may find a sandbox that died while idle before the Delivery is returned.
 LEASES = 3
 
 
 class Executor:
-    """Runs Invocations in the pool's sandboxes. `code` fetches a zip by its digest; `running` is told what runs."""
+    """Runs Invocations in the pool's sandboxes. `code` returns a zip by its digest; `running` lists the runs."""
 
     def __init__(
         self,
@@ -54,35 +55,35 @@ class Executor:
         self._running = running or Running()
 
     def execute(self, invocation: Invocation, payload: bytes, queue_us: int, attempt: int) -> Settlement:
-        """Run it and give its Settlement; what is raised is the platform's fault, never the function's."""
+        """Run it and return its Settlement, also for a function's error; raise PlatformError for the platform's."""
         try:
             ran, lease = self._run(invocation, payload)
             started, rest_us, waited_us = lease.started, lease.rest_us, lease.waited_us
         except StartFailed as failed:
             ran, started, rest_us, waited_us = failed.ran, failed.started, 0, 0
         usage = _usage(queue_us + waited_us, ran, started, rest_us)
-        # What was waited for, a zip or a Stem, is the platform's: the record shows it, and it is billed to nobody.
+        # The wait for a zip or a Stem is the platform's: the record shows it, and it is not billed.
         bill = charge(ran.run_us, invocation.version.memory_mb, self._prices, started.start_us if started else 0)
         return self._settlement(invocation, ran, usage, bill, attempt)
 
     def can_start(self, version: Version) -> bool:
-        """Tell whether a run of this Version would need no engine now: a sandbox is warm for it, or a Stem ready."""
+        """Return whether this Version can run without the engine: a sandbox is warm, or a Stem ready."""
         return self._pool.is_warm(version) or self._stems.has(version.runtime)
 
     def start(self, version: Version, request: SandboxRequest) -> Sandbox | Slot:
-        """Make a sandbox of a Version, or give what else was offered; StartFailed, or it is the platform's fault."""
+        """Start a sandbox, or return the Slot that fulfilled the request before; raise StartFailed or PlatformError."""
         began = time.monotonic()
         code, layers = self._code(version.code_sha256), [self._code(layer.code_sha256) for layer in version.layers]
         stem = self._stems.take(version.runtime, request)
         return stem if isinstance(stem, Slot) else stem.become(version, code, layers, elapsed_us(began))
 
     def _run(self, invocation: Invocation, payload: bytes) -> tuple[Ran, Lease]:
-        """Give the run, and the Lease that it had."""
+        """Run it in the first leased sandbox that takes the event."""
         for _ in range(LEASES - 1):
             try:
                 return self._run_once(invocation, payload)
             except SandboxGoneError:
-                continue  # the event was not handed over: another sandbox may have it
+                continue  # it did not take the event: try another sandbox
         return self._run_once(invocation, payload)
 
     def _run_once(self, invocation: Invocation, payload: bytes) -> tuple[Ran, Lease]:
@@ -113,7 +114,7 @@ class Executor:
 
 
 def _usage(queue_us: int, ran: Ran, started: Started | None, rest_us: int) -> Usage:
-    """Put the phases together; what a start took belongs to the Invocation that it was made for."""
+    """Put the phases together. A start counts for the Invocation that it was made for."""
     return Usage(
         queue_us=queue_us,
         start_us=started.waited_us + started.start_us if started else 0,

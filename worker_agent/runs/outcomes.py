@@ -1,4 +1,4 @@
-"""Says in Lambda's words how a run ended: pure functions from a Ran to an Outcome."""
+"""Turns how a run ended into an Outcome, in Lambda's words; pure functions."""
 
 import json
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from worker_agent.sandboxes.runtime_api import How
 from worker_agent.sandboxes.runtime_link import MAX_ANSWER_BYTES
 from worker_agent.sandboxes.sandbox import Ran
 
-#: What is taken over of a type or a message that user code made, in characters: a record must hold it.
+#: The longest error type and message taken from user code, in characters: a record must hold them.
 TYPE_CHARS = 256
 MESSAGE_CHARS = 4096
 
 
 def answer_or_error(invocation: Invocation, ran: Ran) -> tuple[str, str | None]:
-    """Give the payload of a run and its error type, None for an answer."""
+    """Return the payload of a run and its error type, None for an answer."""
     said = ran.end.payload.decode("utf-8", "replace")
     if ran.end.how is How.ANSWERED:
         return said, None
@@ -25,18 +25,18 @@ def answer_or_error(invocation: Invocation, ran: Ran) -> tuple[str, str | None]:
 
 
 def message_of(error: str) -> str:
-    """Give the message of an error object, empty when it has none."""
+    """Return the message of an error object, empty when it has none."""
     return _text(error, "errorMessage", MESSAGE_CHARS)
 
 
 def outcome(payload: str, error_type: str | None, log_tail: str) -> Outcome:
-    """Give the Outcome of a run."""
+    """Return the Outcome of a run."""
     status = Status.FAILED if error_type else Status.SUCCEEDED
     return Outcome(status=status, payload=payload, error_type=error_type, log_tail=log_tail)
 
 
 def expired(invocation: Invocation, attempt: int) -> Outcome:
-    """Give the Outcome of an Invocation whose deadline passed before this attempt could start."""
+    """Return the Outcome of an Invocation whose deadline passed before this attempt could start."""
     limit_s = (invocation.start_by_us - invocation.admitted_at_us) / 1_000_000
     again = "" if attempt == 1 else " again: an earlier attempt was lost with its worker"
     message = f"the invocation waited longer than {limit_s:.0f} s, its limit, and was not started{again}"
@@ -44,13 +44,13 @@ def expired(invocation: Invocation, attempt: int) -> Outcome:
 
 
 def abandoned(invocation: Invocation, attempts: int) -> Outcome:
-    """Give the Outcome of an Invocation that the platform failed to run in all its attempts."""
+    """Return the Outcome of an Invocation that the platform failed to run in all its attempts."""
     message = f"the platform could not run the invocation in {attempts} attempts; nothing is charged"
     return _unexecuted(Status.ABANDONED, "Hearth.PlatformError", invocation, message)
 
 
 def unstartable(invocation: Invocation) -> Outcome:
-    """Give the Outcome of an Invocation that somebody waits for and no worker can start a sandbox for."""
+    """Return the Outcome of a synchronous Invocation that no worker can start a sandbox for."""
     message = "no worker can start functions now, as the Docker Engine does not answer; nothing is charged"
     return _unexecuted(Status.ABANDONED, "Hearth.EngineUnavailable", invocation, message)
 
@@ -61,7 +61,7 @@ def _unexecuted(status: Status, error_type: str, invocation: Invocation, message
 
 
 def _text(error: str, name: str, most: int) -> str:
-    """Give the beginning of a text in an error object, empty when there is none.
+    """Return the beginning of a text in an error object, empty when there is none.
 
     User code may have posted anything in its place: no JSON, JSON too deep to read, halves of characters.
     """
@@ -98,9 +98,9 @@ def _sentence(invocation: Invocation, message: str) -> str:
     return f"RequestId: {invocation.invocation_id} Error: {message}"
 
 
-#: Ends that the runtime tells of with an error object of its own.
+#: Ends for which the runtime sends an error object.
 _REPORTED = {How.FAILED, How.INIT_FAILED}
-#: The error type and the message of every other.
+#: The error type and the message of every other end.
 _DESCRIPTIONS: dict[How, Callable[[Invocation, Ran], tuple[str, str]]] = {
     How.FAILED: _unknown,
     How.INIT_FAILED: _unknown,

@@ -1,4 +1,4 @@
-"""Writes the lines Lambda puts around a function's log: START, END, REPORT, and one JSON line with every figure."""
+"""Frames a function's log as Lambda does: START, END, REPORT, and one more line of JSON with every figure."""
 
 import json
 
@@ -6,7 +6,7 @@ from shared_lua.contract import MIB, Charge, Invocation, Usage
 
 
 def framed(log: str, invocation: Invocation, usage: Usage, charge: Charge) -> str:
-    """Give the whole log of one Invocation, as its owner reads it."""
+    """Return the log of one Invocation between these lines."""
     name = f"RequestId: {invocation.invocation_id}"
     body = log if not log or log.endswith("\n") else log + "\n"
     return (
@@ -16,7 +16,7 @@ def framed(log: str, invocation: Invocation, usage: Usage, charge: Charge) -> st
 
 
 def report_line(invocation: Invocation, usage: Usage, charge: Charge) -> str:
-    """Give Lambda's REPORT line."""
+    """Return Lambda's REPORT line."""
     fields = [
         f"REPORT RequestId: {invocation.invocation_id}",
         f"Duration: {usage.run_us / 1000:.2f} ms",
@@ -30,7 +30,7 @@ def report_line(invocation: Invocation, usage: Usage, charge: Charge) -> str:
 
 
 def figures_line(invocation: Invocation, usage: Usage, charge: Charge) -> str:
-    """Give every phase, counter and price as one JSON object."""
+    """Return every phase, counter and price as one JSON object."""
     figures = {
         "type": "hearth.report",
         "requestId": invocation.invocation_id,

@@ -1,6 +1,6 @@
-"""What runs now, and in which sandbox; never touches a sandbox itself.
+"""The Invocations that run now, and in which sandbox.
 
-It is on the way of every Invocation, so it is one dictionary: its operations are atomic, and nobody waits for a lock.
+Every Invocation passes here, so it is one dictionary without a lock: its operations are atomic.
 """
 
 from shared_lua.contract import Invocation
@@ -8,7 +8,7 @@ from worker_agent.sandboxes.sandbox import Sandbox
 
 
 class Running:
-    """Invocations whose event is being handled, by id."""
+    """Runs by Invocation id."""
 
     def __init__(self) -> None:
         self._runs: dict[str, tuple[Invocation, Sandbox]] = {}
@@ -22,5 +22,5 @@ class Running:
         self._runs.pop(invocation.invocation_id, None)
 
     def now(self) -> list[tuple[Invocation, Sandbox]]:
-        """Give what runs at this moment."""
+        """Return what runs at this moment."""
         return list(self._runs.values())

@@ -1,7 +1,7 @@
-"""A sandbox's cgroup: reads its counters, sets its limits, freezes it; never asks the engine, never guesses.
+"""A sandbox's cgroup: reads its counters, sets its limits and freezes it, without the engine.
 
-Where the files are is found out, not assumed: the mounts in `/proc/self/mountinfo` say which hierarchies this host has,
-and `/proc/<pid>/cgroup` says where in them a sandbox's first process is. That holds for cgroup v1 and v2, and for the
+The paths are looked up and not assumed: the mounts in `/proc/self/mountinfo` say which hierarchies this host has, and
+`/proc/<pid>/cgroup` says where in them a sandbox's first process is. That holds for cgroup v1 and v2, and for the
 cgroupfs and systemd drivers alike. A hybrid host (v1 controllers and a bare v2 tree) counts as v1.
 """
 
@@ -18,13 +18,13 @@ from worker_agent.errors import UnknownLayoutError
 MIB_PER_CORE = 1769
 #: Length of the kernel's accounting period for CPU limits, µs; its default.
 PERIOD_US = 100_000
-#: The smallest CPU share the kernel takes, µs a period.
+#: The smallest CPU quota the kernel accepts, µs a period.
 LEAST_QUOTA_US = 1_000
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A sandbox's counters at one moment, all since it was made but for the peak."""
+    """A sandbox's counters at one moment; all but the peak count since it was created."""
 
     cpu_us: int
     cpu_system_us: int  #: the part of `cpu_us` that the kernel spent for it
@@ -35,13 +35,13 @@ class Reading:
 
 @dataclass(frozen=True)
 class Mount:
-    """Where a hierarchy is mounted, and which of its cgroups is visible there as the top."""
+    """Where a hierarchy is mounted, and which of its cgroups is the root of that mount."""
 
     point: Path
     root: str
 
     def path(self, cgroup: str) -> Path:
-        """Give the directory of `cgroup`, an absolute name as `/proc/<pid>/cgroup` spells it."""
+        """Return the directory of `cgroup`, an absolute name as `/proc/<pid>/cgroup` spells it."""
         return self.point / os.path.relpath(cgroup, self.root)
 
 
@@ -50,16 +50,16 @@ class Cgroup(Protocol):
 
     @property
     def peak_scope(self) -> PeakScope:
-        """What the memory peak is the peak of."""
+        """Whether the memory peak is that of one Invocation, or of the sandbox since it was created."""
 
     def read(self) -> Reading:
         """Read all counters."""
 
     def reset_peak(self) -> None:
-        """Begin a new memory peak, where the kernel can."""
+        """Reset the memory peak, where the kernel can."""
 
     def oom_kills(self) -> int:
-        """Give how many of its processes the kernel has killed for want of memory."""
+        """Return how many of its processes the kernel has killed because it was out of memory."""
 
     def limit_memory(self, limit_bytes: int) -> None:
         """Lower the memory limit, swap included."""
@@ -68,16 +68,16 @@ class Cgroup(Protocol):
         """Limit CPU in proportion to memory."""
 
     def freeze(self) -> None:
-        """Let nothing in it run."""
+        """Freeze every process in it."""
 
     def thaw(self) -> None:
-        """Let everything in it run again; fine when it is not frozen."""
+        """Thaw every process in it; does nothing when it is not frozen."""
 
     def kill(self) -> bool:
         """Kill every process in it, frozen or not, in one step; False where the kernel cannot."""
 
     def close(self) -> None:
-        """Let the descriptors go."""
+        """Close the descriptors."""
 
 
 class Layout(Protocol):
@@ -88,7 +88,7 @@ class Layout(Protocol):
 
 
 def find_layout(mountinfo: str) -> "V1 | V2":
-    """Tell this host's layout from the text of `/proc/self/mountinfo`; raise UnknownLayoutError for any other."""
+    """Read this host's layout from the text of `/proc/self/mountinfo`; raise UnknownLayoutError for any other."""
     v1: dict[str, Mount] = {}
     v2: Mount | None = None
     for line in mountinfo.splitlines():
@@ -156,17 +156,17 @@ class V1Cgroup:
         """Read all counters."""
         cpu_us, system_us = int(os.pread(self._usage, 32, 0)) // 1000, int(os.pread(self._system, 32, 0)) // 1000
         io = os.pread(self._io, 4096, 0)
-        # The split is sampled and the sum is not: the part must not come out larger than the whole.
+        # The kernel samples the split but not the sum, so that the part may exceed the whole by a little.
         return Reading(
             cpu_us, min(system_us, cpu_us), int(os.pread(self._peak, 32, 0)), _sum(io, b" Read "), _sum(io, b" Write ")
         )
 
     def reset_peak(self) -> None:
-        """Begin a new memory peak at what is in use now."""
+        """Reset the memory peak to what is in use now."""
         os.pwrite(self._peak, b"0", 0)
 
     def oom_kills(self) -> int:
-        """Give how many of its processes the kernel has killed for want of memory."""
+        """Return how many of its processes the kernel has killed because it was out of memory."""
         return _flat(os.pread(self._oom, 256, 0))["oom_kill"]
 
     def limit_memory(self, limit_bytes: int) -> None:
@@ -180,14 +180,14 @@ class V1Cgroup:
         (self._cpu / "cpu.cfs_quota_us").write_text(str(quota_us(memory_mb)))
 
     def freeze(self) -> None:
-        """Let nothing in it run, from some 0.1 ms on: each task stops when the kernel next lets it go.
+        """Freeze every process in it. Each one stops within some 0.1 ms, when it next leaves the kernel.
 
-        To wait for that would tell nothing that is acted upon, and whoever waits for the answer would wait, too.
+        This does not wait until all have stopped: nothing depends on it, and the caller's answer would wait as well.
         """
         os.pwrite(self._state, b"FROZEN", 0)
 
     def thaw(self) -> None:
-        """Let everything in it run again; fine when it is not frozen."""
+        """Thaw every process in it; does nothing when it is not frozen."""
         os.pwrite(self._state, b"THAWED", 0)
 
     def kill(self) -> bool:
@@ -195,12 +195,12 @@ class V1Cgroup:
         return False
 
     def close(self) -> None:
-        """Let the descriptors go."""
+        """Close the descriptors."""
         self._opened.close()
 
 
 class V2Cgroup:
-    """Cgroup v2. From Linux 6.12 on the memory peak can be reset, for the descriptor that asks."""
+    """Cgroup v2. From Linux 6.12 on the memory peak can be reset, for the descriptor that it is written to."""
 
     def __init__(self, cgroup: Path) -> None:
         self._cgroup = cgroup
@@ -226,12 +226,12 @@ class V2Cgroup:
         )
 
     def reset_peak(self) -> None:
-        """Begin a new memory peak at what is in use now; does nothing where the kernel cannot."""
+        """Reset the memory peak to what is in use now; does nothing where the kernel cannot."""
         if self.peak_scope is PeakScope.INVOCATION:
             os.pwrite(self._peak, b"0", 0)
 
     def oom_kills(self) -> int:
-        """Give how many of its processes the kernel has killed for want of memory."""
+        """Return how many of its processes the kernel has killed because it was out of memory."""
         return _flat(os.pread(self._memory_events, 1024, 0))["oom_kill"]
 
     def limit_memory(self, limit_bytes: int) -> None:
@@ -243,11 +243,11 @@ class V2Cgroup:
         (self._cgroup / "cpu.max").write_text(f"{quota_us(memory_mb)} {PERIOD_US}")
 
     def freeze(self) -> None:
-        """Let nothing in it run, as soon as on v1."""
+        """Freeze every process in it, within the same time as v1."""
         os.pwrite(self._freeze, b"1", 0)
 
     def thaw(self) -> None:
-        """Let everything in it run again; fine when it is not frozen."""
+        """Thaw every process in it; does nothing when it is not frozen."""
         os.pwrite(self._freeze, b"0", 0)
 
     def kill(self) -> bool:
@@ -256,7 +256,7 @@ class V2Cgroup:
         return True
 
     def close(self) -> None:
-        """Let the descriptors go."""
+        """Close the descriptors."""
         self._opened.close()
 
     def _can_reset(self) -> bool:
@@ -267,12 +267,12 @@ class V2Cgroup:
 
 
 def quota_us(memory_mb: int) -> int:
-    """Give the CPU time a sandbox of `memory_mb` MiB may use, µs a period, over all cores."""
+    """Return the CPU time a sandbox of `memory_mb` MiB may use, µs a period, over all cores."""
     return max(LEAST_QUOTA_US, memory_mb * PERIOD_US // MIB_PER_CORE)
 
 
 def _cgroups_of(pid: int) -> dict[str, str]:
-    """Give the cgroup of a process by controller; v2's single tree is under the empty name."""
+    """Return the cgroups of a process by controller; that of v2's single tree has the empty name."""
     names = {}
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, controllers, cgroup = line.split(":", 2)

@@ -1,4 +1,4 @@
-"""Makes Stems out of locked-down containers and turns them into Sandboxes; from a Stem on the engine is not asked."""
+"""Makes Stems out of locked-down containers, and turns a Stem into a Sandbox without the engine."""
 
 import json
 import signal
@@ -21,16 +21,16 @@ from worker_agent.sandboxes.runtime_api import End, Event, How
 from worker_agent.sandboxes.sandbox import Ran, Started, StartFailed
 
 NOTHING = Reading(cpu_us=0, cpu_system_us=0, peak_memory_bytes=0, io_read_bytes=0, io_write_bytes=0)
-#: A Stem may have as much memory as the largest Version with the most code: becoming one only ever lowers the limit.
+#: The memory limit of a Stem: that of the largest Version with the most code, so that becoming one only lowers it.
 STEM_MEMORY_BYTES = 11 * 1024 * MIB
 #: After its answer a runtime asks for the next event within a millisecond, or a hundred where its CPU share is small.
-#: One that does not is doing something else, at nobody's expense: it goes, and the event is another sandbox's.
+#: One that does not is doing work that nobody pays for: it is destroyed, and another sandbox gets the event.
 READY_PATIENCE_S = 1.0
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What every sandbox gets, whatever its function's configuration."""
+    """Limits of every sandbox, independent of its function's configuration."""
 
     pids: int = 128
     open_files: int = 1024
@@ -51,7 +51,7 @@ class DockerSandboxes:
         self._limits = limits
 
     def check(self) -> None:
-        """Raise EngineUnavailableError when no Stem could be made now."""
+        """Raise EngineUnavailableError when no Stem can be made now."""
         self._engine.ping()
 
     def make_stem(self, runtime: str) -> "DockerStem":
@@ -66,13 +66,13 @@ class DockerSandboxes:
         return DockerStem(runtime, hold, link, self._limits.start_timeout_s)
 
     def sweep(self) -> None:
-        """Remove the containers of dead agents of this host, and no others."""
+        """Remove the containers of this host's dead agents, and no others."""
         for container, labels in self._engine.labelled(AGENT_LABEL):
             if not is_alive(labels[AGENT_LABEL]):
                 self._engine.remove(container)
 
     def close(self) -> int:
-        """Remove every container of this agent; give how many there were."""
+        """Remove every container of this agent; return how many there were."""
         try:
             self.check()
         except EngineUnavailableError:
@@ -98,7 +98,7 @@ class DockerSandboxes:
 
 
 class DockerStem:
-    """One container whose first process has loaded its runtime client and waits to be told what it is."""
+    """One container whose first process has loaded its runtime client and waits for a function."""
 
     def __init__(self, runtime: str, hold: Hold, link: socket.socket, start_timeout_s: float) -> None:
         self.runtime = runtime
@@ -107,7 +107,7 @@ class DockerStem:
         self._start_timeout_s = start_timeout_s
 
     def alive(self) -> bool:
-        """Tell whether it can still become something."""
+        """Return whether it can still become a Version."""
         return self._hold.is_alive()
 
     def become(
@@ -115,7 +115,7 @@ class DockerStem:
     ) -> "DockerSandbox":
         """Become a Version, ready for work; raise StartFailed when the function cannot start. Only once.
 
-        `layers` are the zips of the Version's layers, in their order; `waited_us` is what this start took until now.
+        `layers` are the zips of the Version's layers, in order; `waited_us` is how long this start has waited so far.
         """
         began, before = time.monotonic(), self._hold.read() or NOTHING
         deadline = began + self._start_timeout_s
@@ -137,10 +137,10 @@ class DockerStem:
         self._hold.end()
 
     def _assign(self, version: Version, zips: Sequence[bytes], deadline: float) -> None:
-        """Limit it, then tell the first process what it is: four bytes of length, a JSON object, the zips."""
+        """Set its memory limit and send its first process the assignment: a length of 4 bytes, JSON, the zips."""
         head = json.dumps(_assignment(version, [len(data) for data in zips])).encode()
         try:
-            # The code lies in the sandbox's memory; it must not eat into what the function was promised.
+            # The code lies in the sandbox's memory, beside the memory that the function was configured with.
             self._hold.cgroup.limit_memory(version.memory_mb * MIB + version.total_unpacked_bytes)
             self._send(len(head).to_bytes(4, "big") + head, deadline)
         except OSError as error:  # no user code has run yet: the image or the host is at fault
@@ -148,7 +148,7 @@ class DockerStem:
         self._send_zips(zips, deadline)
 
     def _send_zips(self, zips: Sequence[bytes], deadline: float) -> None:
-        """Send what is unpacked as it comes. Who ran out of memory or time over it did so as in any other start."""
+        """Send the zips, which are unpacked as they arrive. Running out of memory or time is the function's fault."""
         try:
             for data in zips:
                 self._send(data, deadline)
@@ -164,7 +164,7 @@ class DockerStem:
 
 
 def _assignment(version: Version, sizes: Sequence[int]) -> dict[str, object]:
-    """Give the head of an assignment to a Version whose layers' zips and own zip have these sizes, in this order."""
+    """Return the JSON of an assignment. `sizes` are those of the layers' zips and the Version's own, in this order."""
     *layer_bytes, code_bytes = sizes
     return {
         "environment": environment(version),
@@ -176,7 +176,7 @@ def _assignment(version: Version, sizes: Sequence[int]) -> dict[str, object]:
 
 
 class DockerSandbox:
-    """One container with one Version in it. Not for two threads at once: the pool leases it to one."""
+    """One container with one Version in it, for one thread at a time: the one that holds its lease."""
 
     def __init__(self, hold: Hold, version: Version) -> None:
         self.version = version
@@ -193,7 +193,7 @@ class DockerSandbox:
         return self._hold.container
 
     def await_ready(self, deadline: float, began: float, before: Reading, waited_us: int) -> None:
-        """Wait until the function asks for work, then give it its CPU share; raise StartFailed when it does not."""
+        """Wait until the function asks for work, then set its CPU limit; raise StartFailed when it does not."""
         end = self._hold.api.wait_ready(deadline)
         after = self._hold.read()
         start_us, last = elapsed_us(began), after or before
@@ -216,11 +216,11 @@ class DockerSandbox:
         return self._ran(end, before, self._hold.read(), run_us, thaw_us)
 
     def printed(self) -> LiveLog:
-        """Give what the function has printed so far in the run under way, nothing between two; any thread may ask."""
+        """Return what the function has printed in the run under way; empty between two. Safe for any thread."""
         return self._hold.log.so_far() if self._runs else LiveLog(total_bytes=0, tail="")
 
     def rest(self) -> int:
-        """Freeze it until the next Invocation: nothing runs that nobody pays for. Give how long that took, µs."""
+        """Freeze it until the next Invocation, as nobody pays for what runs in between; return how long it took, µs."""
         began = time.monotonic()
         try:
             self._hold.cgroup.freeze()
@@ -230,22 +230,22 @@ class DockerSandbox:
         return elapsed_us(began)
 
     def alive(self) -> bool:
-        """Tell whether it can serve another Invocation."""
+        """Return whether it can serve another Invocation."""
         return self._usable and self._hold.is_alive()
 
     def destroy(self, reason: str) -> None:
-        """End every process in it, at once, and remove it; never raises: what the engine keeps is swept up later."""
+        """Kill every process in it and remove it. Never raises: what the engine fails to remove is swept later."""
         log.note("sandbox_ended", reason, container=self.container, function=self.version.function)
         self._usable = False
         self._hold.end()
 
     def _begin(self) -> Reading:
-        """See to it that the runtime is ready and the counters begin anew; give them as they are before the run."""
+        """Check that the runtime is ready, reset the counters, and return them as they are before the run."""
         end = self._hold.api.wait_ready(time.monotonic() + READY_PATIENCE_S)
         if end.how is not How.READY:
             self._usable = False
             raise SandboxGoneError(f"a sandbox was not ready for another event: {end.how.value}")
-        self._hold.log.take()  # printed between two Invocations: of neither
+        self._hold.log.take()  # printed between two Invocations: belongs to neither
         try:
             self._oom_kills = self._hold.cgroup.oom_kills()
             self._hold.cgroup.reset_peak()
@@ -267,7 +267,7 @@ class DockerSandbox:
         return elapsed_us(began)
 
     def _ran(self, end: End, before: Reading | None, after: Reading | None, run_us: int, thaw_us: int = 0) -> Ran:
-        """Put a run together. Whatever did not end in an answer leaves the sandbox unfit for another."""
+        """Put a Ran together. After a crash or a timeout the sandbox is not usable again."""
         ending = self._hold.ending(self._oom_kills) if end.how is How.DIED else Ending(None, False)
         first = before or NOTHING
         last = after or first
@@ -303,7 +303,7 @@ def _event(invocation: Invocation, payload: bytes) -> Event:
 
 
 def _reason(ending: Ending) -> str:
-    """Say in Lambda's words how a first process ended."""
+    """Describe how a first process ended, in Lambda's words."""
     code = ending.exit_code
     if not code:
         return "Runtime exited without providing a reason"

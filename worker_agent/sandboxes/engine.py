@@ -1,4 +1,4 @@
-"""Speaks to the Docker Engine, and is the only file of the agent that imports docker; counts every call it makes."""
+"""The adapter of the Docker Engine; counts every call."""
 
 import threading
 from collections.abc import Iterator
@@ -15,17 +15,17 @@ from worker_agent import log
 from worker_agent.errors import EngineUnavailableError, ImageMissingError
 from worker_agent.threads import Jobs
 
-#: A hung engine must not hang the agent: every call gives up after this.
+#: The timeout of every call: a hung engine must not hang the agent.
 CALL_TIMEOUT_S = 30
-#: Whether it answers at all is asked before anything that takes longer, so that a hung one is found out soon.
+#: A ping comes before every call that takes longer, so that a hung engine is noticed soon.
 PING_TIMEOUT_S = 2
-#: Core time a sandbox may use while it starts, before its share is set: start-up at 7 % of a core would take seconds.
+#: The CPU limit of a sandbox until its start is over: starting with 7 % of a core would take seconds.
 START_CORES = 1
 
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """What varies between sandboxes; everything else about a container is fixed below."""
+    """What varies between sandboxes; all else about a container is fixed below."""
 
     image: str
     memory_bytes: int
@@ -39,14 +39,14 @@ class ContainerSpec:
 
 @dataclass(frozen=True)
 class Ending:
-    """The engine's word on how a container ended. `exit_code` is None when it has none."""
+    """How a container ended, as the engine says. `exit_code` is None when it does not know."""
 
     exit_code: int | None
     was_killed_for_memory: bool
 
 
 class Engine:
-    """The Docker Engine, as far as sandboxes need it. `impatient` is a client with less time, to ask if it answers."""
+    """The Docker Engine, as far as sandboxes need it. `impatient` is a client with a short timeout, for pings."""
 
     def __init__(self, client: "docker.APIClient", impatient: "docker.APIClient | None" = None) -> None:
         self._client = client
@@ -84,7 +84,7 @@ class Engine:
         return pid
 
     def ending(self, container: str) -> "Ending":
-        """Tell how a container's first process ended, as far as the engine can tell within a few seconds."""
+        """Return how a container's first process ended; unknown if the engine cannot say within a few seconds."""
         try:
             with self._call("wait"):
                 self._client.wait(container, timeout=5)
@@ -95,7 +95,7 @@ class Engine:
             return Ending(None, was_killed_for_memory=False)
 
     def remove(self, container: str) -> None:
-        """Kill and remove a container; fine when it is gone already."""
+        """Kill and remove a container; does nothing when it is gone."""
         with self._call("remove"):
             try:
                 self._client.remove_container(container, force=True, v=True)
@@ -103,37 +103,37 @@ class Engine:
                 return
 
     def remove_soon(self, container: str) -> None:
-        """Remove a container in the background: it takes the engine a while, and its killer has better to do."""
+        """Remove a container in the background, as it takes the engine a while."""
         try:
             removal = self._removing.submit(self._try_to_remove, container)
-        except RuntimeError:  # removals were left: the next agent of this host sweeps it up
+        except RuntimeError:  # no more removals: the next agent of this host sweeps it
             return
         self._removals.add(removal)
         removal.add_done_callback(self._removals.discard)
 
     def finish_removals(self) -> None:
-        """Wait until every container that was to be removed soon is gone, or its removal has failed."""
+        """Wait until the removals in the background have succeeded or failed."""
         wait(self._removals.copy())
 
     def leave_removals(self) -> None:
-        """Begin no more removals: whoever ends should not wait for an engine that does not answer."""
+        """Begin no more removals: an agent that stops must not wait for an engine that does not answer."""
         self._removing.shutdown(wait=False, cancel_futures=True)
 
     def _try_to_remove(self, container: str) -> None:
         try:
             self.remove(container)
         except EngineUnavailableError as error:
-            log.warn("remove_failed", f"a dead container is left to be swept up: {error}", container=container)
+            log.warn("remove_failed", f"a dead container is left to be swept: {error}", container=container)
 
     def labelled(self, label: str) -> list[tuple[str, dict[str, str]]]:
-        """Give id and labels of every container, running or not, that carries `label`."""
+        """Return id and labels of every container, running or not, that carries `label`."""
         with self._call("list"):
             found = self._client.containers(all=True, filters={"label": label})
         return [(container["Id"], container["Labels"]) for container in found]
 
     @contextmanager
     def _call(self, what: str) -> Iterator[None]:
-        """Count one call, and turn the library's errors into ours."""
+        """Count one call, and turn the library's errors into the worker's."""
         with self._lock:
             self.calls += 1
         try:
@@ -166,7 +166,7 @@ HIDDEN = {
 
 
 def hardening(spec: ContainerSpec) -> dict[str, Any]:
-    """Give the host configuration of a sandbox: what it may not do, all in one place."""
+    """Return the host configuration of a sandbox, which holds all that it may not do."""
     return {
         "network_mode": "none",
         "read_only": True,
@@ -177,7 +177,7 @@ def hardening(spec: ContainerSpec) -> dict[str, Any]:
         "mem_limit": spec.memory_bytes,
         "memswap_limit": spec.memory_bytes,  # as much as memory: no swap at all
         "nano_cpus": START_CORES * 1_000_000_000,
-        "shm_size": "1m",  # writable by any process, so as small as shared locks allow
+        "shm_size": "1m",  # any process may write to it, so it is as small as shared locks allow
         "tmpfs": {
             "/tmp": _tmpfs(spec.tmp_bytes, 0o1777),  # noqa: S108  (the sandbox's own mount)
             "/var/task": _tmpfs(spec.code_bytes, 0o755),
@@ -198,7 +198,7 @@ def _tmpfs(size_bytes: int, mode: int) -> str:
 
 
 def connect(timeout_s: int = CALL_TIMEOUT_S) -> "docker.APIClient":
-    """Give a client of the engine that DOCKER_HOST names, or of the one on the default socket."""
+    """Return a client of the engine that DOCKER_HOST names, or of the one on the default socket."""
     try:
         return docker.APIClient(version="1.41", timeout=timeout_s, **docker.utils.kwargs_from_env())
     except docker.errors.DockerException as error:

@@ -1,4 +1,4 @@
-"""Gives a function's environment variables, as Lambda documents them."""
+"""A function's environment variables, as Lambda documents them."""
 
 import secrets
 import time
@@ -7,7 +7,7 @@ from shared_lua.contract import Version
 
 
 def environment(version: Version) -> dict[str, str]:
-    """Give the environment variables of a function: Lambda's, then the function's own."""
+    """Return the environment variables of a function: Lambda's, then the function's own."""
     region = version.arn.split(":")[3]
     return {
         "AWS_DEFAULT_REGION": region,

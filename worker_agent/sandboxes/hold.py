@@ -1,4 +1,4 @@
-"""The agent's hold on one running container: kill, freeze, meter and hear of it, without asking the engine anything."""
+"""All that the agent keeps open of one container, to kill, freeze, meter and talk to it without the engine."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from worker_agent.sandboxes.runtime_api import RuntimeApi
 
 
 class Hold:
-    """One container that was started, and everything of it that the agent keeps open until `end`."""
+    """One running container, with its descriptors and sockets, which stay open until `end`."""
 
     def __init__(self, engine: Engine, layout: Layout, container: str, pid: int) -> None:
         self.container = container
@@ -36,7 +36,7 @@ class Hold:
 
     @classmethod
     def of_new(cls, engine: Engine, layout: Layout, spec: ContainerSpec) -> "Hold":
-        """Create and start a container, and take hold of it; raise EngineUnavailableError and leave nothing."""
+        """Create and start a container and open all of it; raise EngineUnavailableError and leave nothing behind."""
         container = engine.create(spec)
         with contextlib.ExitStack() as undo:
             undo.callback(engine.remove, container)
@@ -49,36 +49,36 @@ class Hold:
         return hold
 
     def first_process(self, deadline: float) -> socket.socket:
-        """Wait until the first process is ready, and give its control link; raise OSError when it does not come.
+        """Wait for the first process to connect, and return its control link; raise OSError when it does not.
 
-        There is one such link: the name is closed at once, so user code never finds it.
+        The listener is closed at once, so that user code finds nothing to connect to.
         """
         ready = self._poll(self._control.fileno(), timeout_s=max(0.0, deadline - time.monotonic()))
         if self._control.fileno() not in ready:
-            raise TimeoutError("it ended" if ready else "it did not come in time")
+            raise TimeoutError("it ended" if ready else "it did not connect in time")
         link, _ = self._control.accept()
         self._control.close()
         return link
 
     def is_alive(self) -> bool:
-        """Tell whether the first process still runs."""
+        """Return whether the first process still runs."""
         return not self._poll(timeout_s=0)
 
     def read(self) -> Reading | None:
-        """Read the counters; None when it died and the engine was quicker to tidy up than this."""
+        """Read the counters; None when it died and the engine has removed its cgroup already."""
         try:
             return self.cgroup.read()
         except OSError:
             return None
 
     def ending(self, oom_kills_before: int) -> Ending:
-        """Tell how the first process ended. Of memory its cgroup knows best, for the moment it is still there."""
+        """Return how the first process ended; its cgroup, while there is one, knows best if memory was the cause."""
         kills = self._oom_kills()
-        told = self._engine.ending(self.container)
-        return told if kills is None else Ending(told.exit_code, kills > oom_kills_before)
+        ending = self._engine.ending(self.container)
+        return ending if kills is None else Ending(ending.exit_code, kills > oom_kills_before)
 
     def end(self) -> None:
-        """Kill every process in it, let go, and have it removed soon; a second time does nothing. Never raises."""
+        """Kill every process in it, close everything, and have it removed soon; never raises, and may be repeated."""
         if self._pidfd < 0:
             return
         self._kill()
@@ -96,15 +96,15 @@ class Hold:
         with contextlib.suppress(OSError):  # gone with all that was in it, or cgroup v1
             if self.cgroup.kill():
                 return
-        # The first process of a process namespace takes all others with it: one signal, and no race with forks. What
-        # is frozen on cgroup v1 dies when it is thawed, and nothing of it runs before.
+        # The first process of a pid namespace takes all others with it: one signal, and no race with forks. On cgroup
+        # v1 a frozen process dies when it is thawed, before it runs again.
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
         with contextlib.suppress(OSError):
             self.cgroup.thaw()
 
     def _poll(self, *others: int, timeout_s: float) -> list[int]:
-        """Wait for the end of the first process, or for one of the other descriptors; give those that are ready."""
+        """Wait for the end of the first process, or for one of the other descriptors; return those that are ready."""
         waiting = select.poll()
         for descriptor in (self._pidfd, *others):
             waiting.register(descriptor, select.POLLIN)

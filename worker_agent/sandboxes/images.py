@@ -1,4 +1,4 @@
-"""Names each runtime's image by what it is built from; never builds or pulls one."""
+"""The names of the runtimes' images, by the digest of what they are built from."""
 
 import functools
 import hashlib
@@ -10,19 +10,19 @@ SHARED = RUNTIMES / "shared"
 
 
 def offered() -> list[str]:
-    """Give the runtimes that can be built, sorted."""
+    """Return the runtimes that can be built, sorted."""
     return sorted(path.parent.name for path in RUNTIMES.glob("*/Dockerfile"))
 
 
 def context(runtime: str) -> list[Path]:
-    """Give the files a runtime's image is built from, sorted by the names they have in the build."""
+    """Return the files a runtime's image is built from, sorted by the names they have in the build."""
     files = [*SHARED.iterdir(), *(RUNTIMES / runtime).iterdir()]
     return sorted((path for path in files if path.is_file()), key=lambda path: path.name)
 
 
 @functools.cache
 def image_name(runtime: str) -> str:
-    """Give `hearth/<runtime>:<digest of its context>`: an agent never starts an image other than its own sources'."""
+    """Return `hearth/<runtime>:<digest of its context>`, so that an agent starts only the image of its own sources."""
     digest = hashlib.sha256()
     for path in context(runtime):
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())

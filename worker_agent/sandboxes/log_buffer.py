@@ -1,18 +1,18 @@
-"""Keeps one Invocation's log: its last bytes and a count of all of them; never grows past its limit."""
+"""The log of one Invocation, in bounded memory: its last bytes and a count of all of them."""
 
 import re
 
 from shared_lua.contract import LiveLog
 
 _LONE_RETURN = re.compile(r"\r(?!\n)")
-#: What Lambda gives back as the tail of a log.
+#: The log tail that Lambda returns.
 TAIL_BYTES = 4096
-#: What is shown of a log while its function runs.
+#: The part of a log that is shown while its function runs.
 LIVE_BYTES = 16 * 1024
 
 
 class LogBuffer:
-    """The log of the Invocation now running. Whatever is printed, it holds at most `limit_bytes`."""
+    """The log of the Invocation under way, at most `limit_bytes` of it."""
 
     def __init__(self, limit_bytes: int = 1024 * 1024) -> None:
         self._limit = limit_bytes
@@ -27,11 +27,11 @@ class LogBuffer:
             del self._kept[: -self._limit // 2]  # half at once: trimming a full buffer on every write would copy it all
 
     def so_far(self) -> LiveLog:
-        """Give what there is and leave it; any thread may ask, and may get a count from before the latest write."""
+        """Return the log without taking it. Safe for any thread; the count may lag one write behind."""
         return LiveLog(total_bytes=self.total_bytes, tail=_text(self._kept[-LIVE_BYTES:]).lstrip("\ufffd"))
 
     def take(self) -> str:
-        """Give the log so far as text and begin a new one, saying how much of it is missing."""
+        """Return the log as text, with a note of how much of it is missing, and begin a new one."""
         missing = self.total_bytes - len(self._kept)
         note = f"[{missing} bytes of log before this line were not kept]\n" if missing else ""
         text = note + _text(self._kept)
@@ -41,10 +41,10 @@ class LogBuffer:
 
 
 def _text(data: bytes | bytearray) -> str:
-    """AWS's client ends the lines of one entry with a lone carriage return; people and tools want lines."""
+    """Return text with lines: AWS's client ends those inside one entry with a carriage return alone."""
     return _LONE_RETURN.sub("\n", data.decode("utf-8", "replace"))
 
 
 def tail(text: str) -> str:
-    """Give the last 4 KiB of a log, not starting inside a character."""
+    """Return the last 4 KiB of a log, not starting inside a character."""
     return text.encode()[-TAIL_BYTES:].decode("utf-8", "ignore")

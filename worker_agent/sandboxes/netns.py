@@ -1,4 +1,4 @@
-"""Listens on sockets inside a container's network namespace; never leaves one of the agent's own threads in there."""
+"""Listens on sockets inside a container's network namespace."""
 
 import ctypes
 import os

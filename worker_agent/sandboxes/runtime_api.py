@@ -1,16 +1,16 @@
-"""AWS's Lambda Runtime API for one sandbox, without a thread of its own; never trusts what comes out of the sandbox.
+"""AWS's Lambda Runtime API for one sandbox, without a thread of its own. Nothing that comes out of it is trusted.
 
-Whoever holds the sandbox drives it: `wait_ready` and `invoke` pump every socket of the sandbox until the function
-answers, dies or runs out of time. Between Invocations nothing is read, so an idle sandbox costs nothing, and the warm
-path has no hand-over between threads: the thread that wants the answer reads it from the socket itself.
+The thread that leases the sandbox drives it: `wait_ready` and `invoke` serve every socket of the sandbox until the
+function answers, dies or runs out of time. Between Invocations nothing is read, so an idle sandbox costs nothing, and
+the warm path passes nothing between threads: the one that wants the answer reads it from the socket itself.
 
     GET  /2018-06-01/runtime/invocation/next            parked until there is an event
     POST /2018-06-01/runtime/invocation/{id}/response   the answer
     POST /2018-06-01/runtime/invocation/{id}/error      the function's error
     POST /2018-06-01/runtime/init/error                 the function could not start
 
-User code shares the sandbox with its runtime client and may connect too. It can end or spoil its own Invocation, which
-it could do anyway; the bounds here keep it from costing the agent memory, descriptors or time past the deadline.
+User code shares the sandbox with its runtime client and may connect as well. It can end or spoil its own Invocation,
+which it could do anyway; the bounds here keep it from costing the agent memory, descriptors or time past the deadline.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ class How(Enum):
 
 @dataclass(frozen=True)
 class End:
-    """How it ended, and what the runtime said: the answer, or its error object. `size` counts a refused answer too."""
+    """How it ended, with the answer or the error object. `size` is that of the answer, also if it was refused."""
 
     how: How
     payload: bytes = b""
@@ -56,7 +56,7 @@ class End:
 
 @dataclass(frozen=True)
 class Event:
-    """One event for `/next`, with the headers Lambda's Runtime API gives beside it."""
+    """One event for `/next`, with what goes into its headers."""
 
     request_id: str
     payload: bytes
@@ -66,7 +66,7 @@ class Event:
     client_context: str | None = None
 
     def headers(self) -> list[tuple[str, str]]:
-        """Give the headers of the answer to `/next`."""
+        """Return the headers of the answer to `/next`."""
         optional = {"Lambda-Runtime-Trace-Id": self.trace_header, "Lambda-Runtime-Client-Context": self.client_context}
         return [
             ("Content-Type", "application/json"),
@@ -78,7 +78,7 @@ class Event:
 
 
 class RuntimeApi:
-    """The Runtime API of one sandbox: its listener, its log and the descriptor that tells of its death."""
+    """The Runtime API of one sandbox: its listener, its log and the pidfd that shows its death."""
 
     def __init__(self, listener: socket.socket, log_listener: socket.socket, pidfd: int, log: LogBuffer) -> None:
         self._log = log
@@ -96,18 +96,18 @@ class RuntimeApi:
     def wait_ready(self, deadline: float) -> End:
         """Wait until the runtime asks for an event: READY, INIT_FAILED, DIED or TIMED_OUT (at `time.monotonic()`)."""
         self._end = None
-        self._serve_ready(0)  # it may have died or hung up since it was last looked at
+        self._serve_ready(0)  # it may have died or hung up since the last wait
         while self._end is None and self._parked is None:
             self._pump(deadline)
         self._drain_log()
         return self._end or End(How.READY)
 
     def invoke(self, event: Event, deadline: float) -> End:
-        """Hand over one event to a runtime that is ready, and wait for how it ends; the log is drained either way."""
+        """Send one event to a ready runtime and wait for its end; the log is read up to there."""
         assert self._parked, "invoke() needs a runtime that wait_ready() has seen"  # noqa: S101
         link, self._parked = self._parked, None
         self._current, self._end = event.request_id, None
-        self._enqueue_generation(link, event)
+        self._send_event(link, event)
         while self._end is None:
             self._pump(deadline)
         self._current = None
@@ -115,14 +115,14 @@ class RuntimeApi:
         return self._end
 
     def close(self) -> None:
-        """Close every socket; the sandbox finds the other ends closed."""
+        """Close every socket."""
         for link in list(self._links):
             self._drop(link)
         for open_socket in [*self._listeners, *([self._log_link] if self._log_link else [])]:
             open_socket.close()
         self._selector.close()
 
-    def _enqueue_generation(self, link: Link, event: Event) -> None:
+    def _send_event(self, link: Link, event: Event) -> None:
         try:
             link.send(200, event.headers(), event.payload)
             self._rearm(link)
@@ -130,7 +130,7 @@ class RuntimeApi:
             self._drop(link)
 
     def _pump(self, deadline: float) -> None:
-        """Serve whatever is ready, or note that time is up."""
+        """Serve the sockets that are ready, or note that time is up."""
         self._serve_ready(max(0.0, deadline - time.monotonic()))
         if time.monotonic() >= deadline:
             self._finish(End(How.TIMED_OUT))
@@ -140,7 +140,7 @@ class RuntimeApi:
             key.data(mask)
 
     def _finish(self, end: End) -> None:
-        """Note the first end only: what a function does after its answer does not change the answer."""
+        """Note an end, if it is the first: what a function does after its answer does not change the answer."""
         self._end = self._end or end
 
     def _watch(self, watched: socket.socket, ready: _Ready) -> None:
@@ -158,7 +158,7 @@ class RuntimeApi:
             self._watch(accepted, lambda mask: self._serve(link, mask))
 
     def _accept_log(self, listener: socket.socket) -> None:
-        """Take the first process's log and no other: one descriptor carries all that its children print as well."""
+        """Accept the log of the first process and no other: its children print to the same descriptor."""
         with contextlib.suppress(OSError):
             self._log_link, _ = listener.accept()
             self._watch(self._log_link, lambda _: self._read_log())
@@ -166,7 +166,7 @@ class RuntimeApi:
             listener.close()
 
     def _read_log(self) -> int:
-        """Read one chunk of log; give its length, 0 when there is none now."""
+        """Read one chunk of log; return its length, 0 when there is none now."""
         if self._log_link is None:
             return 0
         try:
@@ -204,7 +204,7 @@ class RuntimeApi:
             self._drop(link)
 
     def _rearm(self, link: Link) -> None:
-        """Wait for room as well while there is something left to send."""
+        """Watch for room in the socket as well while something is left to send."""
         if self._selector.get_key(link.socket).events != link.interest():
             self._selector.modify(link.socket, link.interest(), lambda mask: self._serve(link, mask))
 
@@ -217,7 +217,7 @@ class RuntimeApi:
         link.socket.close()
 
     def _answer(self, link: Link, request: Request) -> None:
-        """Route one request, the table of contents of the Runtime API."""
+        """Route one request; these are all routes of the Runtime API."""
         path = request.target.decode("latin-1").removeprefix(PREFIX)
         match request.method, path.split("/"):
             case "GET", ["invocation", "next"]:

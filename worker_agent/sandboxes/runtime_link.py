@@ -1,7 +1,7 @@
-"""One HTTP connection from inside a sandbox: bytes in, requests out, answers back; never blocks, never trusts.
+"""One HTTP connection from inside a sandbox; it never blocks, and trusts nothing that it reads.
 
-A runtime client asks, waits for the answer, and asks again. Whoever does otherwise is cut off: a second request before
-the first was answered, a head without end, bytes that are no HTTP.
+A runtime client sends a request, waits for the answer, and sends the next. A client that does otherwise is
+disconnected: one that sends a second request before the answer, a head without end, or bytes that are no HTTP.
 """
 
 import contextlib
@@ -20,13 +20,13 @@ MAX_HEAD_BYTES = 1_100_000
 #: Read at once from a socket.
 CHUNK = 256 * 1024
 
-#: What httptools raises over bytes that are no HTTP, and over what our own callbacks refuse.
+#: What httptools raises for bytes that are no HTTP, and for what our own callbacks refuse.
 GarbageError = httptools.HttpParserError
 
 
 @dataclass
 class Request:
-    """One request of the runtime client; of a body past the largest answer only the size is kept."""
+    """One request of the runtime client. Of a body beyond the largest answer only the size is kept."""
 
     target: bytes = b""
     method: str = ""
@@ -49,7 +49,7 @@ class Link:
         self._out = bytearray()
 
     def receive(self) -> bool:
-        """Read what is there; False when the other side has closed; raise GarbageError or OSError."""
+        """Read what has arrived; False when the other side has closed; raise GarbageError or OSError."""
         try:
             data = self.socket.recv(CHUNK)
         except BlockingIOError:
@@ -61,7 +61,7 @@ class Link:
         return bool(data)
 
     def take_request(self) -> Request | None:
-        """Give the request that has arrived, None when there is none that is new."""
+        """Return the request that has arrived, None when there is none that is new."""
         request, self._whole = self._whole, None
         return request
 
@@ -89,7 +89,7 @@ class Link:
             del self._out[:sent]
 
     def interest(self) -> int:
-        """Give the events to wait for."""
+        """Return the events to wait for."""
         return selectors.EVENT_READ | (selectors.EVENT_WRITE if self._out else 0)
 
     # What follows is called by the parser.

@@ -1,4 +1,4 @@
-"""What a sandbox is to the worker, whatever makes it; never how it is made."""
+"""The interface of sandboxes, independent of how they are made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from worker_agent.sandboxes.runtime_api import End
 
 @dataclass(frozen=True)
 class Started:
-    """What a start took: from the Version's assignment to a function that asks for work, or to its failure to do so."""
+    """What a start took, from the assignment of the Version until the function asked for work or failed to."""
 
     start_us: int
     cpu_us: int
     cpu_system_us: int = 0  #: the part of `cpu_us` that the kernel spent for it
-    waited_us: int = 0  #: before the assignment: until there was the code, and a Stem
+    waited_us: int = 0  #: before the assignment: for the code and a Stem
 
 
 @dataclass(frozen=True)
 class Ran:
-    """One run of a function: how it ended, what it printed, how long it took and what the kernel counted over it."""
+    """One run of a function: its end, its log, its length, and what the kernel counted meanwhile."""
 
     end: End
     log: str
@@ -34,15 +34,15 @@ class Ran:
     io_write_bytes: int
     oom_killed: bool
     complete: bool  #: False when the counters were gone before the last reading
-    exit_reason: str = ""  #: for a function that died: the engine's word on how
+    exit_reason: str = ""  #: of a function that died, in Lambda's words
 
 
 class Sandbox(Protocol):
     """One live container with one Version in it.
 
-    It serves one Invocation at a time, and that Version only, for as long as it lives. After `destroy` nothing in it
-    runs any more, and no method but `destroy` may be called; calling that again does nothing. A function's own
-    failures are values, here and below; what is raised is a PlatformError.
+    It serves one Invocation at a time, and that Version only. After `destroy` nothing in it runs any more, and no other
+    method may be called; a second `destroy` does nothing. A function's own failures are returned, here and below; what
+    is raised is a PlatformError.
     """
 
     version: Version
@@ -52,16 +52,16 @@ class Sandbox(Protocol):
         """Run one event within the Version's timeout; SandboxGoneError when it had died before it saw the event."""
 
     def printed(self) -> LiveLog:
-        """Give what the function has printed so far in the run under way, nothing between two; any thread may ask."""
+        """Return what the function has printed in the run under way; empty between two. Safe for any thread."""
 
     def rest(self) -> int:
-        """Freeze it until the next Invocation; give how long that took, µs."""
+        """Freeze it until the next Invocation; return how long that took, µs."""
 
     def alive(self) -> bool:
-        """Tell whether it can serve another Invocation."""
+        """Return whether it can serve another Invocation."""
 
     def destroy(self, reason: str) -> None:
-        """End every process in it, at once, and remove it; never raises: what the engine keeps is swept up later."""
+        """Kill every process in it and remove it. Never raises: what the engine fails to remove is swept later."""
 
 
 class Stem(Protocol):
@@ -70,32 +70,32 @@ class Stem(Protocol):
     runtime: str
 
     def alive(self) -> bool:
-        """Tell whether it can still become something."""
+        """Return whether it can still become a Version."""
 
     def become(self, version: Version, code: bytes, layers: Sequence[bytes] = (), waited_us: int = 0) -> Sandbox:
         """Become a Version, ready for work; StartFailed when the function cannot start. Only once.
 
-        `layers` are the zips of the Version's layers, in their order; `waited_us` is what this start took until now.
+        `layers` are the zips of the Version's layers, in order; `waited_us` is how long this start has waited so far.
         """
 
     def destroy(self, reason: str) -> None:
-        """End and remove it; never raises."""
+        """Kill and remove it; never raises."""
 
 
 class Sandboxes(Protocol):
     """Makes Stems, from which every Sandbox comes."""
 
     def make_stem(self, runtime: str) -> Stem:
-        """Make a Stem; EngineUnavailableError or ImageMissingError when it cannot be had."""
+        """Make a Stem; raise EngineUnavailableError or ImageMissingError."""
 
     def check(self) -> None:
-        """Raise EngineUnavailableError when no Stem could be made now."""
+        """Raise EngineUnavailableError when no Stem can be made now."""
 
     def sweep(self) -> None:
-        """Remove what dead agents of this host left behind."""
+        """Remove the containers of this host's dead agents."""
 
     def close(self) -> int:
-        """Remove every container this agent still has, whoever uses it; give how many there were."""
+        """Remove every container of this agent, also those in use; return how many there were."""
 
 
 class StartFailed(Exception):  # noqa: N818  (the function's fault, an end like any other: execute turns it into one)

@@ -1,4 +1,4 @@
-"""Says that an Invocation has ended, for whoever is to be told: one SQS message; it delivers nothing itself."""
+"""Completion events: one SQS message for each Invocation whose end has a destination."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from worker_agent.stores.aws_errors import aws_call
 
 
 class CompletionEvents:
-    """One SQS queue, from which the controller delivers; None when this deployment has none."""
+    """The SQS queue from which the controller delivers to destinations; None in a deployment without one."""
 
     def __init__(self, sqs: Any, queue_url: str | None) -> None:
         self._sqs = sqs
         self._queue_url = queue_url
 
     def tell(self, invocation: Invocation) -> None:
-        """Say that it has ended. Its Settlement is read from the ledger: it may be too large to go along."""
+        """Send one. It has no Settlement, which may be too large for it: the controller reads that from the ledger."""
         if self._queue_url is None:
-            log.warn("nobody_told", "HEARTH_COMPLETION_QUEUE_URL is not set", invocation_id=invocation.invocation_id)
+            log.warn("event_not_sent", "HEARTH_COMPLETION_QUEUE_URL is not set", invocation_id=invocation.invocation_id)
             return
         with aws_call("SQS", "say that an invocation has ended"):
             self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=encode(invocation))

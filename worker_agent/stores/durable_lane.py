@@ -1,4 +1,4 @@
-"""The durable lane, as the worker sees it: SQS; gives Deliveries, keeps them, and lets go of them last."""
+"""The worker's adapter of the durable lane, an SQS queue, and the heartbeat that keeps its messages invisible."""
 
 import dataclasses
 import threading
@@ -14,32 +14,32 @@ from worker_agent.errors import PlatformError
 from worker_agent.periodic import Periodic
 from worker_agent.stores.aws_errors import aws_call
 
-#: The most SQS hands out, or takes back, in one call.
+#: The most messages of one call to SQS.
 BATCH = 10
-#: For longer than this from its receipt SQS lets nobody keep a message: it then comes back, whoever runs it.
+#: The longest time from its receipt that SQS keeps a message invisible. Then it is delivered again, though it runs.
 SQS_KEEPS_S = 43_200
 #: From this age on a Delivery is also kept by a lease in the ledger, as its run may outlast what SQS allows.
 LEASE_AFTER_S = 6 * 3600
-#: How long a lease lasts that nobody renews: a dead worker's work waits as long, a beat that failed must not end it,
-#: and two hosts' clocks never differ by so much.
+#: How long a lease lasts unless it is renewed: a dead worker's work waits as long, a heartbeat that failed must not end
+#: it, and two hosts' clocks never differ by so much.
 LEASE_S = 300
-#: The longest SQS holds a message back.
+#: The longest delay of a message in SQS.
 MAX_DELAY_S = 900
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """An Invocation as the lane handed it over this once."""
+    """One delivery of an Invocation by the queue."""
 
     body: str
     receipt: str
-    attempt: int  #: how often SQS has handed it out, this time included
+    attempt: int  #: how often SQS has delivered it, this time included
     received_at_us: int
 
 
 @dataclass(frozen=True)
 class Deferral:
-    """An Invocation that is to come anew in `after_s` seconds, in the place of the Delivery that brought it."""
+    """An Invocation that is to be delivered anew in `after_s` seconds, instead of the Delivery that brought it."""
 
     invocation: Invocation
     after_s: int
@@ -60,7 +60,7 @@ class DurableLane:
             self._send(invocation)
 
     def receive(self, most: int, *, waits: bool = True) -> list[Delivery]:
-        """Give at most `most` Deliveries; when there is none, wait for one up to the poll time, if it `waits`."""
+        """Return at most `most` Deliveries; with `waits`, wait for one up to the poll time when there is none."""
         with aws_call("SQS", "receive from the queue"):
             answer = self._sqs.receive_message(
                 QueueUrl=self._queue_url,
@@ -76,39 +76,39 @@ class DurableLane:
         ]
 
     def acknowledge(self, delivery: Delivery) -> None:
-        """Let go of a Delivery for good. If this fails it comes back, and is found settled."""
+        """Delete a Delivery's message. If this fails it is delivered again, and found settled."""
         with aws_call("SQS", "acknowledge a delivery"):
             self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=delivery.receipt)
 
     def nack(self, delivery: Delivery, after_s: int) -> None:
-        """Let another attempt have the Delivery in `after_s` seconds."""
-        with aws_call("SQS", "give a delivery back"):
+        """Return a Delivery to the queue, for another attempt in `after_s` seconds."""
+        with aws_call("SQS", "return a delivery"):
             self._sqs.change_message_visibility(
                 QueueUrl=self._queue_url, ReceiptHandle=delivery.receipt, VisibilityTimeout=after_s
             )
 
     def defer(self, delivery: Delivery, invocation: Invocation, after_s: int) -> None:
-        """Put the Invocation into the lane anew, to come in `after_s` seconds (at most 900) with all its attempts.
+        """Put the Invocation into the queue anew, to be delivered in `after_s` seconds (at most 900), attempts reset.
 
-        The new message is sent before the old one is let go of. A crash in between leaves both, which the ledger makes
-        harmless: one is settled, the other finds it settled or superseded.
+        The new message is sent before the old one is deleted. A crash in between leaves both, which the ledger makes
+        harmless: one is settled, and the other is found settled or superseded.
         """
         anew = dataclasses.replace(invocation, enqueue_generation=invocation.enqueue_generation + 1)
-        with aws_call("SQS", "postpone a delivery"):
+        with aws_call("SQS", "defer a delivery"):
             self._send(anew, DelaySeconds=min(after_s, MAX_DELAY_S))
         self.acknowledge(delivery)
 
     def extend(self, deliveries: list[Delivery]) -> None:
-        """Keep at most ten Deliveries for another visibility timeout from now."""
+        """Keep at most ten Deliveries invisible for another visibility timeout from now."""
         entries = [
             {"Id": str(i), "ReceiptHandle": d.receipt, "VisibilityTimeout": self._visibility_s}
             for i, d in enumerate(deliveries)
         ]
-        with aws_call("SQS", "keep deliveries"):
+        with aws_call("SQS", "extend deliveries"):
             self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
 
     def _send(self, invocation: Invocation, **how: Any) -> None:
-        """Send in its tenant's group: so the queue lets no tenant's backlog hold up another's (SQS fair queues)."""
+        """Send in the tenant's group, so that no tenant's backlog holds up another's (SQS fair queues)."""
         group = invocation.version.tenant
         self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=encode(invocation), MessageGroupId=group, **how)
 
@@ -124,10 +124,10 @@ class _Kept:
 
 
 class VisibilityHeartbeat:
-    """Keeps what is being worked on from going to another worker; its `beat` comes thrice in a visibility timeout.
+    """Keeps the messages of running Invocations invisible, by extending them thrice in a visibility timeout.
 
-    `hold` writes a lease of a Delivery until a moment, µs: what keeps a run that outlasts SQS's patience. Its message
-    does come back then; whoever receives it finds the lease, or the record.
+    `hold` writes a lease of a Delivery until a moment, µs, for runs that outlast SQS's limit: their messages are
+    delivered again, but the worker that receives one finds the lease, or the record.
     """
 
     def __init__(self, lane: DurableLane, visibility_s: int, hold: Callable[[Delivery, int], None]) -> None:
@@ -140,7 +140,7 @@ class VisibilityHeartbeat:
 
     @contextmanager
     def keep(self, delivery: Delivery) -> Iterator[None]:
-        """Keep one Delivery for the length of a `with`."""
+        """Keep one Delivery invisible for the length of a `with`."""
         with self._lock:
             self._held[delivery.receipt] = _Kept(delivery)
         try:
@@ -155,7 +155,7 @@ class VisibilityHeartbeat:
         for kept in held:
             if kept.age_s >= LEASE_AFTER_S:
                 self._lease(kept)
-        # What SQS would not keep for another visibility timeout comes back from here on.
+        # SQS would refuse to extend the others for another visibility timeout: they are delivered again from here on.
         young = [kept.delivery for kept in held if kept.age_s + self._visibility_s <= SQS_KEEPS_S]
         for first in range(0, len(young), BATCH):
             self._extend(young[first : first + BATCH])
@@ -164,8 +164,8 @@ class VisibilityHeartbeat:
         try:
             self._lane.extend(deliveries)
         except PlatformError as error:
-            # Two more beats come before these are handed to somebody else; then the first to settle counts.
-            log.warn("keep_failed", f"{len(deliveries)} deliveries were not kept: {error}")
+            # Two more attempts come before these are delivered again; then the first of both runs to settle counts.
+            log.warn("extend_failed", f"{len(deliveries)} deliveries were not extended: {error}")
 
     def _lease(self, kept: _Kept) -> None:
         """Renew a lease of which a third is over."""
@@ -176,6 +176,6 @@ class VisibilityHeartbeat:
         try:
             self._hold(kept.delivery, until_us)
         except PlatformError as error:
-            log.warn("keep_failed", f"a lease was not renewed; the next beat tries again: {error}")
+            log.warn("lease_failed", f"a lease was not renewed and is tried again: {error}")
         else:
             kept.leased_until_us = until_us

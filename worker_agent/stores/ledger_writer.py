@@ -1,8 +1,7 @@
-"""Brings the express lane's records into the ledger, in batches; an answer never waits for it.
+"""The write-behind of the express lane: writes its records into the ledger in batches, after the callers' answers.
 
-A record lies in three places until it is in the ledger: in this process, which writes it within a moment; in Redis's
-stream, from which any worker writes it when this one has died; and the caller may have its answer. Redis may lose its
-memory or this worker may die without a record being lost; both at the same moment may not.
+Until a record is in the ledger it is in the memory of this process and in a stream in Redis, from which any worker
+writes it if this one dies. Either may be lost without losing a record, but not both at the same moment.
 """
 
 import threading
@@ -19,18 +18,18 @@ from worker_agent.stores.refused_records import RefusedRecords
 from worker_agent.threads import Loop
 
 #: Records gather for this long, or until there are as many as one write takes: a write costs the worker and the ledger
-#: milliseconds of CPU, which the next calls wait for. Who asks for a record meanwhile is shown it out of the stream.
+#: milliseconds of CPU, which the next calls wait for. The controller reads a record from the stream meanwhile.
 GATHER_S = 0.5
-#: What is older in the stream than this was left by a worker that died, or that could not write it.
+#: An entry of the stream that is older than this was left by a worker that died, or that could not write it.
 LEFT_AFTER_MS = 15_000
-#: Between two looks for such.
+#: Between two looks for such entries.
 LOOK_EVERY_S = 5.0
 OUTAGE_PAUSE_S = 1.0
 
 
 @dataclass(frozen=True)
 class Record:
-    """The end of one Invocation. `entry` is its place in the stream, empty when it has none."""
+    """The end of one Invocation. `entry` is the id of its entry in the stream, empty if it has none."""
 
     invocation: Invocation
     settlement: Settlement
@@ -56,14 +55,14 @@ class LedgerWriter:
         self._loop.start()
 
     def add(self, record: Record) -> None:
-        """Have a record written soon."""
+        """Queue a record to be written."""
         with self._changed:
             self._waiting.append(record)
-            if len(self._waiting) in (1, BATCH):  # between the two there is nothing to do but to wait
+            if len(self._waiting) in (1, BATCH):  # in between the thread only waits for more
                 self._changed.notify()
 
     def stop(self, patience_s: float) -> None:
-        """Write what waits and end; what cannot be written in time is left to the stream."""
+        """Write the queued records and end; those that cannot be written in `patience_s` are left in the stream."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -125,7 +124,7 @@ class LedgerWriter:
             log.warn("records_not_forgotten", str(error))
 
     def _look_for_left(self) -> None:
-        """Take up records that somebody left in the stream."""
+        """Queue records that were left in the stream."""
         if time.monotonic() - self._looked_s < LOOK_EVERY_S:
             return
         self._looked_s = time.monotonic()

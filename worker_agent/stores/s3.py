@@ -1,4 +1,4 @@
-"""The bucket, as the worker sees it: zips, large events and answers, what was not run; never unpacks anything."""
+"""The worker's adapter of S3: zips, large events and answers, abandoned payloads, refused records."""
 
 import hashlib
 import json
@@ -18,26 +18,26 @@ class Store:
         self._bucket = bucket
 
     def code(self, sha256: str) -> bytes:
-        """Give a zip; what does not have the digest it is named by is not run."""
+        """Return a zip; raise AwsUnavailableError when it does not have the digest that it is named by."""
         data = self._get(keys.code(sha256))
         if hashlib.sha256(data).hexdigest() != sha256:
             raise AwsUnavailableError(f"the zip {sha256} in S3 is not what was uploaded")
         return data
 
     def payload(self, invocation_id: str) -> bytes:
-        """Give an event that was too large for the queue."""
+        """Return an event that was too large for the queue."""
         return self._get(keys.payload(invocation_id))
 
     def put_result(self, invocation_id: str, result: str) -> None:
-        """Keep an answer that is too large for the ledger."""
+        """Store an answer that is too large for the ledger."""
         self._put(keys.result(invocation_id), result)
 
     def put_abandoned_payload(self, invocation: Invocation) -> None:
-        """Keep an Invocation that was not run, whose message goes: it may be asked for again."""
+        """Store an Invocation that was not run, so that it can be redriven."""
         self._put(keys.abandoned_payload(invocation.invocation_id), encode(invocation))
 
     def put_refused_record(self, invocation: Invocation, settlement: Settlement, reason: str) -> None:
-        """Keep a record that the ledger refused, spelled as in the stream of records, into which it can be put back."""
+        """Store a record that DynamoDB refused, in the form of the stream, into which it can be put back."""
         record = {"reason": reason, "invocation": encode(invocation), "settlement": encode(settlement)}
         self._put(keys.refused_record(invocation.invocation_id), json.dumps(record))
 

@@ -42,7 +42,7 @@ def main(redis_url: str) -> None:
         ledger_writer=MagicMock(),
         reaper=MagicMock(),
         worker=worker,
-        places=1,
+        capacity=1,
         conclude=run_for_ever,  # type: ignore[arg-type]
         metrics=MagicMock(),
     )

@@ -99,7 +99,7 @@ def world_on(aws: Any, data: dict[str, str], redis_client: redis.Redis) -> World
         engine=watch,
         metrics=metrics,
         tracer=NoTracer(),
-        ends=CompletionEvents(aws("sqs"), data["CompletionQueueUrl"]),
+        completion_events=CompletionEvents(aws("sqs"), data["CompletionQueueUrl"]),
         retry_pause_s=1,
     )
     return World(handler, sandboxes, stems, watch, metrics, dynamodb, s3, data, redis_client)

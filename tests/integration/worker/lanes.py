@@ -19,7 +19,7 @@ from worker_agent.stores.redis_adapter import RedisAdapter
 
 @dataclass
 class Lanes:
-    """Workers on one Redis, each with an express lane, and an admission that grants their places."""
+    """Workers on one Redis, each with an express lane, and an admission that grants their capacity."""
 
     world: World
     aws: Any
@@ -38,19 +38,19 @@ class Lanes:
         handler = self.world.handler
         return LedgerWriter(handler._ledger, side or self.side(), handler._refused)
 
-    def worker(self, places: int = 2) -> Express:
+    def worker(self, capacity: int = 2) -> Express:
         """Start a worker's lane."""
-        name, side = new_worker(places), self.side()
+        name, side = new_worker(capacity), self.side()
         lane = Express(
             redis_adapter=side,
             ledger_writer=self.ledger_writer(side),
             reaper=self.reaper(),
             worker=name,
-            places=places,
+            capacity=capacity,
             conclude=self.world.handler.conclude,
             metrics=self.world.metrics,
         )
-        side.heartbeat(name, able=True, free=places, for_ms=FOR_MS * 10)
+        side.heartbeat(name, able=True, free=capacity, for_ms=FOR_MS * 10)
         lane.start()
         self.started.append(lane)
         return lane
@@ -90,8 +90,8 @@ class Lanes:
         return decode(Settlement, popped[1].decode())
 
     def free(self) -> int:
-        places: Any = self.client.zrange(keys.free_capacity(), 0, -1, withscores=True)
-        return int(sum(score for _, score in places))
+        capacity: Any = self.client.zrange(keys.free_capacity(), 0, -1, withscores=True)
+        return int(sum(score for _, score in capacity))
 
     def queued(self) -> list[Invocation]:
         """Take what the durable lane has."""

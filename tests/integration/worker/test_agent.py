@@ -13,7 +13,7 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, decode, encode
 from tests.builders import invocation
 from tests.conftest import create_data
-from tests.fakes import FakeSandboxes, NoExpress, fake_start, own_places
+from tests.fakes import FakeSandboxes, NoExpress, fake_start, own_capacity
 from tests.waiting import eventually
 from worker_agent.agent import Agent
 from worker_agent.errors import AwsUnavailableError
@@ -91,7 +91,7 @@ def world(aws: Any, redis_client: redis.Redis) -> Iterator[Callable[..., World]]
             pool=pool,
             stems=Stems(sandboxes, {}),
             provisioning=Provisioning(redis_adapter=redis_adapter, heartbeat=heartbeat, pool=pool, start=fake_start),
-            places=own_places(slots),
+            capacity=own_capacity(slots),
             express=NoExpress(),  # type: ignore[arg-type]
             concurrency=slots,
             drain_s=drain_s,

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 
 def test_a_granted_invocation_runs_and_leaves_answer_record_sums_and_a_free_place(lanes: Lanes) -> None:
-    lanes.worker(places=2)
+    lanes.worker(capacity=2)
     one = asked(invocation_id="i-1")
 
     assert lanes.admit(one) is Decision.EXPRESS
@@ -98,7 +98,7 @@ def test_a_worker_that_is_dead_or_cannot_start_functions_is_granted_nothing(lane
 
 
 def test_what_cannot_run_here_is_left_to_the_durable_lane_and_the_place_is_free_again(lanes: Lanes) -> None:
-    lanes.worker(places=1)
+    lanes.worker(capacity=1)
     one = asked(invocation_id="i-1")
 
     def fail(*_: Any) -> Any:
@@ -114,7 +114,7 @@ def test_what_cannot_run_here_is_left_to_the_durable_lane_and_the_place_is_free_
 
 
 def test_an_error_of_any_making_ends_in_an_answer_and_the_lane_goes_on(lanes: Lanes) -> None:
-    lanes.worker(places=1)
+    lanes.worker(capacity=1)
     lanes.world.sandboxes.behave = lambda *_: ran(How.FAILED, b'{"errorType": "\\ud800"}')
 
     for n in range(2):
@@ -125,7 +125,7 @@ def test_an_error_of_any_making_ends_in_an_answer_and_the_lane_goes_on(lanes: La
 
 
 def test_when_redis_loses_its_memory_in_mid_run_the_record_stands(lanes: Lanes, redis_server: RedisServer) -> None:
-    lanes.worker(places=1)
+    lanes.worker(capacity=1)
     running, go_on = threading.Event(), threading.Event()
 
     def wait(_: Invocation, __: bytes) -> Any:
@@ -145,7 +145,7 @@ def test_when_redis_loses_its_memory_in_mid_run_the_record_stands(lanes: Lanes, 
 
 
 def test_a_worker_that_stops_gives_back_what_it_has_not_begun(lanes: Lanes) -> None:
-    lane = lanes.worker(places=1)
+    lane = lanes.worker(capacity=1)
     lane.stop()
     lane.join(10)
     lanes.side().heartbeat(lane._worker, able=True, free=5, for_ms=60_000)

@@ -13,7 +13,7 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, Mode, Settlement, Status, encode
 from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import create_data
-from tests.fakes import FakeSandboxes, NoExpress, own_places
+from tests.fakes import FakeSandboxes, NoExpress, own_capacity
 from tests.waiting import eventually
 from worker_agent.agent import Agent
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError
@@ -83,7 +83,7 @@ class World:
             engine=watch,
             metrics=Metrics(),
             tracer=NoTracer(),
-            ends=CompletionEvents(self.aws("sqs"), self.data["CompletionQueueUrl"]),
+            completion_events=CompletionEvents(self.aws("sqs"), self.data["CompletionQueueUrl"]),
             retry_pause_s=1,
         )
         agent = Agent(
@@ -100,7 +100,7 @@ class World:
             provisioning=Provisioning(
                 redis_adapter=redis_adapter, heartbeat=heartbeat, pool=pool, start=executor.start
             ),
-            places=own_places(2),
+            capacity=own_capacity(2),
             express=NoExpress(),  # type: ignore[arg-type]
             concurrency=2,
             drain_s=20,

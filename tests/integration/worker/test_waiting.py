@@ -38,7 +38,7 @@ def test_all_who_wait_are_answered_and_every_place_is_free_in_the_end(lanes: Lan
     lanes.named(free=1)
     ones = numbered(12)
     assert [lanes.admit(one) for one in ones] == [Decision.EXPRESS] + [Decision.WAITS] * 11
-    lanes.worker(places=2)
+    lanes.worker(capacity=2)
 
     answers = [lanes.answer(one).invocation_id for one in ones[1:]]
 

@@ -8,7 +8,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 from tests.builders import invocation
-from tests.fakes import FakeSandboxes, FakeStem, own_places
+from tests.fakes import FakeSandboxes, FakeStem, own_capacity
 from worker_agent import log, threads
 from worker_agent.agent import Agent
 from worker_agent.lanes import engine_watch, live_logs, provisioning, reaper
@@ -114,7 +114,7 @@ def express(fails: Failing) -> tuple[Start, Stop]:
         ledger_writer=stub(),
         reaper=stub(),
         worker="w|1",
-        places=1,
+        capacity=1,
         conclude=stub(),
         metrics=stub(),
     )
@@ -129,7 +129,9 @@ def express(fails: Failing) -> tuple[Start, Stop]:
 def durable(fails: Failing) -> tuple[Start, Stop]:
     names = "visibility_heartbeat heartbeat live_logs engine handler metrics sandboxes pool stems provisioning express"
     parts: Any = {name: stub() for name in names.split()}
-    agent = Agent(lane=stub(receive=fails.returning([])), places=own_places(1), concurrency=1, drain_s=0.01, **parts)
+    agent = Agent(
+        lane=stub(receive=fails.returning([])), capacity=own_capacity(1), concurrency=1, drain_s=0.01, **parts
+    )
     thread = threading.Thread(target=agent.run)
 
     def stop() -> None:

@@ -213,7 +213,7 @@ def test_a_spent_sandbox_is_destroyed_when_it_comes_home_and_does_not_rest() -> 
     with pool.lease(of, making(of)) as lease:
         fake(lease).usable = False
 
-    assert fake(lease).done == ["destroy: it is spent"]
+    assert fake(lease).done == ["destroy: it is unusable"]
     assert pool.count()[SlotState.EMPTY] == 1
 
 

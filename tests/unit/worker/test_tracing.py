@@ -30,7 +30,7 @@ def tracer(daemon: socket.socket) -> Iterator[tracing.Tracer]:
     assert isinstance(made, tracing.XRayTracer)
     yield made
     for ledger_writer in (
-        made._ledger_writer,
+        made._recorder,
         xray_recorder,
     ):  # the SDK opens a socket for its own at import, and closes none
         ledger_writer.emitter._socket.close()

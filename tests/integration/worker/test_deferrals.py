@@ -68,7 +68,7 @@ def test_an_engine_that_is_found_dead_costs_no_attempt_of_what_nobody_waits_for(
 
     assert world.watch.is_down
     world.sandboxes.down.clear()
-    world.watch._mend()
+    world.watch._check()
     anew = dataclasses.replace(one, enqueue_generation=1)
     assert world.handler.handle(delivery(anew)) is None
     status, settled = world.row(one)
