@@ -1,7 +1,8 @@
 """Spells the ledger's rows as DynamoDB takes them, for whoever opens one; standard library only, never any I/O."""
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Settlement, Status, encode, fence
+from shared_lua.codec import encode
+from shared_lua.contract import Invocation, Settlement, Status, fence
 
 #: How long a row is kept, as the payloads and results in S3 are.
 KEEP_S = 14 * 24 * 3600

@@ -18,7 +18,8 @@ from local.errors import StackError
 from local.stack import Options, Stack
 from local.state import StateDir, parse_env
 from shared_lua import keys
-from shared_lua.contract import Version, decode, encode
+from shared_lua.codec import decode, encode
+from shared_lua.contract import Version
 from worker_agent.stores import redis_adapter
 
 #: Every request comes from one address, whose limit would otherwise refuse requests before a tenant's limit does.

@@ -83,7 +83,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"wiring"},
         {"__main__"},
     ],
-    "shared_lua": [{"contract", "keys"}, {"daily_usage", "rows", "scripts"}],
+    "shared_lua": [{"contract", "keys"}, {"codec"}, {"daily_usage", "rows", "scripts"}],
     "loadtest": [
         {"errors"},
         {"client", "reports", "scenarios", "progress", "machine", "engine_starts"},

@@ -8,7 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from shared_lua.contract import ContractError, Invocation, Settlement, decode
+from shared_lua.codec import decode
+from shared_lua.contract import ContractError, Invocation, Settlement
 from worker_agent import log
 from worker_agent.clock import now_us
 from worker_agent.errors import PlatformError, RedisUnavailableError

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from shared_lua.contract import Invocation, Mode, Outcome, Settlement, decode, fence
+from shared_lua.codec import decode
+from shared_lua.contract import Invocation, Mode, Outcome, Settlement, fence
 from worker_agent import log
 from worker_agent.clock import now_us
 from worker_agent.errors import (

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared_lua.contract import SCHEMA
+from shared_lua.codec import SCHEMA
 from worker_agent.clock import now_us
 from worker_agent.errors import RedisUnavailableError
 from worker_agent.stores.redis_adapter import RedisAdapter

@@ -4,7 +4,8 @@ Each step can be done twice: what is found by two, or by one that dies in the mi
 or twice, and the ledger lets it end once.
 """
 
-from shared_lua.contract import ContractError, Invocation, decode
+from shared_lua.codec import decode
+from shared_lua.contract import ContractError, Invocation
 from worker_agent import log
 from worker_agent.outage import Outage
 from worker_agent.periodic import Periodic

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from shared_lua.contract import Invocation, encode
+from shared_lua.codec import encode
+from shared_lua.contract import Invocation
 from worker_agent import log
 from worker_agent.stores.aws_errors import aws_call
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from shared_lua.contract import Invocation, encode
+from shared_lua.codec import encode
+from shared_lua.contract import Invocation
 from worker_agent import log
 from worker_agent.clock import now_us
 from worker_agent.errors import PlatformError

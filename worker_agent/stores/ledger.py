@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from shared_lua import keys, rows
-from shared_lua.contract import TERMINAL, Invocation, Settlement, Status, Version, decode, encode, enqueue_generation_of
+from shared_lua.codec import decode, encode
+from shared_lua.contract import TERMINAL, Invocation, Settlement, Status, Version, enqueue_generation_of
 from shared_lua.daily_usage import KEEP_DAYS, SHARDS, DailyUsage, daily_usage_of, day_of
 from worker_agent.clock import now_us
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError

@@ -8,7 +8,8 @@ from typing import Any, cast
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import ContractError, Held, Invocation, LiveLog, Mode, Provision, Settlement, decode, encode
+from shared_lua.codec import decode, encode
+from shared_lua.contract import ContractError, Held, Invocation, LiveLog, Mode, Provision, Settlement
 from shared_lua.scripts import Scripts
 from worker_agent import log
 from worker_agent.errors import RedisUnavailableError

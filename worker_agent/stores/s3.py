@@ -5,7 +5,8 @@ import json
 from typing import Any
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Settlement, encode
+from shared_lua.codec import encode
+from shared_lua.contract import Invocation, Settlement
 from worker_agent.errors import AwsUnavailableError
 from worker_agent.stores.aws_errors import aws_call
 

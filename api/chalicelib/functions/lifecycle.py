@@ -21,7 +21,8 @@ from chalicelib.functions.registry import Page, Registry
 from chalicelib.naming import Home
 from chalicelib.storage.items import Act, Item
 from shared_lua import keys
-from shared_lua.contract import Version, decode
+from shared_lua.codec import decode
+from shared_lua.contract import Version
 
 #: How often a deletion begins again when others change the function at the same moment.
 TRIES = 5

@@ -22,7 +22,8 @@ from chalicelib.functions.routing import Router
 from chalicelib.storage.items import Act, Item, Items
 from chalicelib.storage.redis_adapter import RedisAdapter
 from shared_lua import keys
-from shared_lua.contract import LATEST, Held, Provision, Version, encode
+from shared_lua.codec import encode
+from shared_lua.contract import LATEST, Held, Provision, Version
 
 PREFIX = keys.PROVISIONED_REQUEST
 

@@ -9,7 +9,8 @@ from chalicelib.functions.function import Failure, Function
 from chalicelib.storage.aws_errors import needing
 from chalicelib.storage.items import Act, Items
 from shared_lua import keys
-from shared_lua.contract import Version, decode, encode
+from shared_lua.codec import decode, encode
+from shared_lua.contract import Version
 
 ITEMS = "The table of functions (DynamoDB)"
 

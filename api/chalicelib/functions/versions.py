@@ -12,7 +12,8 @@ from chalicelib.functions.function import Function, mint_version, named_zips
 from chalicelib.functions.lifecycle import Functions, check_runnable, touched
 from chalicelib.storage.items import Item, Items
 from shared_lua import keys
-from shared_lua.contract import Version, decode, encode
+from shared_lua.codec import decode, encode
+from shared_lua.contract import Version
 
 PREFIX = keys.VERSION
 #: As versions are numbered; `01` is none, and a longer one was never given.

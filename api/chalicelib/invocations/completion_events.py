@@ -18,7 +18,8 @@ from chalicelib.invocations.payloads import PayloadStore
 from chalicelib.invocations.queue_sender import QueueSender
 from chalicelib.invocations.records import Records
 from chalicelib.naming import Named
-from shared_lua.contract import LATEST, Invocation, Mode, Settlement, Status, decode
+from shared_lua.codec import decode
+from shared_lua.contract import LATEST, Invocation, Mode, Settlement, Status
 
 #: So many Invocations may follow one from another. Two functions that name each other would else never end.
 MAX_CHAIN = 16

@@ -3,7 +3,8 @@
 from typing import Any
 
 from chalicelib.storage.aws_errors import needing
-from shared_lua.contract import Invocation, encode
+from shared_lua.codec import encode
+from shared_lua.contract import Invocation
 
 ITEMS = "The queue (SQS)"
 

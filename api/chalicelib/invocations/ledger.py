@@ -11,7 +11,8 @@ from chalicelib.errors import InvalidParameterError, UnavailableError
 from chalicelib.storage.aws_errors import is_refused_condition, needing
 from chalicelib.storage.items import Act
 from shared_lua import keys, rows
-from shared_lua.contract import Invocation, Settlement, Status, attempt_of, decode
+from shared_lua.codec import decode
+from shared_lua.contract import Invocation, Settlement, Status, attempt_of
 
 ITEMS = "The ledger of invocations (DynamoDB)"
 

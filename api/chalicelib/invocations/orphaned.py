@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from chalicelib.invocations.durable_lane import DurableLane
 from chalicelib.invocations.ledger import Ledger
 from chalicelib.storage.redis_adapter import RedisAdapter
-from shared_lua.contract import ContractError, Invocation, decode
+from shared_lua.codec import decode
+from shared_lua.contract import ContractError, Invocation
 
 #: Looked at in one tick, three requests each at most: what is left waits a minute.
 ADOPTED_AT_ONCE = 200

@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError
 from chalicelib.errors import UnavailableError
 from chalicelib.storage.aws_errors import needing
 from shared_lua import keys
-from shared_lua.contract import Invocation, Settlement, decode
+from shared_lua.codec import decode
+from shared_lua.contract import Invocation, Settlement
 
 ITEMS = "The bucket (S3)"
 

@@ -10,7 +10,8 @@ from chalicelib.errors import UnavailableError
 from chalicelib.storage.coalescer import Coalescer
 from chalicelib.storage.throttle import Throttle
 from shared_lua import keys
-from shared_lua.contract import Held, Invocation, LiveLog, Settlement, Version, decode
+from shared_lua.codec import decode
+from shared_lua.contract import Held, Invocation, LiveLog, Settlement, Version
 from shared_lua.scripts import Ask, Run, Scripts, Verdict
 
 PART = "Redis"

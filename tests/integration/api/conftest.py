@@ -18,7 +18,8 @@ from chalicelib.tenants.administration import IssuedKeys
 from chalicelib.tenants.authentication import Principal
 from chalicelib.wiring import Controller
 
-from shared_lua.contract import Invocation, Outcome, Settlement, Status, decode, encode
+from shared_lua.codec import decode, encode
+from shared_lua.contract import Invocation, Outcome, Settlement, Status
 from shared_lua.scripts import Scripts
 from tests.apigateway import Answer, Gateway
 from tests.conftest import RedisServer

@@ -14,7 +14,8 @@ from chalicelib.errors import HearthError
 from chalicelib.invocations.completion_events import MAX_CHAIN, MAX_RECORD_BYTES
 from chalicelib.naming import account
 
-from shared_lua.contract import Invocation, Outcome, Settlement, Status, encode
+from shared_lua.codec import encode
+from shared_lua.contract import Invocation, Outcome, Settlement, Status
 from tests.integration.api.conftest import Worker, settlement_of, success
 from tests.integration.api.test_lambda_door import create
 

@@ -6,7 +6,8 @@ from chalicelib.errors import UnavailableError
 from chalicelib.wiring import Controller
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Settlement, decode
+from shared_lua.codec import decode
+from shared_lua.contract import Invocation, Settlement
 from tests.integration.api.conftest import Configure, Deployed, settlement_of, success
 from tests.waiting import eventually
 from worker_agent.lanes.heartbeat import new_worker

@@ -11,7 +11,8 @@ import redis
 from chalicelib.wiring import Controller
 
 from shared_lua import keys
-from shared_lua.contract import LiveLog, Outcome, Status, encode
+from shared_lua.codec import encode
+from shared_lua.contract import LiveLog, Outcome, Status
 from tests.apigateway import Answer
 from tests.conftest import RedisServer
 from tests.integration.api.conftest import Configure, Deployed, settlement_of

@@ -7,7 +7,8 @@ import redis
 from chalicelib.wiring import Controller
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Status, decode, encode
+from shared_lua.codec import decode, encode
+from shared_lua.contract import Invocation, Status
 from tests.builders import invocation
 from tests.integration.api.conftest import settlement_of, success
 from worker_agent.stores.ledger import Ledger

@@ -8,7 +8,8 @@ import redis
 from chalicelib.wiring import Controller
 
 from shared_lua import keys
-from shared_lua.contract import Held, Provision, decode, encode
+from shared_lua.codec import decode, encode
+from shared_lua.contract import Held, Provision
 from tests.apigateway import Answer, Gateway
 from tests.conftest import RedisServer
 

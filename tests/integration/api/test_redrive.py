@@ -13,7 +13,8 @@ from chalicelib.invocations.redrive import HALF_DONE_US, Redrive, Redriven, Sele
 from chalicelib.wiring import Controller
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Mode, Outcome, Status, encode
+from shared_lua.codec import encode
+from shared_lua.contract import Invocation, Mode, Outcome, Status
 from tests.apigateway import Answer
 from tests.integration.api.conftest import Deployed, principal, settlement_of
 from tests.zips import zipped

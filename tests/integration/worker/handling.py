@@ -8,7 +8,8 @@ from typing import Any
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Settlement, Status, decode, encode
+from shared_lua.codec import decode, encode
+from shared_lua.contract import Invocation, Settlement, Status
 from shared_lua.daily_usage import DailyUsage
 from tests.builders import invocation, ran, version, zip_of
 from tests.fakes import FakeSandboxes

@@ -6,7 +6,8 @@ from typing import Any
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Settlement, decode, encode
+from shared_lua.codec import decode, encode
+from shared_lua.contract import Invocation, Settlement
 from shared_lua.scripts import Ask, Decision, Run, Scripts
 from tests.integration.worker.handling import World
 from worker_agent.lanes.express import Express

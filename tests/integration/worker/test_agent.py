@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, decode, encode
+from shared_lua.codec import decode, encode
+from shared_lua.contract import Invocation
 from tests.builders import invocation
 from tests.conftest import create_data
 from tests.fakes import FakeSandboxes, NoExpress, fake_start, own_capacity

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared_lua.contract import Invocation, Status, encode
+from shared_lua.codec import encode
+from shared_lua.contract import Invocation, Status
 from tests.builders import ran
 from tests.integration.worker.handling import World, asked, delivery, overtake
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared_lua.contract import Invocation, Mode, Status, decode
+from shared_lua.codec import decode
+from shared_lua.contract import Invocation, Mode, Status
 from tests.integration.worker.handling import World, asked, delivery, fails
 from worker_agent.errors import AwsUnavailableError
 from worker_agent.stores.completion_events import CompletionEvents

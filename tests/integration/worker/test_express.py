@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Provision, Status, encode
+from shared_lua.codec import encode
+from shared_lua.contract import Invocation, Provision, Status
 from shared_lua.scripts import Decision
 from tests.builders import ran
 from tests.conftest import RedisServer

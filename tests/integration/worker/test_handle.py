@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Layer, Mode, Status, decode, encode
+from shared_lua.codec import decode, encode
+from shared_lua.contract import Invocation, Layer, Mode, Status
 from tests.builders import ran, version, zip_of
 from tests.conftest import RedisServer
 from tests.integration.worker.handling import CODE, World, asked, delivery, fails

@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, LiveLog, decode
+from shared_lua.codec import decode
+from shared_lua.contract import Invocation, LiveLog
 from tests.builders import invocation, version, zip_of
 from tests.conftest import RedisServer
 from tests.fakes import FakeSandbox

@@ -10,7 +10,8 @@ import pytest
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Mode, Settlement, Status, encode
+from shared_lua.codec import encode
+from shared_lua.contract import Invocation, Mode, Settlement, Status
 from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import create_data
 from tests.fakes import FakeSandboxes, NoExpress, own_capacity

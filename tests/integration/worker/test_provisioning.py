@@ -7,7 +7,8 @@ import pytest
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Held, Provision, decode, encode
+from shared_lua.codec import decode, encode
+from shared_lua.contract import Held, Provision
 from tests.builders import invocation, version, zip_of
 from tests.integration.worker.conftest import TidySandboxes
 from tests.integration.worker.driving import HELLO

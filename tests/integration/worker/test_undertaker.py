@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from shared_lua import keys
-from shared_lua.contract import encode
+from shared_lua.codec import encode
 from shared_lua.scripts import Decision
 from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes, delivered

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, encode
+from shared_lua.codec import encode
+from shared_lua.contract import Invocation
 from shared_lua.scripts import Decision, Scripts
 from tests.integration.worker.handling import asked
 from tests.integration.worker.lanes import Lanes, delivered

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared_lua.codec import decode, encode
 from shared_lua.contract import (
     STEPS,
     TERMINAL,
@@ -23,8 +24,6 @@ from shared_lua.contract import (
     Usage,
     Version,
     attempt_of,
-    decode,
-    encode,
     enqueue_generation_of,
     fence,
 )

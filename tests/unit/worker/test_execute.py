@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared_lua.contract import Settlement, Status, Version, encode
+from shared_lua.codec import encode
+from shared_lua.contract import Settlement, Status, Version
 from tests.builders import invocation, ran, version, zip_of
 from tests.fakes import FakeSandbox, FakeSandboxes, FakeStem
 from worker_agent.errors import SandboxGoneError
