@@ -119,6 +119,11 @@ def orphaned() -> str:
     return "{hearth}:orphaned"
 
 
+def unreadable() -> str:
+    """Redis list of orphaned items that a side could not read, kept for a newer side that can."""
+    return "{hearth}:orphaned:unreadable"
+
+
 def warm(version_id: str) -> str:
     """Redis sorted set of the workers that have a version warm, by when they last ran it or said so, ms."""
     return f"{{hearth}}:warm:{version_id}"
@@ -273,8 +278,17 @@ def waiting_uploads() -> str:
     return "/uploads"
 
 
-#: What the names of a function's published versions begin with, among its items.
+#: What the names of a function's items begin with, by their kind: what follows names one of the kind.
 VERSION = "version#"
+ALIAS = "alias#"
+SCHEDULE = "schedule#"
+
+#: The one item that holds all tags of a function: they are read together, and counted.
+TAGS = "tags#"
+
+#: The item of a partition that is replaced whenever the partition's other items may come to be too many: of two
+#: requests at once, neither of which sees the other's item, one fails.
+GUARD = "guard#"
 
 #: The same of what belongs to one version or alias of it: the number or name follows.
 EVENT_INVOKE = "async#"
@@ -302,6 +316,54 @@ def tenant_schedules(tenant: str) -> str:
 def due_schedules() -> str:
     """Partition of every tenant's schedules by when they are due; no tenant's name has a slash."""
     return "/due"
+
+
+def version_item(number: int) -> str:
+    """Item of a function's published version. Names are ordered as texts, so the number has leading zeros."""
+    return f"{VERSION}{number:010}"
+
+
+def schedule_item(schedule_id: str) -> str:
+    """Item of a function's schedule."""
+    return f"{SCHEDULE}{schedule_id}"
+
+
+def tenant_schedule(function: str, schedule_id: str) -> str:
+    """Item of `tenant_schedules`; neither a function's name nor a schedule's id has a slash."""
+    return f"{SCHEDULE}{function}/{schedule_id}"
+
+
+def due_schedule(due_s: int, tenant: str, function: str, schedule_id: str) -> str:
+    """Item of `due_schedules`: the soonest come first, as `due_s` (Unix seconds) has leading zeros."""
+    return f"{due_s:012}#{tenant}/{function}/{schedule_id}"
+
+
+def waiting_upload(give_up_s: int, tenant: str, upload_id: str) -> str:
+    """Item of `waiting_uploads`: those to be given up soonest (Unix seconds) come first."""
+    return f"{give_up_s:012}#{tenant}/{upload_id}"
+
+
+def provisions_of(tenant: str) -> str:
+    """How the items of `PROVISIONED` begin that are one tenant's."""
+    return f"{tenant}/"
+
+
+def usage_end(begin: str) -> str:
+    """A bound behind all usage items of a day, or of `day/function`: "~" sorts after every character of a name."""
+    return f"{begin}/~"
+
+
+def layer_item(number: int) -> str:
+    """Item of a layer's version, with leading zeros as `version_item`."""
+    return f"{number:010}"
+
+
+#: The one item of `url_items`: all that a request to the URL needs, in one read.
+URL_TARGET = "target"
+
+#: Items of `tenant_concurrency`: the sum of what the functions reserve, and the guard of what is provisioned.
+RESERVED_SUM = "reserved"
+PROVISIONED_GUARD = "provisioned"
 
 
 def invocation_row(invocation_id: str) -> dict[str, str]:

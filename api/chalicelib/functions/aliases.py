@@ -15,7 +15,7 @@ from chalicelib.storage.items import Item, Items
 from shared_lua import keys
 from shared_lua.contract import LATEST
 
-PREFIX = "alias#"
+PREFIX = keys.ALIAS
 #: A name with a letter in it: a number would be taken for a version's.
 NAME = re.compile(r"(?!^[0-9]+$)[a-zA-Z0-9_-]{1,128}")
 

@@ -71,7 +71,7 @@ class Layers:
 
     def get(self, tenant: str, name: str, number: int) -> LayerVersion:
         """Give one version; raise NotFoundError."""
-        item = self.items.find(keys.layer_items(tenant, name), _item_name(number))
+        item = self.items.find(keys.layer_items(tenant, name), keys.layer_item(number))
         if item is None:
             raise NotFoundError(
                 f"The resource you requested does not exist: {self.home.layer_arn(tenant, name, number)}"
@@ -96,7 +96,7 @@ class Layers:
         self, tenant: str, name: str, wanted: Wanted, after: str | None, most: int
     ) -> tuple[list[LayerVersion], str | None]:
         """Give up to `most` of a layer's versions that are wanted, newest first, and the number to go on after."""
-        start, partition = _item_name(int(after)) if after else None, keys.layer_items(tenant, name)
+        start, partition = keys.layer_item(int(after)) if after else None, keys.layer_items(tenant, name)
 
         def chosen(item: Item) -> bool:
             return wanted(LayerVersion(**item.body))
@@ -106,7 +106,7 @@ class Layers:
 
     def delete(self, tenant: str, name: str, number: int) -> None:
         """Forget one version, also one that was never there. Functions that name it keep it, as on Lambda."""
-        item = self.items.find(keys.layer_items(tenant, name), _item_name(number))
+        item = self.items.find(keys.layer_items(tenant, name), keys.layer_item(number))
         latest = self.items.find(keys.tenant_layers(tenant), name)
         if item is None or latest is None:
             return
@@ -155,7 +155,7 @@ class Layers:
         pointer = _latest(tenant, version.name, version.number, body)
         acts = [
             self.items.adding(
-                Item(partition=keys.layer_items(tenant, version.name), name=_item_name(version.number), body=body)
+                Item(partition=keys.layer_items(tenant, version.name), name=keys.layer_item(version.number), body=body)
             ),
             self.items.replacing(pointer, latest.revision) if latest else self.items.adding(pointer),
             self.refs.naming(version.code_sha256),
@@ -165,10 +165,6 @@ class Layers:
     def _transact(self, name: str, acts: Sequence[dict[str, dict[str, object]]]) -> None:
         if not self.items.transact(acts):
             raise ConflictError(f"Layer {name} was changed by another request meanwhile. Look, then try again.")
-
-
-def _item_name(number: int) -> str:
-    return f"{number:010}"
 
 
 def _latest(tenant: str, name: str, published: int, latest: object) -> Item:

@@ -27,9 +27,6 @@ from shared_lua.contract import LATEST, Held, Provision, Version
 
 PREFIX = keys.PROVISIONED_REQUEST
 
-#: Replaced with every request of a tenant, so that two at once cannot both be the last that is allowed.
-GUARD = "provisioned"
-
 
 @dataclass(frozen=True, kw_only=True)
 class ProvisionedRequest:
@@ -173,11 +170,11 @@ class Provisioned:
     def _storing(self, request: ProvisionedRequest, latest: Function) -> list[Act]:
         """Give the acts of storing a request; raise InvalidParameterError when it is for too much."""
         partition = keys.tenant_concurrency(request.tenant)
-        guard = self.items.find(partition, GUARD)
-        others = [item.body for item in self.items.every(keys.PROVISIONED, f"{request.tenant}/")]
+        guard = self.items.find(partition, keys.PROVISIONED_GUARD)
+        others = [item.body for item in self.items.every(keys.PROVISIONED, keys.provisions_of(request.tenant))]
         others = [one for one in others if one["request"] != [_owner(request), _name(request)]]
         self._check_sums(request, latest, others)
-        new_guard = Item(partition=partition, name=GUARD, body={})
+        new_guard = Item(partition=partition, name=keys.PROVISIONED_GUARD, body={})
         return [
             self.items.replacing(new_guard, guard.revision) if guard else self.items.adding(new_guard),
             *(self.items.putting(item) for item in _items(request)),

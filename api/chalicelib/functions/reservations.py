@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from chalicelib.storage.items import Act, Items
 from shared_lua import keys
 
-#: The part that holds the sum, under the tenant's concurrency.
-SUM = "reserved"
-
 
 @dataclass(frozen=True)
 class Reservations:
@@ -17,8 +14,8 @@ class Reservations:
 
     def total(self, tenant: str) -> int:
         """Give the sum; raise UnavailableError."""
-        return self.items.number(keys.tenant_concurrency(tenant), SUM)
+        return self.items.number(keys.tenant_concurrency(tenant), keys.RESERVED_SUM)
 
     def growing(self, tenant: str, by: int, most: int | None = None) -> Act:
         """Give the act of the sum growing by so many, or shrinking; it is refused when it would exceed `most`."""
-        return self.items.counting(keys.tenant_concurrency(tenant), SUM, by, most)
+        return self.items.counting(keys.tenant_concurrency(tenant), keys.RESERVED_SUM, by, most)

@@ -12,9 +12,6 @@ MAX_TAGS = 50
 MAX_KEY_CHARS = 128
 MAX_VALUE_CHARS = 256
 
-#: All tags of a function are one part: they are read together, and counted.
-ITEMS = "tags#"
-
 Labels = Mapping[str, str]
 
 
@@ -26,7 +23,7 @@ class Tags:
 
     def of(self, tenant: str, name: str) -> Labels:
         """Give a function's tags; raise UnavailableError."""
-        item = self.items.find(keys.function_items(tenant, name), ITEMS)
+        item = self.items.find(keys.function_items(tenant, name), keys.TAGS)
         return item.body["tags"] if item else {}
 
     def add(self, tenant: str, name: str, tags: Labels) -> None:
@@ -41,10 +38,10 @@ class Tags:
     def _change(self, tenant: str, name: str, changed: Callable[[Labels], Labels]) -> None:
         """Write what `changed` makes of the tags, all of them or nothing; raise ConflictError in a race."""
         partition = keys.function_items(tenant, name)
-        present = self.items.find(partition, ITEMS)
+        present = self.items.find(partition, keys.TAGS)
         tags = changed(present.body["tags"] if present else {})
         check(tags)
-        item = Item(partition=partition, name=ITEMS, body={"tags": tags})
+        item = Item(partition=partition, name=keys.TAGS, body={"tags": tags})
         if not (self.items.replace(item, present.revision) if present else self.items.add(item)):
             raise ConflictError(f"The tags of {name} were changed by another request meanwhile. Try again.")
 

@@ -138,8 +138,7 @@ class Uploads:
 
 def _items(upload: Upload) -> Iterator[Item]:
     body = dataclasses.asdict(upload)
-    # In as many digits as any moment will ever have: names are ordered as texts.
-    waiting = f"{upload.give_up_s:012}#{upload.tenant}/{upload.upload_id}"
+    waiting = keys.waiting_upload(upload.give_up_s, upload.tenant, upload.upload_id)
     expires_s = upload.give_up_s - WAIT_S + KEEP_S
     yield Item(partition=keys.tenant_uploads(upload.tenant), name=upload.upload_id, body=body, expires_s=expires_s)
     yield Item(partition=keys.waiting_uploads(), name=waiting, body=body)

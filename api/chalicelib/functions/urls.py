@@ -21,9 +21,6 @@ BUFFERED = "BUFFERED"
 ID_BYTES = 20
 ID = re.compile(r"[a-z2-7]{32}")
 
-#: The one part under `keys.url_parts`: all that a request needs to know, in one read.
-TARGET = "target"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Cors:
@@ -94,7 +91,7 @@ class FunctionUrls:
 
     def find(self, url_id: str) -> FunctionUrl | None:
         """Give the URL of this id with one read, None when there is none."""
-        item = self.items.find(keys.url_items(url_id), TARGET) if ID.fullmatch(url_id) else None
+        item = self.items.find(keys.url_items(url_id), keys.URL_TARGET) if ID.fullmatch(url_id) else None
         return _url(item) if item else None
 
     def every(self, tenant: str, name: str) -> list[FunctionUrl]:
@@ -146,14 +143,14 @@ def _pointer(url: FunctionUrl) -> Item:
     return Item(
         partition=keys.function_items(url.tenant, url.function),
         name=_pointer_name(url.qualifier),
-        body={"url_id": url.url_id, ELSEWHERE: [[keys.url_items(url.url_id), TARGET]]},
+        body={"url_id": url.url_id, ELSEWHERE: [[keys.url_items(url.url_id), keys.URL_TARGET]]},
     )
 
 
 def _target(url: FunctionUrl) -> Item:
     body = dataclasses.asdict(url)
     del body["revision"], body["url_id"]
-    return Item(partition=keys.url_items(url.url_id), name=TARGET, body=body)
+    return Item(partition=keys.url_items(url.url_id), name=keys.URL_TARGET, body=body)
 
 
 def _url(item: Item) -> FunctionUrl:

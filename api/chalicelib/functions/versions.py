@@ -56,7 +56,7 @@ class Versions:
         """Give one version, None when there is none; whether there is such a function is not asked."""
         if not NUMBER.fullmatch(number):
             return None
-        item = self.items.find(keys.function_items(tenant, name), _item_name(int(number)))
+        item = self.items.find(keys.function_items(tenant, name), keys.version_item(int(number)))
         return _function(item) if item else None
 
     def get(self, tenant: str, name: str, number: str) -> Function:
@@ -70,7 +70,9 @@ class Versions:
         """Give up to `most` of a function's versions, oldest first, and the number to go on after."""
         self.functions.get(tenant, name)
         partition = keys.function_items(tenant, name)
-        found, last = self.items.page(partition, PREFIX, after=_item_name(int(after)) if after else None, most=most)
+        found, last = self.items.page(
+            partition, PREFIX, after=keys.version_item(int(after)) if after else None, most=most
+        )
         return [_function(item) for item in found], str(int(last.removeprefix(PREFIX))) if last else None
 
     def delete(self, tenant: str, name: str, number: str, named_by: Callable[[], Iterable[str]]) -> None:
@@ -88,7 +90,9 @@ class Versions:
         partition, now_s = keys.function_items(tenant, name), self.functions.now_us() // 1_000_000
         left = self.functions.refs.moving(named_zips(version.version), {}, now_s)
         left += self.functions.cascade.removing_of(tenant, name, number)
-        self.functions.store(touched(latest), latest, [self.items.taking(partition, _item_name(int(number))), *left])
+        self.functions.store(
+            touched(latest), latest, [self.items.taking(partition, keys.version_item(int(number))), *left]
+        )
 
     def publish_as(self, latest: Function, seen: Function, description: str | None = None) -> Function:
         """Store a function over what was seen of it, with its next version, in one; raise ConflictError."""
@@ -112,14 +116,10 @@ class Versions:
         return version
 
 
-def _item_name(number: int) -> str:
-    return f"{PREFIX}{number:010}"
-
-
 def _item(version: Function, number: int) -> Item:
     return Item(
         partition=keys.function_items(version.version.tenant, version.version.function),
-        name=_item_name(number),
+        name=keys.version_item(number),
         body={
             "version": encode(version.version),
             "role": version.role,

@@ -11,9 +11,6 @@ from shared_lua.daily_usage import SHARDS, DailyUsage
 
 ITEMS = "The table of parts (DynamoDB)"
 
-#: Sorts after every digit and every character of a function's name.
-LAST = "~"
-
 #: Items read in one call.
 ITEMS_AT_ONCE = 100 * SHARDS
 
@@ -46,9 +43,9 @@ class UsageTable:
 
     def page(self, tenant: str, first: str, last: str, after: str | None, most: int) -> Days:
         """Give up to `most` functions' days from the day `first` to the day `last`, which both count."""
-        begin = f"{after}/{LAST}" if after else first
+        begin = keys.usage_end(after) if after else first
         days: list[FunctionDay] = []
-        for (day, function), items in groupby(self._items(tenant, begin, f"{last}/{LAST}"), key=_day_and_function):
+        for (day, function), items in groupby(self._items(tenant, begin, keys.usage_end(last)), key=_day_and_function):
             if len(days) == most:
                 return Days(days=days, next_after=f"{days[-1].day}/{days[-1].function}")
             days.append(FunctionDay(day, function, sum((_sums(item) for item in items), DailyUsage())))

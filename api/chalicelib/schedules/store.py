@@ -23,8 +23,6 @@ MAX_INPUT_BYTES = 8192  #: as EventBridge; far below what fits a message, so tha
 
 ID = re.compile(r"[a-zA-Z0-9._-]{1,64}")
 
-#: Replaced with every new schedule of a tenant, so that two at once cannot both be the last that is allowed.
-GUARD = "guard#"
 TRIES = 5
 
 
@@ -96,7 +94,7 @@ class Schedules:
 
     def every(self, tenant: str, function: str) -> list[Schedule]:
         """Give all schedules of a function by their ids."""
-        return [_schedule(item) for item in self.items.every(keys.function_items(tenant, function), "schedule#")]
+        return [_schedule(item) for item in self.items.every(keys.function_items(tenant, function), keys.SCHEDULE)]
 
     def delete(self, tenant: str, function: str, schedule_id: str) -> None:
         """Forget a schedule; raise NotFoundError."""
@@ -128,7 +126,7 @@ class Schedules:
     def _item(self, tenant: str, function: str, schedule_id: str) -> Item | None:
         if not ID.fullmatch(schedule_id):
             return None
-        return self.items.find(keys.function_items(tenant, function), f"schedule#{schedule_id}")
+        return self.items.find(keys.function_items(tenant, function), keys.schedule_item(schedule_id))
 
     def _planned(
         self, tenant: str, function: str, schedule_id: str, wanted: ScheduleRequest, current: Schedule | None
@@ -150,10 +148,10 @@ class Schedules:
 
     def _adding(self, schedule: Schedule) -> list[Act]:
         partition = keys.tenant_schedules(schedule.tenant)
-        guard = self.items.find(partition, GUARD)
-        if len(self.items.every(partition, "schedule#")) >= MAX_SCHEDULES:
+        guard = self.items.find(partition, keys.GUARD)
+        if len(self.items.every(partition, keys.SCHEDULE)) >= MAX_SCHEDULES:
             raise InvalidParameterError(f"A tenant may have {MAX_SCHEDULES} schedules: delete one that is not needed")
-        new_guard = Item(partition=partition, name=GUARD, body={})
+        new_guard = Item(partition=partition, name=keys.GUARD, body={})
         return [
             self.items.replacing(new_guard, guard.revision) if guard else self.items.adding(new_guard),
             self.items.adding(Item(partition=partition, name=_entry(schedule), body={})),
@@ -164,7 +162,7 @@ class Schedules:
     def _replacing(self, schedule: Schedule, current: Schedule) -> list[Act]:
         acts = [self.items.replacing(_definition(schedule), current.revision)]
         if current.due_s is not None and current.due_s != schedule.due_s:
-            acts.append(self.items.removing(keys.due_schedules(), _waiting_name(current)))
+            acts.append(self.items.removing(keys.due_schedules(), _due_name(current)))
         return [*acts, *self._waiting(schedule)]
 
     def _waiting(self, schedule: Schedule) -> list[Act]:
@@ -172,7 +170,7 @@ class Schedules:
             return []
         named = ("tenant", "function", "schedule_id", "due_s")
         body = {name: getattr(schedule, name) for name in named}
-        return [self.items.putting(Item(partition=keys.due_schedules(), name=_waiting_name(schedule), body=body))]
+        return [self.items.putting(Item(partition=keys.due_schedules(), name=_due_name(schedule), body=body))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,12 +201,11 @@ def _check_id(schedule_id: str) -> None:
 
 
 def _entry(schedule: Schedule) -> str:
-    return f"schedule#{schedule.function}/{schedule.schedule_id}"
+    return keys.tenant_schedule(schedule.function, schedule.schedule_id)
 
 
-def _waiting_name(schedule: Schedule) -> str:
-    """Begin with the due time in as many digits as any will ever have: names are ordered as texts."""
-    return f"{schedule.due_s:012}#{schedule.tenant}/{schedule.function}/{schedule.schedule_id}"
+def _due_name(schedule: Schedule) -> str:
+    return keys.due_schedule(schedule.due_s or 0, schedule.tenant, schedule.function, schedule.schedule_id)
 
 
 def _definition(schedule: Schedule) -> Item:
@@ -216,10 +213,10 @@ def _definition(schedule: Schedule) -> Item:
     del body["revision"]
     elsewhere = [[keys.tenant_schedules(schedule.tenant), _entry(schedule)]]
     if schedule.due_s is not None:
-        elsewhere.append([keys.due_schedules(), _waiting_name(schedule)])
+        elsewhere.append([keys.due_schedules(), _due_name(schedule)])
     return Item(
         partition=keys.function_items(schedule.tenant, schedule.function),
-        name=f"schedule#{schedule.schedule_id}",
+        name=keys.schedule_item(schedule.schedule_id),
         body=body | {ELSEWHERE: elsewhere},
     )
 

@@ -86,8 +86,8 @@ def test_the_package_holds_all_of_ours_and_nothing_stray(package: Path, plain: T
 
     packed = {name for name in names if name.startswith(OURS)}
     assert packed == sources(plain)
-    scripts = {f"shared_lua/lua/{path.name}" for path in (ROOT / "shared_lua" / "lua").glob("*.lua")}
-    assert scripts >= {"shared_lua/lua/admit.lua", "shared_lua/lua/settle.lua"}
+    scripts = {str(path.relative_to(ROOT)) for path in (ROOT / "shared_lua" / "lua").rglob("*.lua")}
+    assert scripts >= {"shared_lua/lua/admit.lua", "shared_lua/lua/lib/dispatch.lua"}
     assert scripts == {name for name in packed if name.endswith(".lua")}
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc") or "/tests/" in name]
 
