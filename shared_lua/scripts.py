@@ -1,5 +1,9 @@
-"""Loads each `.lua` file once; one typed function per script, and each the only caller of its script."""
+"""Runs the Lua scripts on Redis: one typed method per script, which is the only caller of it.
 
+A script that has a line `-- include lib/<name>` at its head begins with that library's text.
+"""
+
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
@@ -21,16 +25,16 @@ ANY_CACHE_VERSION = "*"
 
 
 class Decision(StrEnum):
-    """What the admission says."""
+    """What the admission decides."""
 
-    GO = "go"  #: by the durable lane
-    EXPRESS = "express"  #: it lies on a worker's lane already
-    WAITS = "waits"  #: it waits for the next place of a worker's lane
+    GO = "go"  #: admitted, by the durable lane
+    EXPRESS = "express"  #: admitted: it lies on a worker's express lane already
+    WAITS = "waits"  #: admitted: it waits for the next capacity that comes free on an express lane
     ADDRESS = "address"  #: refused: the caller's address has no rate token
     TENANT = "tenant"  #: refused: the tenant has no rate token
     FUNCTION = "function"  #: refused: every permit reserved for the function is taken
     CONCURRENCY = "concurrency"  #: refused: every permit that the tenant's functions share is taken
-    FLEET = "fleet"  #: refused: as many wait behind the workers as may, or the tenant has its part of what is left
+    FLEET = "fleet"  #: refused: every permit of the fleet is taken, or the tenant holds its fair part
     CREDENTIALS = "credentials"  #: what is remembered of the tenant's keys is stale
     RECORD = "record"  #: what is remembered of the function is stale
 
@@ -51,7 +55,7 @@ class TokenBucket:
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """What a call asks of the admission whatever it is for: tokens of these buckets, None where one is not due."""
+    """What every call asks of the admission: a token of each of these buckets, None where none is due."""
 
     tenant: str
     address: TokenBucket | None
@@ -89,32 +93,37 @@ class Verdict:
 
 
 def source(name: str) -> str:
-    """Give the text of `<name>.lua`, from wherever this package was installed."""
+    """Give the text of the script `<name>.lua`, its libraries put in, from wherever this package was installed."""
+    return re.sub(r"^-- include (\S+)\n", lambda line: _read(line[1]), _read(name), flags=re.MULTILINE)
+
+
+def _read(name: str) -> str:
     return resources.files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
 
 
 class Scripts:
     """The scripts, bound to one Redis client. Each method is one round trip and raises what the client raises.
 
-    `left` places of a worker's express lane stay free for callers who come, whoever waits for one or would borrow it.
+    `spare` runs' capacity of a worker's express lane stay free for callers: it is neither lent to the durable lane nor
+    given to Invocations that wait.
     """
 
-    def __init__(self, client: RedisClient, left: int = 0) -> None:
-        self._left = left
+    def __init__(self, client: RedisClient, spare: int = 0) -> None:
+        self._spare = spare
         self._admit = client.register_script(source("admit"))
-        dispatch = source("dispatch")
-        self._settle = client.register_script(dispatch + source("settle"))
+        self._settle = client.register_script(source("settle"))
         self._take_permit = client.register_script(source("permit"))
         self._renew_cache_version = client.register_script(source("renew_cache_version"))
-        self._heartbeat = client.register_script(dispatch + source("heartbeat"))
+        self._heartbeat = client.register_script(source("heartbeat"))
         self._reap = client.register_script(source("reap"))
+        self._set_aside = client.register_script(source("set_aside"))
         self._release = client.register_script(source("release"))
         self._cancel = client.register_script(source("cancel"))
         self._borrow_capacity = client.register_script(source("borrow_capacity"))
-        self._return_capacity = client.register_script(dispatch + source("return_capacity"))
+        self._return_capacity = client.register_script(source("return_capacity"))
 
     def admit(self, ask: Ask, run: Run | None = None) -> Verdict:
-        """Let a call go, or say why not: rate tokens first, then for an Invocation a permit."""
+        """Decide whether a call is admitted: rate tokens first, then for an Invocation a permit and a lane."""
         address, bucket = ask.address, ask.bucket
         where = [
             address.redis_key if address else keys.address_bucket(""),
@@ -133,9 +142,9 @@ class Scripts:
         )
 
     def settle(self, invocation_id: str, tenant: str, function: str, settlement: str, keep_ms: int) -> bool:
-        """Free the Invocation's permits and give whoever waits its answer (empty when nobody does).
+        """Free the Invocation's permits and give the caller its answer, `settlement` (empty when no caller waits).
 
-        False when nobody waits, or the answer had been given before.
+        False when no caller waits, or the answer had been given before.
         """
         where = [keys.answer(invocation_id), keys.answered(invocation_id), *_permits(tenant, function)]
         given, _ = self._settle(keys=where, args=[invocation_id, settlement, keep_ms])
@@ -150,40 +159,47 @@ class Scripts:
         where = [keys.answer(invocation_id), keys.answered(invocation_id), *_permits(version.tenant, version.function)]
         where += [keys.in_flight(worker), keys.free_capacity(), keys.warm(version.version_id), keys.records()]
         where += [keys.waiting(), keys.lane(worker), keys.workers()]
-        _, entry = self._settle(keys=where, args=[invocation_id, settlement, keep_ms, worker, item, self._left])
+        _, entry = self._settle(keys=where, args=[invocation_id, settlement, keep_ms, worker, item, self._spare])
         return str(entry.decode())
 
+    def set_aside(self, item: str, keep_ms: int) -> None:
+        """Move an orphaned item that this side cannot read to where it holds up no other."""
+        self._set_aside(keys=[keys.orphaned(), keys.unreadable()], args=[item, keep_ms])
+
     def release(self, worker: str, item: str) -> bool:
-        """Let go of what a worker has in flight, for the durable lane; False when it was not in flight any more."""
+        """Release what a worker has in flight to the durable lane; False when it was not in flight any more."""
         where = [keys.in_flight(worker), keys.orphaned(), keys.free_capacity()]
         return bool(self._release(keys=where, args=[worker, item]))
 
     def cancel(self, invocation_id: str, item: str) -> bool:
-        """Take back what waits for a place; False when a worker has it, or had it."""
+        """Cancel the wait for capacity; False when a worker has the Invocation, or had it."""
         where = [keys.waiting(), keys.fleet_permits(), keys.answered(invocation_id)]
         return bool(self._cancel(keys=where, args=[invocation_id, item]))
 
     def heartbeat(self, worker: str, for_ms: int, *, able: bool, free: int, epoch: str) -> str:
-        """Say that a worker lives; `free` counts only where Redis knows nothing of it, -1 for no express lane now.
+        """Record that a worker lives; its `free` capacity counts only where Redis has none on record, -1 = no lane.
 
-        Gives the epoch of Redis's memory, `epoch` if it had none.
+        Returns the epoch of Redis's memory, `epoch` if it had none.
         """
         where = [keys.living(), keys.workers(), keys.free_capacity(), keys.epoch(), keys.waiting(), keys.lane(worker)]
-        return str(self._heartbeat(keys=where, args=[worker, for_ms, int(able), free, epoch, self._left]).decode())
+        return str(self._heartbeat(keys=where, args=[worker, for_ms, int(able), free, epoch, self._spare]).decode())
 
     def reap(self, worker: str, *, alive: bool = False) -> int:
-        """Take all that a dead worker had to the orphans; give how many, -1 when it lives and is not the caller."""
+        """Move all that a dead worker had to the orphaned Invocations; give how many, -1 when it lives.
+
+        With `alive` the worker asks for it itself, as it stops.
+        """
         where = [keys.living(), keys.workers(), keys.free_capacity(), keys.lane(worker), keys.in_flight(worker)]
         return int(self._reap(keys=[*where, keys.orphaned()], args=[worker, int(alive)]))
 
     def borrow_capacity(self, worker: str, wanted: int) -> int:
-        """Take free places of a worker's express lane for the durable lane; give how many."""
-        return int(self._borrow_capacity(keys=[keys.free_capacity()], args=[worker, wanted, self._left]))
+        """Take free capacity of a worker's express lane for its durable lane; give how much."""
+        return int(self._borrow_capacity(keys=[keys.free_capacity()], args=[worker, wanted, self._spare]))
 
-    def return_capacity(self, worker: str, places: int) -> None:
-        """Give borrowed places back, or on to who waits for one."""
+    def return_capacity(self, worker: str, capacity: int) -> None:
+        """Give borrowed capacity back, or dispatch waiting Invocations to it."""
         where = [keys.free_capacity(), keys.waiting(), keys.lane(worker), keys.workers()]
-        self._return_capacity(keys=where, args=[worker, places, self._left])
+        self._return_capacity(keys=where, args=[worker, capacity, self._spare])
 
     def take_permit(self, invocation: Invocation, permit_ms: int) -> bool:
         """Take a permit for an Invocation that needs one to run; False when all are taken."""
@@ -196,7 +212,7 @@ class Scripts:
         )
 
     def renew_cache_version(self, cache_version: str) -> None:
-        """Make the cache_version under this key new."""
+        """Make the cache version under this key a higher one."""
         self._renew_cache_version(keys=[cache_version])
 
 

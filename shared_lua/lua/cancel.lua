@@ -1,17 +1,18 @@
--- Takes back an Invocation that waits for a place of an express lane, so that it can be given to the durable lane.
---
--- KEYS[1]   Invocations that wait for a place
--- KEYS[2]   permits of the fleet
--- KEYS[3]   marker that the answer was given
--- ARGV[1]   the Invocation's id
--- ARGV[2]   the Invocation as it waits
--- answer    1 = nobody has it, 0 = a worker has it, or had it
---
--- What waits no more and has neither a permit nor an answer was forgotten, with all that this Redis knew. Whoever waits
--- for it would wait in vain, and be given the address of a record that nobody ever ends.
+-- Cancels the wait of an Invocation for an express lane, so that it can go to the durable lane instead.
 
-if redis.call('LREM', KEYS[1], 1, ARGV[2]) == 1 then
+local waiting = KEYS[1]              -- list of the Invocations that wait for capacity
+local fleet_permits = KEYS[2]        -- sorted set of the Invocations that hold a permit of the fleet
+local answered = KEYS[3]             -- marker: this Invocation's answer was given
+local invocation_id = ARGV[1]
+local item = ARGV[2]                 -- the Invocation as it lies in the list
+
+-- Answers 1 when no worker has it, 0 when a worker has it or had it.
+--
+-- An Invocation that does not wait, holds no permit and has no answer was forgotten with all that this Redis knew. Its
+-- caller would wait in vain, and be given the address of a record that no worker ever writes: so it counts as
+-- cancelled.
+if redis.call('LREM', waiting, 1, item) == 1 then
   return 1
 end
-local is_known = redis.call('ZSCORE', KEYS[2], ARGV[1]) or redis.call('EXISTS', KEYS[3]) == 1
+local is_known = redis.call('ZSCORE', fleet_permits, invocation_id) or redis.call('EXISTS', answered) == 1
 return is_known and 0 or 1

@@ -1,35 +1,36 @@
--- Says that a worker lives, whether it can start functions, and how many places of its express lane are free.
---
--- KEYS[1]   workers that live, by when their word expires, ms
--- KEYS[2]   workers that can start functions, likewise
--- KEYS[3]   free places, by worker
--- KEYS[4]   epoch of this Redis's memory
--- KEYS[5]   Invocations that wait for a place
--- KEYS[6]   the worker's lane
--- ARGV[1]   the worker
--- ARGV[2]   how long its word counts, ms
--- ARGV[3]   1 = it can start functions
--- ARGV[4]   places that are free, counted only where Redis knows nothing of the worker; -1 = it has no express lane now
--- ARGV[5]   an epoch to begin with, if there is none
--- ARGV[6]   how many places stay free for callers who come
--- answer    the epoch
---
--- Places are counted here and nowhere else, by what grants them and what gives them back. A worker that Redis has
--- forgotten begins anew; that it was forgotten it learns from the epoch.
+-- Records that a worker lives, whether it can start functions, and how much capacity its express lane has.
+-- include lib/clock
+-- include lib/dispatch
 
-local clock = redis.call('TIME')
-local until_ms = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000) + tonumber(ARGV[2])
-redis.call('ZADD', KEYS[1], until_ms, ARGV[1])
-if ARGV[3] == '1' then
-  redis.call('ZADD', KEYS[2], until_ms, ARGV[1])
+local living_workers = KEYS[1]       -- sorted set of the workers that live, by when their heartbeat expires, ms
+local able_workers = KEYS[2]         -- the same of those that can start functions
+local free_capacity = KEYS[3]        -- sorted set: how many more runs each worker can take
+local epoch = KEYS[4]                -- text that a Redis which has lost its memory has not
+local waiting = KEYS[5]              -- list of the Invocations that wait for capacity
+local lane = KEYS[6]                 -- list: the worker's express lane
+local worker = ARGV[1]
+local valid_ms = tonumber(ARGV[2])   -- how long this heartbeat counts
+local is_able = ARGV[3] == '1'       -- it can start functions
+local free = tonumber(ARGV[4])       -- its free capacity, used where Redis has none on record; -1 = no express lane
+local new_epoch = ARGV[5]            -- the epoch to begin with if there is none
+local spare = tonumber(ARGV[6])      -- how many stay free for callers
+
+-- Answers the epoch.
+--
+-- Capacity is counted by the scripts that grant it and give it back, never by the worker: its own count would be a
+-- moment old. A worker that Redis has forgotten begins anew; that it was forgotten it learns from the epoch.
+local until_ms = redis_now_ms() + valid_ms
+redis.call('ZADD', living_workers, until_ms, worker)
+if is_able then
+  redis.call('ZADD', able_workers, until_ms, worker)
 else
-  redis.call('ZREM', KEYS[2], ARGV[1])
+  redis.call('ZREM', able_workers, worker)
 end
-if tonumber(ARGV[4]) < 0 then
-  redis.call('ZREM', KEYS[3], ARGV[1])
+if free < 0 then
+  redis.call('ZREM', free_capacity, worker)
 else
-  redis.call('ZADD', KEYS[3], 'NX', ARGV[4], ARGV[1])
-  dispatch(ARGV[1], KEYS[2], KEYS[3], KEYS[5], KEYS[6], tonumber(ARGV[6]))
+  redis.call('ZADD', free_capacity, 'NX', free, worker)
+  dispatch(worker, able_workers, free_capacity, waiting, lane, spare)
 end
-redis.call('SET', KEYS[4], ARGV[5], 'NX')
-return redis.call('GET', KEYS[4])
+redis.call('SET', epoch, new_epoch, 'NX')
+return redis.call('GET', epoch)

@@ -1,28 +1,27 @@
--- Takes all that a dead worker had, on its lane and in flight, so that it can be given to the durable lane.
---
--- KEYS[1]   workers that live, by when their word expires, ms
--- KEYS[2]   workers that can start functions
--- KEYS[3]   free places, by worker
--- KEYS[4]   the worker's lane
--- KEYS[5]   what it has in flight
--- KEYS[6]   orphans: Invocations on their way from a worker's hands to the durable lane
--- ARGV[1]   the worker
--- ARGV[2]   1 = also if it lives: it says so itself, as it stops
--- answer    how many there were; -1 = it lives
+-- Moves all that a dead worker had, on its lane and in flight, to the orphaned Invocations, and forgets the worker.
+-- include lib/clock
 
-local clock = redis.call('TIME')
-local now_ms = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
-local until_ms = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1])) or 0
-if ARGV[2] ~= '1' and until_ms > now_ms then
+local living_workers = KEYS[1]       -- sorted set of the workers that live, by when their heartbeat expires, ms
+local able_workers = KEYS[2]         -- the same of those that can start functions
+local free_capacity = KEYS[3]        -- sorted set: how many more runs each worker can take
+local lane = KEYS[4]                 -- list: the worker's express lane
+local in_flight = KEYS[5]            -- list of the Invocations that the worker took off its lane and has not ended
+local orphaned = KEYS[6]             -- list of the Invocations on their way from dead workers to the durable lane
+local worker = ARGV[1]
+local even_alive = ARGV[2] == '1'    -- the worker itself asks, as it stops
+
+-- Answers how many Invocations it moved, -1 when the worker lives.
+local until_ms = tonumber(redis.call('ZSCORE', living_workers, worker)) or 0
+if not even_alive and until_ms > redis_now_ms() then
   return -1
 end
-local taken = 0
-for list = 4, 5 do
-  while redis.call('LMOVE', KEYS[list], KEYS[6], 'LEFT', 'RIGHT') do
-    taken = taken + 1
+local moved = 0
+for _, list in ipairs({lane, in_flight}) do
+  while redis.call('LMOVE', list, orphaned, 'LEFT', 'RIGHT') do
+    moved = moved + 1
   end
 end
-for set = 1, 3 do
-  redis.call('ZREM', KEYS[set], ARGV[1])
+for _, workers in ipairs({living_workers, able_workers, free_capacity}) do
+  redis.call('ZREM', workers, worker)
 end
-return taken
+return moved

@@ -1,13 +1,14 @@
--- Makes a cache_version new: whoever remembers something under the old one looks again.
---
--- KEYS[1]   the cache_version
--- answer    the new one
---
--- It is the clock's, and never the one before, so a cache_version that Redis lost and made anew repeats none.
+-- Renews a cache version: what is remembered under the old one is looked up again.
+-- include lib/clock
 
-local clock = redis.call('TIME')
-local new = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
-local old = tonumber(redis.call('GET', KEYS[1])) or 0
-new = string.format('%.0f', math.max(new, old + 1))
-redis.call('SET', KEYS[1], new, 'PX', 86400000)
+local cache_version = KEYS[1]
+
+-- Answers the new one.
+--
+-- It comes from the clock, so that it differs from every one before it even when Redis lost the last one; and it is
+-- always higher than the last one, also when two changes come in one microsecond or the clock goes back.
+local DAY_MS = 86400000
+local last = tonumber(redis.call('GET', cache_version)) or 0
+local new = string.format('%.0f', math.max(redis_now_us(), last + 1))
+redis.call('SET', cache_version, new, 'PX', DAY_MS)
 return new

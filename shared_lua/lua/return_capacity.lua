@@ -1,12 +1,13 @@
--- Gives borrowed places of a worker's express lane back; a worker that Redis has forgotten has nothing to get back.
---
--- KEYS[1]   free places, by worker
--- KEYS[2]   Invocations that wait for a place
--- KEYS[3]   the worker's lane
--- KEYS[4]   workers that can start functions
--- ARGV[1]   the worker
--- ARGV[2]   how many
--- ARGV[3]   how many stay free for callers who come
+-- Gives borrowed capacity back to a worker's express lane; a worker that Redis has forgotten gets nothing back.
+-- include lib/dispatch
 
-redis.call('ZADD', KEYS[1], 'XX', 'INCR', ARGV[2], ARGV[1])
-dispatch(ARGV[1], KEYS[4], KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[3]))
+local free_capacity = KEYS[1]        -- sorted set: how many more runs each worker can take
+local waiting = KEYS[2]              -- list of the Invocations that wait for capacity
+local lane = KEYS[3]                 -- list: the worker's express lane
+local able_workers = KEYS[4]         -- sorted set of the workers that can start functions
+local worker = ARGV[1]
+local returned = tonumber(ARGV[2])   -- how many runs' capacity
+local spare = tonumber(ARGV[3])      -- how many stay free for callers
+
+redis.call('ZADD', free_capacity, 'XX', 'INCR', returned, worker)
+dispatch(worker, able_workers, free_capacity, waiting, lane, spare)

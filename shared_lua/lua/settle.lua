@@ -1,52 +1,56 @@
--- Ends an Invocation on Redis's side, in one step: its permits are free again, who waits for it gets its answer, once; and
--- of the express lane its record is kept until it is in the ledger, and the worker's place is free again, or who waits
--- for one has it.
---
--- KEYS[1]   list on which the caller waits
--- KEYS[2]   marker that the answer was given: the record's id in the stream, empty when it has none
--- KEYS[3]   permits of the function                  KEYS[4]  permits of the tenant
--- KEYS[5]   permits of the fleet that the tenant has  KEYS[6]  permits of the fleet
---           and for the express lane:
--- KEYS[7]   what the worker has in flight
--- KEYS[8]   free places, by worker
--- KEYS[9]   workers that have the version warm, by when they last ran it, ms
--- KEYS[10]  stream of records on their way to the ledger
--- KEYS[11]  Invocations that wait for a place
--- KEYS[12]  the worker's lane
--- KEYS[13]  workers that can start functions
--- ARGV[1]   the Invocation's id
--- ARGV[2]   the settlement, as contract JSON; empty when nobody waits
--- ARGV[3]   how long an answer nobody fetches is kept, ms
---           and for the express lane:
--- ARGV[4]   the worker
--- ARGV[5]   the Invocation as it lay on the lane
--- ARGV[6]   how many places stay free for callers who come
--- answer    {given, entry}
---   given   1 = the answer was given now, 0 = it had been given before, or nobody waits
+-- Ends an Invocation on Redis's side, in one step: frees its permits and gives its caller the answer, once. On the
+-- express lane it also keeps the record until it is in the ledger, and frees the worker's capacity or dispatches it.
+-- include lib/clock
+-- include lib/dispatch
+
+local answer = KEYS[1]               -- list on which the caller waits
+local answered = KEYS[2]             -- marker that the answer was given: the record's id in the stream, if it has one
+local function_permits = KEYS[3]     -- sorted sets of the Invocations that hold a permit, by deadline, ms
+local tenant_permits = KEYS[4]
+local tenant_fleet_permits = KEYS[5]
+local fleet_permits = KEYS[6]
+local invocation_id = ARGV[1]
+local settlement = ARGV[2]           -- as contract JSON; empty when no caller waits
+local keep_ms = ARGV[3]              -- how long an answer is kept that no caller fetches
+
+-- For the express lane:
+local is_express = #KEYS > 6
+local in_flight = KEYS[7]            -- list of the Invocations that the worker took off its lane and has not ended
+local free_capacity = KEYS[8]        -- sorted set: how many more runs each worker can take
+local warm_workers = KEYS[9]         -- sorted set of the workers with the version warm, by when they last ran it, ms
+local records = KEYS[10]             -- stream of the records on their way to the ledger
+local waiting = KEYS[11]             -- list of the Invocations that wait for capacity
+local lane = KEYS[12]                -- list: the worker's express lane
+local able_workers = KEYS[13]        -- sorted set of the workers that can start functions
+local worker = ARGV[4]
+local item = ARGV[5]                 -- the Invocation as it lay on the lane
+local spare = tonumber(ARGV[6])      -- how many stay free for callers
+
+-- Answers {given, entry}:
+--   given   1 = the answer was given now, 0 = it had been given before, or no caller waits
 --   entry   the record's id in the stream; empty when there is none
 --
--- Who has an Invocation in flight has the claim to it. If it is there no more, the worker was taken for dead and the
--- Invocation was given to the durable lane: this end of it does not count, is not billed and is told to nobody.
-
-local is_express = #KEYS > 6
-if is_express and redis.call('LREM', KEYS[7], 1, ARGV[5]) == 0 then
+-- The worker that has an Invocation in flight has the claim to it. If it is in flight no more, the worker was taken
+-- for dead and the Invocation was given to the durable lane: this end of it is superseded. It is neither recorded nor
+-- billed, and no caller is told.
+local WARM_MS = 900000
+if is_express and redis.call('LREM', in_flight, 1, item) == 0 then
   return {0, ''}
 end
-for permits = 3, 6 do
-  redis.call('ZREM', KEYS[permits], ARGV[1])
+for _, permits in ipairs({function_permits, tenant_permits, tenant_fleet_permits, fleet_permits}) do
+  redis.call('ZREM', permits, invocation_id)
 end
 local entry = ''
 if is_express then
-  local clock = redis.call('TIME')
-  redis.call('ZADD', KEYS[8], 'XX', 'INCR', 1, ARGV[4])
-  dispatch(ARGV[4], KEYS[13], KEYS[8], KEYS[11], KEYS[12], tonumber(ARGV[6]))
-  redis.call('ZADD', KEYS[9], tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000), ARGV[4])
-  redis.call('PEXPIRE', KEYS[9], 900000)
-  entry = redis.call('XADD', KEYS[10], '*', 'invocation', ARGV[5], 'settlement', ARGV[2])
+  redis.call('ZADD', free_capacity, 'XX', 'INCR', 1, worker)
+  dispatch(worker, able_workers, free_capacity, waiting, lane, spare)
+  redis.call('ZADD', warm_workers, redis_now_ms(), worker)
+  redis.call('PEXPIRE', warm_workers, WARM_MS)
+  entry = redis.call('XADD', records, '*', 'invocation', item, 'settlement', settlement)
 end
-if ARGV[2] == '' or not redis.call('SET', KEYS[2], entry, 'NX', 'PX', ARGV[3]) then
+if settlement == '' or not redis.call('SET', answered, entry, 'NX', 'PX', keep_ms) then
   return {0, entry}
 end
-redis.call('RPUSH', KEYS[1], ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('RPUSH', answer, settlement)
+redis.call('PEXPIRE', answer, keep_ms)
 return {1, entry}
