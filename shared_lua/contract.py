@@ -34,21 +34,8 @@ class Status(StrEnum):
     ABANDONED = "abandoned"  #: the platform gave up after its last attempt; not billed
 
 
-#: The ledger's steps: from a status to those that may follow. A redelivery moves RUNNING to RUNNING, one attempt on; a
-#: function's error moves it back to QUEUED while it may be tried again.
-STEPS: Mapping[Status, frozenset[Status]] = {
-    Status.QUEUED: frozenset({Status.RUNNING, Status.EXPIRED, Status.ABANDONED}),
-    Status.RUNNING: frozenset(
-        {Status.QUEUED, Status.RUNNING, Status.SUCCEEDED, Status.FAILED, Status.EXPIRED, Status.ABANDONED}
-    ),
-    Status.SUCCEEDED: frozenset(),
-    Status.FAILED: frozenset(),
-    Status.EXPIRED: frozenset(),
-    Status.ABANDONED: frozenset(),
-}
-
 #: The statuses nothing follows: a row that has one is never run, changed or billed again.
-TERMINAL = frozenset(status for status, following in STEPS.items() if not following)
+TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.EXPIRED, Status.ABANDONED})
 
 
 class PeakScope(StrEnum):
@@ -125,15 +112,15 @@ class Invocation:
     client_context: str | None = None  #: JSON text, decoded from the caller's base64
     function_arn: str | None = None  #: as the caller named it, with its qualifier; None for the version's own
     permits: Permits | None = None  #: among which it needs one to run; None when it was given one at admission
-    enqueue_generation: int = 0  #: how often it was put into the lane anew
-    tries: int = 0  #: runs that ended in the function's error before this one, each recorded and billed
-    retries: int = 0  #: how often it may be tried again if this one ends so too
+    enqueue_generation: int = 0  #: how often it was put into a lane anew: to wait, to be retried, or from a dead worker
+    retries: int = 0  #: how often it may be tried again in all, after runs that ended in the function's error
     on_success: str | None = None  #: ARN of what is to be told when it succeeds; None when nobody is
     on_failure: str | None = None  #: the same for every other end
     chain: int = 0  #: how many Invocations led to it, each by the end of the one before
 
     def __post_init__(self) -> None:
-        _require(min(self.tries, self.retries, self.chain) >= 0, "tries, retries and chain must not be negative")
+        counts = (self.enqueue_generation, self.retries, self.chain)
+        _require(min(counts) >= 0, "enqueue_generation, retries and chain must not be negative")
 
     @property
     def start_by_us(self) -> int:
@@ -145,12 +132,15 @@ class Invocation:
         return self.on_success if status is Status.SUCCEEDED else self.on_failure
 
 
-#: The ledger's fence is one number: hand-overs, times this, and the attempts at the latest of them.
+#: A fence is one number: the enqueue generation, times this, and the attempt at that generation.
 _ATTEMPTS = 1000
 
 
 def fence(enqueue_generation: int, attempt: int) -> int:
-    """Give the ordinal of a Delivery: higher for a later hand-over, and within one for a later attempt (from 1)."""
+    """Give the fence of a Delivery: higher for a later enqueue generation, and within one for a later attempt.
+
+    Attempts count from 1. Attempt 0 is the fence of a row that waits for the first Delivery of a generation.
+    """
     return enqueue_generation * _ATTEMPTS + min(attempt, _ATTEMPTS - 1)
 
 
@@ -160,7 +150,7 @@ def attempt_of(fence: int) -> int:
 
 
 def enqueue_generation_of(fence: int) -> int:
-    """Give the hand-over that a fence stands for."""
+    """Give the enqueue generation that a fence stands for."""
     return fence // _ATTEMPTS
 
 

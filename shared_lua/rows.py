@@ -1,4 +1,4 @@
-"""Spells the ledger's rows as DynamoDB takes them, for whoever opens one; standard library only, never any I/O."""
+"""Spells the rows of the ledger as DynamoDB takes them; never does any I/O. `steps` says which may follow which."""
 
 from shared_lua import keys
 from shared_lua.codec import encode
@@ -11,7 +11,7 @@ Item = dict[str, dict[str, str]]
 
 
 def queued(invocation: Invocation) -> Item:
-    """Give the row of an Invocation that waits."""
+    """Give the row of an Invocation that waits for its first Delivery."""
     version, created_us = invocation.version, invocation.admitted_at_us
     return {
         **{attribute: {"S": value} for attribute, value in keys.invocation_row(invocation.invocation_id).items()},
@@ -26,12 +26,12 @@ def queued(invocation: Invocation) -> Item:
 
 
 def running(invocation: Invocation) -> Item:
-    """Give the row of an Invocation that a worker has had from the express lane, and that nobody recorded yet."""
+    """Give the row of an Invocation that runs on the express lane, and whose caller waits no longer."""
     return {**queued(invocation), "status": {"S": Status.RUNNING.value}, "attempt": {"N": str(fence(0, 1))}}
 
 
 def settled(invocation: Invocation, settlement: Settlement) -> Item:
-    """Give the row of an Invocation that was over before there was a row of it."""
+    """Give the row of an Invocation of the express lane that has ended."""
     return {
         **running(invocation),
         "status": {"S": settlement.outcome.status.value},

@@ -83,7 +83,12 @@ LAYERS: dict[str, list[set[str]]] = {
         {"wiring"},
         {"__main__"},
     ],
-    "shared_lua": [{"contract", "keys"}, {"codec"}, {"daily_usage", "rows", "scripts"}],
+    "shared_lua": [
+        {"contract", "keys"},
+        {"codec", "steps"},
+        {"daily_usage", "rows", "scripts"},
+        {"reaper"},
+    ],
     "loadtest": [
         {"errors"},
         {"client", "reports", "scenarios", "progress", "machine", "engine_starts"},

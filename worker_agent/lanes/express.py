@@ -83,7 +83,7 @@ class Express:
         self.join(GIVE_UP_S)
         self._reaper.periodic.stop()
         try:
-            self._redis.reap(self._worker, alive=True)
+            self._redis.reap(self._worker)
             self._reaper.look()
         except PlatformError as error:
             log.warn("left_in_flight", f"another worker's reaper will find it: {error}")

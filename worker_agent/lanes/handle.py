@@ -1,6 +1,7 @@
 """Handles one Delivery: claims it, runs it, writes its one terminal record. The agent's loop acknowledges it last."""
 
 import dataclasses
+import functools
 import json
 import threading
 import time
@@ -91,7 +92,7 @@ class Handler:
         try:
             return self._carry(invocation, delivery)
         except TriedError as error:
-            return self._next_try(invocation, error.tries)
+            return self._next_try(invocation, error.enqueue_generation, error.tries)
         except (UnknownInvocationError, SupersededError) as error:
             log.warn("dropped", f"not run: {error}", invocation_id=invocation.invocation_id)
         except EngineUnavailableError as error:
@@ -130,15 +131,16 @@ class Handler:
     def _carry(self, invocation: Invocation, delivery: Delivery) -> Deferral | None:
         """Claim it, run it, record its end and answer its caller; or record a failed try and defer the next one."""
         ordinal = fence(invocation.enqueue_generation, delivery.attempt)
-        settled = self._ledger.claim(invocation.invocation_id, ordinal, invocation.tries)
+        settled = self._ledger.claim(invocation.invocation_id, ordinal)
         if settled:
             self._finish(invocation, settled, repeated=True)
             return None
-        before = self._ledger.before(invocation.invocation_id) if invocation.tries else None
-        end = self.conclude(invocation, delivery)
+        # Every try puts the Invocation into the lane anew, so at its first enqueue generation none is recorded.
+        before = self._ledger.before(invocation.invocation_id) if invocation.enqueue_generation else None
+        end = self.conclude(invocation, delivery, was_tried=before is not None)
         whole = tries.together(before, end) if before else end
         try:
-            if tries.may_follow(invocation, end.outcome, end.settled_at_us, self._retry_pause_s):
+            if tries.may_follow(invocation, whole.tries, end.outcome, end.settled_at_us, self._retry_pause_s):
                 return self._retry(invocation, whole)
             self._finish(invocation, self._settle(invocation, whole))
         except RecordRefusedError as error:
@@ -162,9 +164,10 @@ class Handler:
             self._completion_events.tell(invocation)
 
     def _retry(self, invocation: Invocation, so_far: Settlement) -> Deferral | None:
-        """Record a failed try, then defer the next one. After a crash in between, the redelivery finds it recorded."""
-        won = _patiently(lambda: self._ledger.retry(so_far, invocation.tries))
-        if not won and (settled := self._ledger.standing(invocation.invocation_id, invocation.tries)):
+        """Record a failed try, then send the next one. A worker that dies in between leaves its Delivery to do so."""
+        generation = invocation.enqueue_generation
+        won = _patiently(lambda: self._ledger.retry(so_far, generation))
+        if not won and (settled := self._ledger.standing(invocation.invocation_id, generation)):
             self._finish(invocation, settled, repeated=True)
             return None
         log.note(
@@ -173,13 +176,13 @@ class Handler:
             invocation_id=invocation.invocation_id,
             tries=so_far.tries,
         )
-        return self._next_try(invocation, so_far.tries)
+        return self._next_try(invocation, generation + 1, so_far.tries)
 
-    def _next_try(self, invocation: Invocation, made: int) -> Deferral:
-        """Defer the next try, after `made` tries, and free the permit until then."""
+    def _next_try(self, invocation: Invocation, generation: int, made: int) -> Deferral:
+        """Let it come again, at this enqueue generation, after the pause that follows `made` tries; free its permit."""
         self._free_permit(invocation)
         after_s = min(tries.pause_s(made, self._retry_pause_s), _left_s(invocation))
-        return Deferral(tries.following(invocation, made), after_s)
+        return Deferral(dataclasses.replace(invocation, enqueue_generation=generation - 1), after_s)
 
     def _free_permit(self, invocation: Invocation) -> None:
         try:
@@ -191,34 +194,32 @@ class Handler:
         """Hold a lease of a Delivery's Invocation until then, µs, so that no other attempt can claim it."""
         self._ledger.hold(decode(Invocation, delivery.body).invocation_id, until_us)
 
-    def conclude(self, invocation: Invocation, delivery: Delivery) -> Settlement:
-        """Run a claimed Invocation and return its Settlement; raise PlatformError when another worker must have it.
+    def conclude(self, invocation: Invocation, delivery: Delivery, *, was_tried: bool = False) -> Settlement:
+        """Run what is claimed, to be settled by the caller; raise PlatformError when another worker must have it.
 
-        It is settled without a run when it is too late, when its attempts are used up, and when a caller waits for what
-        no worker can start.
+        Not run is what is too late, what has used up its attempts, and what no worker can run while its caller waits.
+        One that `was_tried` and is given up ends with the error of its last try, so it is not kept for a redrive.
         """
+        give_up = functools.partial(self._give_up, invocation, delivery, is_kept=not was_tried)
         if delivery.attempt > MAX_ATTEMPTS:
-            return self._give_up(invocation, outcomes.abandoned(invocation, MAX_ATTEMPTS), delivery)
+            return give_up(outcomes.abandoned(invocation, MAX_ATTEMPTS))
         if delivery.received_at_us > invocation.start_by_us:
-            return self._give_up(invocation, outcomes.expired(invocation, delivery.attempt), delivery)
+            return give_up(outcomes.expired(invocation, delivery.attempt))
         if self._is_stuck(invocation) and self._is_hopeless(invocation):
-            return self._give_up(invocation, outcomes.unstartable(invocation), delivery)
+            return give_up(outcomes.unstartable(invocation))
         try:
             settlement = self._execute(invocation, delivery)
         except EngineUnavailableError:
             if self._engine.look() or not self._is_hopeless(invocation):
                 raise
-            return self._give_up(invocation, outcomes.unstartable(invocation), delivery)
+            return give_up(outcomes.unstartable(invocation))
         self._tracer.record(invocation, settlement)
         return self._fit(settlement)
 
-    def _give_up(self, invocation: Invocation, outcome: Outcome, delivery: Delivery) -> Settlement:
-        """Settle an Invocation without a run, and keep its payload for a redrive if S3 can be reached.
-
-        One that was tried before ends with the error of its last try, and needs no redrive.
-        """
+    def _give_up(self, invocation: Invocation, delivery: Delivery, outcome: Outcome, *, is_kept: bool) -> Settlement:
+        """Settle what was not run, and keep it for a redrive if S3 can be reached: its record does not wait for S3."""
         try:
-            if not invocation.tries:
+            if is_kept:
                 self._store.put_abandoned_payload(invocation)
         except AwsUnavailableError as error:
             log.warn("payload_not_kept", f"it cannot be redriven: {error}", invocation_id=invocation.invocation_id)
@@ -243,12 +244,13 @@ class Handler:
         return dataclasses.replace(settlement, outcome=dataclasses.replace(settlement.outcome, payload=None))
 
     def _settle(self, invocation: Invocation, settlement: Settlement) -> Settlement:
-        """Write the terminal record; return the one that stands, which may be another attempt's."""
-        won = _patiently(lambda: self._ledger.settle(invocation.version, settlement, invocation.tries))
+        """Write the terminal record; give the one that stands, which may be another attempt's."""
+        generation = invocation.enqueue_generation
+        won = _patiently(lambda: self._ledger.settle(invocation.version, settlement, generation))
         if won:
             self._metrics.settled(settlement)
             return settlement
-        return self._ledger.standing(settlement.invocation_id, invocation.tries) or settlement
+        return self._ledger.standing(settlement.invocation_id, generation) or settlement
 
     def _answer(self, invocation: Invocation, settlement: Settlement) -> None:
         if invocation.mode is not Mode.SYNC and invocation.permits is None:

@@ -1,32 +1,26 @@
-"""Adds up what the tries of one Invocation took and cost, and says when the next comes; pure, it rounds nothing."""
+"""Adds up what the tries of one Invocation took and cost, and tells when the next follows; pure, it rounds nothing."""
 
 import dataclasses
 
 from shared_lua.contract import Charge, Invocation, Outcome, PeakScope, Settlement, Status, Usage
 
 
-def pause_s(tries: int, first_s: int) -> int:
-    """Give how long an Invocation waits after its so many-th failed try (from 1): twice as long each time."""
-    return first_s << (tries - 1)
+def pause_s(made: int, first_s: int) -> int:
+    """Give the pause after `made` failed tries (from 1): it doubles with each."""
+    return first_s << (made - 1)
 
 
-def may_follow(invocation: Invocation, outcome: Outcome, now_us: int, first_s: int) -> bool:
-    """Tell whether a try that ended so is to be followed by another one, which must find its whole timeout left."""
-    if outcome.status is not Status.FAILED or not invocation.retries:
+def may_follow(invocation: Invocation, made: int, outcome: Outcome, now_us: int, first_s: int) -> bool:
+    """Tell whether another try follows the `made` ones, the last of which ended so; its whole timeout must be left."""
+    if outcome.status is not Status.FAILED or made > invocation.retries:
         return False
-    return now_us + pause_s(invocation.tries + 1, first_s) * 1_000_000 <= invocation.start_by_us
-
-
-def following(invocation: Invocation, tries: int) -> Invocation:
-    """Give the Invocation as it is to be tried again after `tries` tries in all."""
-    made = tries - invocation.tries
-    return dataclasses.replace(invocation, tries=tries, retries=max(0, invocation.retries - made))
+    return now_us + pause_s(made, first_s) * 1_000_000 <= invocation.start_by_us
 
 
 def together(before: Settlement, last: Settlement) -> Settlement:
     """Give one Settlement for the tries so far and the last one.
 
-    A last one that never ran leaves the outcome of those before it: they were the function's fault, and are billed.
+    When the last one never ran, the outcome of those before it stands: they were the function's fault, and are billed.
     """
     if not last.outcome.executed:
         return dataclasses.replace(before, attempt=last.attempt, settled_at_us=last.settled_at_us)

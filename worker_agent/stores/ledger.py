@@ -1,6 +1,8 @@
-"""The ledger, as the worker sees it: DynamoDB; takes a claim, writes the one terminal record, never overwrites one.
+"""The worker's side of the ledger: claims Invocations and writes their one terminal record; never overwrites one.
 
-With the record goes its part of the day's sums, in one transaction: what is charged once is summed up once.
+The terminal record and its part of the daily usage are written in one transaction: what is charged once is added up
+once. The conditions of all writes come from `shared_lua.steps`. One number keeps late writes out, the row's fence: a
+Delivery counts only while no later enqueue generation of its Invocation is on record.
 """
 
 import random
@@ -10,15 +12,12 @@ from typing import Any
 
 from shared_lua import keys, rows
 from shared_lua.codec import decode, encode
-from shared_lua.contract import TERMINAL, Invocation, Settlement, Status, Version, enqueue_generation_of
+from shared_lua.contract import Invocation, Settlement, Status, Version, enqueue_generation_of, fence
 from shared_lua.daily_usage import KEEP_DAYS, SHARDS, DailyUsage, daily_usage_of, day_of
+from shared_lua.steps import Step, conditional
 from worker_agent.clock import now_us
 from worker_agent.errors import AwsUnavailableError, ClaimHeldError
 from worker_agent.stores.aws_errors import aws_call
-
-_NAMES = {"#status": "status"}
-_OPEN = {":" + status: {"S": status} for status in sorted(set(Status) - TERMINAL)}
-_IS_OPEN = f"#status IN ({', '.join(_OPEN)})"
 
 #: Records written at once; with their sums they stay below the hundred acts of a transaction.
 BATCH = 40
@@ -35,6 +34,8 @@ LONGEST_PAUSE_S = 0.5
 End = tuple[Invocation, Settlement]
 
 _IS_FREE = "(attribute_not_exists(held_until_us) OR held_until_us <= :now)"
+#: No later enqueue generation is on record.
+_IS_NOT_LATER = "attempt < :later"
 
 
 class UnknownInvocationError(Exception):
@@ -42,86 +43,93 @@ class UnknownInvocationError(Exception):
 
 
 class SupersededError(Exception):
-    """The Invocation was put into the lane anew and that message is being worked on: this one is of no more use."""
+    """A later enqueue generation of the Invocation is being worked on: this Delivery is of no more use."""
 
 
 class TriedError(Exception):
-    """This try is recorded already, and the Invocation waits for its next one: its Delivery is to bring that."""
+    """A try is recorded, and the Invocation waits for the enqueue generation after it, which may never have been sent.
 
-    def __init__(self, tries: int) -> None:
+    The worker that recorded the try may have died before it sent the next message: this Delivery is to bring it.
+    """
+
+    def __init__(self, enqueue_generation: int, tries: int) -> None:
         super().__init__(f"{tries} tries are recorded")
+        self.enqueue_generation = enqueue_generation
         self.tries = tries
 
 
 class Ledger:
-    """The table of Invocations, and in the table of parts the sums of what they took."""
+    """The table of Invocations, and in the table of items the daily usage."""
 
     def __init__(self, dynamodb: Any, table: str, items_table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
         self._items_table = items_table
 
-    def claim(self, invocation_id: str, fence: int, tries: int = 0) -> Settlement | None:
-        """Take the row for the Delivery of this fence; give its Settlement when it is settled, None when it may run.
+    def claim(self, invocation_id: str, delivery_fence: int) -> Settlement | None:
+        """Claim the row for the Delivery of this fence; give its Settlement when it is settled, None when it may run.
 
-        A row whose fence is as high or higher is another worker's (ClaimHeldError), and so is one with a lease in
-        force, whatever its fence; if it is of a later hand-over, this Delivery will never be wanted again
-        (SupersededError). So it is when more than these `tries` are recorded and the next is under way; while that
-        one waits, this Delivery may be all that can bring it (TriedError).
+        Raise ClaimHeldError when an attempt with the same or a higher fence is under way, or a lease is in force;
+        SupersededError when that attempt is of a later enqueue generation; TriedError when the row waits for one.
         """
-        now = {"N": str(now_us())}
-        condition, after = _after(tries)
-        values = {":running": {"S": Status.RUNNING}, ":attempt": {"N": str(fence)}, ":now": now, **after, **_OPEN}
         won = self._update(
             invocation_id,
-            "SET #status = :running, attempt = :attempt",
-            f"{_IS_OPEN} AND attempt < :attempt AND {condition} AND {_IS_FREE}",
-            values,
+            conditional(
+                Step.CLAIM,
+                Status.RUNNING,
+                update="SET #status = :to, attempt = :fence",
+                also=f"attempt < :fence AND {_IS_FREE}",
+                values={":fence": _number(delivery_fence), ":now": _number(now_us())},
+            ),
         )
         if won:
             return None
         row = self._read(invocation_id)
-        if settled := _standing(row, tries):
+        if settled := _standing(row, enqueue_generation_of(delivery_fence)):
             return settled
-        held = int(row["attempt"]["N"])
-        if enqueue_generation_of(held) > enqueue_generation_of(fence):
-            raise SupersededError(f"hand-over {enqueue_generation_of(held)} of {invocation_id} is under way")
-        raise ClaimHeldError(f"a delivery with fence {held} is under way", _wait_s(row))
+        raise ClaimHeldError(f"a delivery with fence {row['attempt']['N']} is under way", _wait_s(row))
 
     def hold(self, invocation_id: str, until_us: int) -> None:
-        """Keep an open row from every other attempt until then, by this host's clock, whatever its Delivery does."""
-        values = {":until": {"N": str(until_us)}, **_OPEN}
-        self._update(invocation_id, "SET held_until_us = :until", _IS_OPEN, values)
+        """Keep a running row from every other attempt until then, by this host's clock, whatever its Delivery does."""
+        update = "SET held_until_us = :until"
+        values = {":until": _number(until_us)}
+        self._update(invocation_id, conditional(Step.HOLD, Status.RUNNING, update=update, values=values))
 
-    def standing(self, invocation_id: str, tries: int = 0) -> Settlement | None:
+    def standing(self, invocation_id: str, enqueue_generation: int) -> Settlement | None:
         """Give the Settlement of a row, None while there is none; raise UnknownInvocationError without a row.
 
-        Raise TriedError or SupersededError, as `claim` does, when more than these `tries` are recorded.
+        Raise TriedError or SupersededError, as `claim` does, when a later enqueue generation is on record.
         """
-        return _standing(self._read(invocation_id), tries)
+        return _standing(self._read(invocation_id), enqueue_generation)
 
     def before(self, invocation_id: str) -> Settlement | None:
         """Give what the tries recorded so far took and cost together, and how the last of them ended; None for none."""
         row = self._read(invocation_id)
         return decode(Settlement, row["tried"]["S"]) if "tried" in row else None
 
-    def retry(self, so_far: Settlement, tries: int) -> bool:
-        """Record a try that is to be followed by another, with all those before it; the row is queued again.
+    def retry(self, so_far: Settlement, enqueue_generation: int) -> bool:
+        """Record a try of this generation that another is to follow, with all tries before it; the row is queued again.
 
         False when it is recorded already, or the row is settled: of tries that overlap the first to be recorded counts.
         """
-        condition, after = _after(tries)
-        values = {":tried": {"S": encode(so_far)}, ":made": {"N": str(so_far.tries)}, **after, **_OPEN}
-        update = "SET #status = :queued, tried = :tried, tries = :made REMOVE held_until_us"
-        return self._update(so_far.invocation_id, update, f"{_IS_OPEN} AND {condition}", values)
+        return self._update(
+            so_far.invocation_id,
+            conditional(
+                Step.RETRY,
+                Status.QUEUED,
+                update="SET #status = :to, tried = :tried, attempt = :later REMOVE held_until_us",
+                also=_IS_NOT_LATER,
+                values={":tried": {"S": encode(so_far)}, ":later": _later(enqueue_generation)},
+            ),
+        )
 
-    def settle(self, version: Version, settlement: Settlement, tries: int = 0) -> bool:
-        """Write the terminal record and add it to its day's sums; False when there is one already, which then stands.
+    def settle(self, version: Version, settlement: Settlement, enqueue_generation: int) -> bool:
+        """Write the terminal record and add it to its day's usage; False when there is one already, which then stands.
 
-        Both or neither: a second Settlement of the same Invocation adds nothing either. False as well when not exactly
-        these `tries` are recorded: the Settlement would leave some of them out.
+        Both or neither: a second Settlement of the same Invocation adds nothing either. False as well when a later
+        enqueue generation is on record: this Settlement would leave out the tries that led to it.
         """
-        record = self._record(settlement, tries)
+        record = self._record(settlement, enqueue_generation)
 
         def attempt() -> bool | None:
             codes = self._transact([record, self._addition(version, settlement)])
@@ -131,22 +139,26 @@ class Ledger:
 
         return _until_through(attempt)
 
-    def open(self, invocation: Invocation) -> bool:
-        """Record an Invocation that has no row yet; False when it has one that is settled."""
-        item = rows.queued(invocation)
+    def requeue(self, invocation: Invocation) -> bool:
+        """Record an orphaned Invocation that has no row yet; False when it has ended, or was never accepted.
+
+        One that has a row may still be orphaned: its caller noted that it runs, or a reaper that died had opened it.
+        """
         with aws_call("the ledger", "write"):
             try:
                 self._dynamodb.put_item(
-                    TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(invocation_id)"
+                    TableName=self._table, Item=rows.queued(invocation), **conditional(Step.OPEN, Status.QUEUED)
                 )
             except self._dynamodb.exceptions.ConditionalCheckFailedException:
-                return "settlement" not in self._read(invocation.invocation_id)
+                row = self._find(invocation.invocation_id)
+                return row is not None and "settlement" not in row  # a row that is gone was cancelled
         return True
 
     def record(self, ends: Sequence[End]) -> None:
-        """Write the ends of up to BATCH Invocations that may have no row yet, and add them to their days' sums.
+        """Write the ends of up to BATCH express Invocations, and add them to the daily usage.
 
-        Each goes with its sums; those that have ended already stand as they are, and are not added again.
+        Each is written together with its usage. Where an end is on record already, or the Invocation was given to the
+        durable lane meanwhile, the row stands as it is and nothing is added.
         """
         for part in _parts({invocation.invocation_id: (invocation, settlement) for invocation, settlement in ends}):
             self._record_part(part)
@@ -158,7 +170,7 @@ class Ledger:
             ends = list(left.values())
             codes = self._transact([self._ending(*one) for one in ends] + self._additions(ends)) if ends else []
             for (invocation, _), code in zip(ends, codes, strict=False):
-                if code == "ConditionalCheckFailed":  # it had ended before
+                if code == "ConditionalCheckFailed":  # it had ended before, or is superseded
                     del left[invocation.invocation_id]
             return None if codes else True
 
@@ -180,15 +192,14 @@ class Ledger:
                 return codes
 
     def _ending(self, invocation: Invocation, settlement: Settlement) -> dict[str, Any]:
-        return {
-            "Put": {
-                "TableName": self._table,
-                "Item": rows.settled(invocation, settlement),
-                "ConditionExpression": f"attribute_not_exists(invocation_id) OR {_IS_OPEN}",
-                "ExpressionAttributeNames": _NAMES,
-                "ExpressionAttributeValues": _OPEN,
-            }
-        }
+        """Give the act of writing the record of an express end, unless the row says that it is superseded."""
+        expressions = conditional(
+            Step.RECORD,
+            settlement.outcome.status,
+            also=_IS_NOT_LATER,
+            values={":later": _later(invocation.enqueue_generation)},
+        )
+        return {"Put": {"TableName": self._table, "Item": rows.settled(invocation, settlement), **expressions}}
 
     def _additions(self, ends: list[End]) -> list[dict[str, Any]]:
         """Give one act for each function and day: a transaction may touch an item only once."""
@@ -200,20 +211,16 @@ class Ledger:
         at_us = ends[0][1].settled_at_us
         return [self._adding(tenant, function, day, added, at_us) for (tenant, function, day), added in sums.items()]
 
-    def _record(self, settlement: Settlement, tries: int) -> dict[str, Any]:
-        """Give the act of writing the terminal record over an open row; what is recorded of tries is part of it."""
-        condition, after = _after(tries)
-        values = {":to": {"S": settlement.outcome.status}, ":settlement": {"S": encode(settlement)}, **after, **_OPEN}
-        return {
-            "Update": {
-                "TableName": self._table,
-                "Key": _key(settlement.invocation_id),
-                "UpdateExpression": "SET #status = :to, settlement = :settlement REMOVE tried",
-                "ConditionExpression": f"{_IS_OPEN} AND {condition}",
-                "ExpressionAttributeNames": _NAMES,
-                "ExpressionAttributeValues": values,
-            }
-        }
+    def _record(self, settlement: Settlement, enqueue_generation: int) -> dict[str, Any]:
+        """Give the act of writing the terminal record over a running row; it includes the tries recorded there."""
+        expressions = conditional(
+            Step.SETTLE,
+            settlement.outcome.status,
+            update="SET #status = :to, settlement = :settlement REMOVE tried",
+            also=_IS_NOT_LATER,
+            values={":settlement": {"S": encode(settlement)}, ":later": _later(enqueue_generation)},
+        )
+        return {"Update": {"TableName": self._table, "Key": _key(settlement.invocation_id), **expressions}}
 
     def _addition(self, version: Version, settlement: Settlement) -> dict[str, Any]:
         """Give the act of adding a Settlement to one of the items of its function's day, whichever."""
@@ -236,28 +243,25 @@ class Ledger:
             }
         }
 
-    def _update(self, invocation_id: str, update: str, condition: str, values: dict[str, Any]) -> bool:
-        """Update the row if the condition holds; False when it does not, or there is no such row."""
+    def _update(self, invocation_id: str, expressions: dict[str, Any]) -> bool:
+        """Update the row if its condition holds; False when it does not, or there is no such row."""
         with aws_call("the ledger", "write"):
             try:
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=_key(invocation_id),
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames=_NAMES,
-                    ExpressionAttributeValues=values,
-                )
+                self._dynamodb.update_item(TableName=self._table, Key=_key(invocation_id), **expressions)
             except self._dynamodb.exceptions.ConditionalCheckFailedException:
                 return False
         return True
 
     def _read(self, invocation_id: str) -> dict[str, Any]:
+        row = self._find(invocation_id)
+        if row is None:
+            raise UnknownInvocationError(f"the ledger has no row of {invocation_id}")
+        return row
+
+    def _find(self, invocation_id: str) -> dict[str, Any] | None:
         with aws_call("the ledger", "read"):
             answer = self._dynamodb.get_item(TableName=self._table, Key=_key(invocation_id), ConsistentRead=True)
-        if "Item" not in answer:
-            raise UnknownInvocationError(f"the ledger has no row of {invocation_id}")
-        row: dict[str, Any] = answer["Item"]
+        row: dict[str, Any] | None = answer.get("Item")
         return row
 
 
@@ -291,23 +295,25 @@ def _wait_s(row: dict[str, Any]) -> int | None:
     return -(-left_us // 1_000_000) if left_us > 0 else None
 
 
-def _after(tries: int) -> tuple[str, dict[str, Any]]:
-    """Give the condition, with its values, that exactly so many tries are recorded."""
-    if tries == 0:
-        return "attribute_not_exists(tries)", {}
-    return "tries = :tries", {":tries": {"N": str(tries)}}
-
-
-def _standing(row: dict[str, Any], tries: int) -> Settlement | None:
-    """Give the Settlement of a row; None while it is as open as one with these tries recorded should be."""
+def _standing(row: dict[str, Any], enqueue_generation: int) -> Settlement | None:
+    """Give the Settlement of a row; None while the row is open, and at this enqueue generation or before it."""
     if "settlement" in row:
         return decode(Settlement, row["settlement"]["S"])
-    recorded = int(row["tries"]["N"]) if "tries" in row else 0
-    if recorded > tries and row["status"]["S"] == Status.QUEUED:
-        raise TriedError(recorded)
-    if recorded > tries:  # whoever runs it holds the message that brought it
-        raise SupersededError(f"try {recorded + 1} of {row['invocation_id']['S']} is under way")
-    return None
+    recorded = enqueue_generation_of(int(row["attempt"]["N"]))
+    if recorded <= enqueue_generation:
+        return None
+    if row["status"]["S"] == Status.QUEUED:
+        raise TriedError(recorded, decode(Settlement, row["tried"]["S"]).tries)
+    raise SupersededError(f"enqueue generation {recorded} of {row['invocation_id']['S']} is under way")
+
+
+def _later(enqueue_generation: int) -> dict[str, str]:
+    """Give the lowest fence of the enqueue generation after this one."""
+    return _number(fence(enqueue_generation + 1, 0))
+
+
+def _number(number: int) -> dict[str, str]:
+    return {"N": str(number)}
 
 
 def _key(invocation_id: str) -> dict[str, dict[str, str]]:

@@ -10,6 +10,7 @@ import redis
 from shared_lua import keys
 from shared_lua.codec import decode, encode
 from shared_lua.contract import ContractError, Held, Invocation, LiveLog, Mode, Provision, Settlement
+from shared_lua.reaper import Board
 from shared_lua.scripts import Scripts
 from worker_agent import log
 from worker_agent.errors import RedisUnavailableError
@@ -34,6 +35,7 @@ class RedisAdapter:
         self._patient = patient or client  #: may be silent for as long as an express lane is
         self._epoch = ""
         self._scripts = Scripts(client, left)
+        self.board = Board(client, self._scripts, _our_errors)  #: the reaper's calls
 
     def settle(self, invocation: Invocation, settlement: Settlement) -> None:
         """Free the Invocation's permits and give whoever waits its answer, once; raise RedisUnavailableError."""
@@ -97,26 +99,10 @@ class RedisAdapter:
         with _our_errors():
             self._scripts.release(worker, item)
 
-    def dead_workers(self) -> list[str]:
-        """Give the workers whose word has expired and that nobody has buried."""
+    def reap(self, worker: str) -> None:
+        """Give all that this worker has, on its lane and in flight, to the orphaned Invocations, as it stops."""
         with _our_errors():
-            found = cast(list[bytes], self._client.zrangebyscore(keys.living(), "-inf", self._now_ms()))
-        return [worker.decode() for worker in found]
-
-    def reap(self, worker: str, *, alive: bool = False) -> int:
-        """Take all that a dead worker had to the orphans; give how many, -1 when it lives and is not the caller."""
-        with _our_errors():
-            return self._scripts.reap(worker, alive=alive)
-
-    def orphaned(self) -> list[str]:
-        """Give some of what dead workers left."""
-        with _our_errors():
-            return [item.decode() for item in cast(list[bytes], self._client.lrange(keys.orphaned(), 0, 49))]
-
-    def forget_orphaned(self, item: str) -> None:
-        """Forget an orphan: the durable lane has it."""
-        with _our_errors():
-            self._client.lrem(keys.orphaned(), 1, item)
+            self._scripts.reap(worker, alive=True)
 
     def borrow_capacity(self, worker: str, wanted: int) -> int:
         """Take free places of a worker's express lane, but for the last ones; give how many."""

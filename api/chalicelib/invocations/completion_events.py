@@ -105,7 +105,7 @@ def condition(invocation: Invocation, settlement: Settlement) -> str:
     status = settlement.outcome.status
     if status is Status.SUCCEEDED:
         return "Success"
-    tries_allowed = invocation.tries + 1 + invocation.retries
+    tries_allowed = 1 + invocation.retries
     too_old = status is Status.EXPIRED or (status is Status.FAILED and settlement.tries < tries_allowed)
     return "EventAgeExceeded" if too_old else "RetriesExhausted"
 

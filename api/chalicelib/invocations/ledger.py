@@ -1,4 +1,4 @@
-"""The controller's side of the Invocations table: opens rows and reads them; never settles one."""
+"""The controller's side of the ledger: opens rows and reads them; never settles one."""
 
 import re
 from contextlib import suppress
@@ -13,6 +13,7 @@ from chalicelib.storage.items import Act
 from shared_lua import keys, rows
 from shared_lua.codec import decode
 from shared_lua.contract import Invocation, Settlement, Status, attempt_of
+from shared_lua.steps import Step, conditional
 
 ITEMS = "The ledger of invocations (DynamoDB)"
 
@@ -44,42 +45,54 @@ class Ledger:
         self._table = table
 
     def open(self, invocation: Invocation) -> None:
-        """Record an Invocation before any lane has it: work that is not recorded would be nobody's."""
+        """Record an Invocation before any lane has it: a worker drops what is not recorded.
+
+        Without a condition, as its id was just made: a condition would fail when botocore sends a write again whose
+        answer was lost.
+        """
         with needing(ITEMS):
             self._dynamodb.put_item(TableName=self._table, Item=rows.queued(invocation))
 
     def open_once(self, invocation: Invocation) -> bool:
-        """Record an Invocation whose id others may have taken before; False when one has."""
-        condition = "attribute_not_exists(invocation_id)"
+        """Record an Invocation unless its id is on record already; False when it is."""
         with needing(ITEMS):
             try:
-                self._dynamodb.put_item(
-                    TableName=self._table, Item=rows.queued(invocation), ConditionExpression=condition
-                )
+                self._dynamodb.put_item(**self.opening(invocation)["Put"])
             except ClientError as error:
                 if not is_refused_condition(error):
                     raise
                 return False
         return True
 
+    def requeue(self, invocation: Invocation) -> bool:
+        """Record an orphaned Invocation that has no row yet; False when it has ended, or was never accepted.
+
+        One that has a row may still be orphaned: its caller noted that it runs, or a reaper that died had opened it.
+        """
+        if self.open_once(invocation):
+            return True
+        row = self.find(invocation.invocation_id)
+        return row is not None and row.settlement is None  # a row that is gone was cancelled
+
     def note_running(self, invocation: Invocation) -> None:
-        """Record an Invocation of the express lane whose caller waits no more, unless it has a record by now."""
+        """Record an Invocation of the express lane whose caller waits no longer, unless it has a row by now."""
         with suppress(UnavailableError), needing(ITEMS):
             self._dynamodb.put_item(
                 TableName=self._table,
                 Item=rows.running(invocation),
-                ConditionExpression="attribute_not_exists(invocation_id)",
+                **conditional(Step.NOTE, Status.RUNNING),
             )
 
     def opening(self, invocation: Invocation) -> Act:
         """Give the act of recording an Invocation, for a transaction with what must not be without its row."""
-        return {"Put": {"TableName": self._table, "Item": rows.queued(invocation)}}
+        expressions = conditional(Step.OPEN, Status.QUEUED)
+        return {"Put": {"TableName": self._table, "Item": rows.queued(invocation), **expressions}}
 
     def redriving(self, row: Row, invocation: Invocation) -> list[Act]:
         """Give the acts of recording the Invocation that is to run in the place of one that was given up.
 
         They fail when another one has taken its place meanwhile. One that was recorded for it before and may never have
-        been queued makes room, unless a worker has it: who still gets its message finds no row, and does not run it.
+        been sent is cancelled unless a worker has it: a worker that gets its message still finds no row, and drops it.
         """
         values = {":new": {"S": invocation.invocation_id}}
         if row.redriven_as is None:
@@ -88,7 +101,7 @@ class Ledger:
         before = {":before": {"S": row.redriven_as}}
         return [
             self._marking(row, is_ours, values | before),
-            self._making_room(row.redriven_as),
+            self._cancelling(row.redriven_as),
             self.opening(invocation),
         ]
 
@@ -104,36 +117,24 @@ class Ledger:
             )
 
     def _marking(self, row: Row, condition: str, values: dict[str, Any]) -> Act:
-        return {
-            "Update": {
-                "TableName": self._table,
-                "Key": _key(row.invocation_id),
-                "UpdateExpression": "SET redriven_as = :new",
-                "ConditionExpression": f"attribute_exists(invocation_id) AND {condition}",
-                "ExpressionAttributeValues": values,
-            }
-        }
+        expressions = conditional(
+            Step.REDRIVE, row.status, update="SET redriven_as = :new", also=condition, values=values
+        )
+        return {"Update": {"TableName": self._table, "Key": _key(row.invocation_id), **expressions}}
 
-    def _making_room(self, invocation_id: str) -> Act:
-        """Give the act of removing a row that no worker ever had."""
-        return {
-            "Delete": {
-                "TableName": self._table,
-                "Key": _key(invocation_id),
-                "ConditionExpression": "attribute_not_exists(invocation_id) OR (#status = :queued AND attempt = :none)",
-                "ExpressionAttributeNames": {"#status": "status"},
-                "ExpressionAttributeValues": {":queued": {"S": Status.QUEUED.value}, ":none": {"N": "0"}},
-            }
-        }
+    def _cancelling(self, invocation_id: str) -> Act:
+        """Give the act of removing a row that no worker ever claimed, if it is there."""
+        expressions = conditional(Step.CANCEL, None, also="attempt = :none", values={":none": {"N": "0"}})
+        return {"Delete": {"TableName": self._table, "Key": _key(invocation_id), **expressions}}
 
     def forget(self, invocation_id: str) -> bool:
-        """Remove a row whose Invocation no lane took; False when a worker has, or had it: the lane took it after all.
+        """Delete a row that was never enqueued; False when a worker has claimed it, so that the send did succeed.
 
         True as well while the table cannot be reached: the row expires.
         """
         with suppress(UnavailableError), needing(ITEMS):
             try:
-                self._dynamodb.delete_item(**self._making_room(invocation_id)["Delete"])
+                self._dynamodb.delete_item(**self._cancelling(invocation_id)["Delete"])
             except ClientError as error:
                 if not is_refused_condition(error):
                     raise
@@ -141,7 +142,7 @@ class Ledger:
         return True
 
     def find(self, invocation_id: str) -> Row | None:
-        """Give the row, None when there is none, as of a word that is nobody's id."""
+        """Give the row, None when there is none, or when the text cannot be an Invocation's id."""
         if not ID.fullmatch(invocation_id):
             return None
         with needing(ITEMS):
@@ -207,7 +208,7 @@ def _row(item: dict[str, dict[str, str]]) -> Row:
         function=item["function"]["S"],
         status=Status(item["status"]["S"]),
         attempt=attempt_of(int(item["attempt"]["N"])),
-        tries=int(item["tries"]["N"]) if "tries" in item else 0,
+        tries=decode(Settlement, item["tried"]["S"]).tries if "tried" in item else 0,
         created_at_us=int(item["created_us"]["N"]),
         settlement=decode(Settlement, item["settlement"]["S"]) if "settlement" in item else None,
         redriven_as=item["redriven_as"]["S"] if "redriven_as" in item else None,

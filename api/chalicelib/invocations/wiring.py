@@ -6,13 +6,13 @@ from chalicelib import clock
 from chalicelib.admission.admit import Admission
 from chalicelib.config import Settings
 from chalicelib.functions.wiring import FunctionUseCases
+from chalicelib.invocations import reaper
 from chalicelib.invocations.completion_events import CompletionEvents
 from chalicelib.invocations.durable_lane import DurableLane
 from chalicelib.invocations.idempotency import Idempotency
 from chalicelib.invocations.invoke import Invoker
 from chalicelib.invocations.ledger import Ledger
 from chalicelib.invocations.logs import FunctionLogs
-from chalicelib.invocations.orphaned import Orphaned
 from chalicelib.invocations.payloads import PayloadStore
 from chalicelib.invocations.queue_sender import QueueSender
 from chalicelib.invocations.records import Records
@@ -20,6 +20,7 @@ from chalicelib.invocations.redrive import Redrive
 from chalicelib.invocations.usage import UsageTable
 from chalicelib.storage.wiring import Storage
 from chalicelib.tracing import Tracing
+from shared_lua.reaper import Reaper
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class InvocationUseCases:
     logs: FunctionLogs
     redrive: Redrive
     completion_events: CompletionEvents
-    orphaned: Orphaned
+    reaper: Reaper
     usage: UsageTable
 
 
@@ -72,7 +73,7 @@ def build(
             destinations=functions.destinations,
             queue_sender=QueueSender(storage.aws.sqs),
         ),
-        orphaned=Orphaned(storage.redis, ledger, adapters.lane),
+        reaper=reaper.build(storage.redis, ledger, adapters.lane),
         usage=UsageTable(storage.aws.dynamodb, settings.items_table),
     )
 

@@ -85,7 +85,7 @@ def _chores(
         {
             "schedules": schedules.due.run,
             "uploads": functions.uploads.give_up,
-            "orphans": invocations.orphaned.requeue,
+            "orphaned": invocations.reaper.look,
             "provisioned": functions.provisioned.publish_all,
             "zips": lambda: code.store.collect(now_s(), settings.code_grace_s, COLLECTED_AT_ONCE),
         }

@@ -12,6 +12,7 @@ from chalicelib.storage.throttle import Throttle
 from shared_lua import keys
 from shared_lua.codec import decode
 from shared_lua.contract import Held, Invocation, LiveLog, Settlement, Version
+from shared_lua.reaper import Board
 from shared_lua.scripts import Ask, Run, Scripts, Verdict
 
 PART = "Redis"
@@ -29,6 +30,7 @@ class RedisAdapter:
         self._patient = patient
         self._admissions = admissions
         self._scripts = Scripts(Coalescer(quick))
+        self.board = Board(quick, self._scripts, _needing_redis)  #: the reaper's calls
 
     def admit(self, ask: Ask, run: Run | None = None) -> Verdict:
         """Admit a call or refuse it, in the order in which calls come; raise UnavailableError."""
@@ -122,30 +124,6 @@ class RedisAdapter:
             decode(Invocation, kept[b"invocation"].decode()),
             decode(Settlement, kept[b"settlement"].decode()),
         )
-
-    def dead_workers(self) -> list[str]:
-        """Give the workers whose heartbeat has expired and that were not reaped yet; raise UnavailableError."""
-        with _needing_redis():
-            found = cast(list[bytes], self._quick.zrangebyscore(keys.living(), "-inf", self._now_ms()))
-        return [worker.decode() for worker in found]
-
-    def reap(self, worker: str) -> int:
-        """Move all that a dead worker had to the orphaned list; give how many, -1 when it lives.
-
-        Raises UnavailableError.
-        """
-        with _needing_redis():
-            return self._scripts.reap(worker)
-
-    def orphaned(self, most: int) -> list[str]:
-        """Give up to `most` orphaned Invocations, as contract JSON; raise UnavailableError."""
-        with _needing_redis():
-            return [item.decode() for item in cast(list[bytes], self._quick.lrange(keys.orphaned(), 0, most - 1))]
-
-    def forget_orphaned(self, item: str) -> None:
-        """Remove an orphaned Invocation that the durable lane has now; raise UnavailableError."""
-        with _needing_redis():
-            self._quick.lrem(keys.orphaned(), 1, item)
 
     def check(self) -> None:
         """Raise UnavailableError unless Redis answers."""

@@ -24,7 +24,7 @@ from schemathesis.engine.events import NonFatalError, ScenarioFinished
 from schemathesis.engine.recorder import ScenarioRecorder
 
 from local.gateway import Gateway
-from shared_lua.contract import Charge, Invocation, PeakScope, Usage
+from shared_lua.contract import Charge, Invocation, PeakScope, Usage, fence
 from tests.apigateway import Gateway as Direct
 from tests.integration.api.conftest import Configure, Worker, settlement_of, success, upload
 from tests.zips import zipped
@@ -149,7 +149,8 @@ def settle(invocation: Invocation, ledger: Ledger) -> None:
     )
     charge = Charge(billed_us=1000, memory_mb=128, duration_pico_usd=1, request_pico_usd=1)
     end = settlement_of(invocation.invocation_id, success())
-    ledger.settle(invocation.version, dataclasses.replace(end, usage=usage, charge=charge))
+    ledger.claim(invocation.invocation_id, fence(0, 1))
+    assert ledger.settle(invocation.version, dataclasses.replace(end, usage=usage, charge=charge), 0)
 
 
 @pytest.fixture

@@ -97,13 +97,13 @@ def test_a_success_is_told_in_awss_words(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tries", "retries_left", "condition"),
+    ("tries", "retries", "condition"),
     [(3, 2, "RetriesExhausted"), (1, 0, "RetriesExhausted"), (2, 2, "EventAgeExceeded")],
 )
 def test_a_failure_says_whether_its_tries_or_its_time_ran_out(
-    world: World, tries: int, retries_left: int, condition: str
+    world: World, tries: int, retries: int, condition: str
 ) -> None:
-    one = world.ended(FAILED, retries=retries_left)
+    one = world.ended(FAILED, retries=retries)
     world.settle(settlement_of(one.invocation_id, FAILED), tries=tries)
 
     tell(one)

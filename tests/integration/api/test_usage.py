@@ -46,10 +46,10 @@ class Books:
             usage=USAGE,
             charge=CHARGE,
         )
-        row = {"invocation_id": {"S": settlement.invocation_id}, "status": {"S": "queued"}, "attempt": {"N": "0"}}
+        row = {"invocation_id": {"S": settlement.invocation_id}, "status": {"S": "running"}, "attempt": {"N": "1"}}
         self.dynamodb.put_item(TableName=self.data["InvocationsTable"], Item=row)
         ledger = Ledger(self.dynamodb, self.data["InvocationsTable"], self.data["ItemsTable"])
-        assert ledger.settle(version(tenant=tenant, function=function), dataclasses.replace(settlement, **changes))
+        assert ledger.settle(version(tenant=tenant, function=function), dataclasses.replace(settlement, **changes), 0)
 
 
 @pytest.fixture

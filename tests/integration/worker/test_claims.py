@@ -152,7 +152,7 @@ def test_a_record_in_place_is_never_overwritten(world: World, aws: Any, data: di
     assert first
 
     ledger = Ledger(aws("dynamodb"), data["InvocationsTable"], data["ItemsTable"])
-    won = ledger.settle(one.version, dataclasses.replace(first, attempt=9))
+    won = ledger.settle(one.version, dataclasses.replace(first, attempt=9), 0)
 
     assert not won
     assert world.row(one)[1] == first

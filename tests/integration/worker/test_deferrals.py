@@ -104,9 +104,9 @@ def test_an_engine_that_dies_between_the_look_and_the_claim_costs_no_attempt_eit
     one = world.accept(asked(mode=Mode.ASYNC))
     claim = Ledger.claim
 
-    def meanwhile(ledger: Ledger, invocation_id: str, fence: int, tries: int) -> Settlement | None:
+    def meanwhile(ledger: Ledger, invocation_id: str, delivery_fence: int) -> Settlement | None:
         stop_engine(world)
-        return claim(ledger, invocation_id, fence, tries)
+        return claim(ledger, invocation_id, delivery_fence)
 
     monkeypatch.setattr(Ledger, "claim", meanwhile)
 

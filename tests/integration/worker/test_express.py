@@ -93,7 +93,7 @@ def test_a_provisioned_versions_first_call_goes_where_it_is_warm_and_that_is_tol
 def test_a_worker_that_is_dead_or_cannot_start_functions_is_granted_nothing(lanes: Lanes) -> None:
     lanes.named(for_ms=1)
     lanes.side().heartbeat(new_worker(5), able=False, free=5, for_ms=60_000)
-    eventually(lambda: lanes.side().dead_workers() != [])
+    eventually(lambda: lanes.side().board.dead_workers() != [])
 
     assert lanes.admit(asked()) is Decision.GO
 

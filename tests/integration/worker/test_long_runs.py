@@ -49,9 +49,9 @@ class WatchedLedger(Ledger):
 
     refused: list[int]
 
-    def claim(self, invocation_id: str, fence: int, tries: int = 0) -> Settlement | None:
+    def claim(self, invocation_id: str, delivery_fence: int) -> Settlement | None:
         try:
-            return super().claim(invocation_id, fence, tries)
+            return super().claim(invocation_id, delivery_fence)
         except ClaimHeldError as error:
             if error.wait_s:
                 self.refused.append(error.wait_s)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared_lua import keys
+from shared_lua.codec import decode
 from shared_lua.contract import Invocation, Mode, Permits, Settlement, Status
 from tests.builders import ran
 from tests.integration.worker.handling import World, asked, behaves, delivery, fails
@@ -30,7 +31,7 @@ def waiting(world: World, asked: Invocation) -> tuple[str, int]:
     """Status of the row, and the tries that are recorded."""
     key = {"invocation_id": {"S": asked.invocation_id}}
     item = world.dynamodb.get_item(TableName=world.data["InvocationsTable"], Key=key)["Item"]
-    return item["status"]["S"], int(item["tries"]["N"]) if "tries" in item else 0
+    return item["status"]["S"], decode(Settlement, item["tried"]["S"]).tries if "tried" in item else 0
 
 
 def retried(**changed: Any) -> Invocation:
@@ -287,8 +288,10 @@ def test_between_two_tries_somebody_else_has_the_permit(world: World) -> None:
     RedisAdapter(world.redis).take_permit(asked(invocation_id="i-2", mode=Mode.ASYNC, permits=one.permits))
     blocked = world.handler.handle(delivery(anew(put_off)))
     assert blocked
-    assert blocked.invocation.tries == 1  # that it had to wait for a permit is no try
-    assert waiting(world, one) == (Status.QUEUED, 1)
+    assert waiting(world, one) == (Status.QUEUED, 1)  # that it had to wait for a permit is no try
+    RedisAdapter(world.redis).free_permit(asked(invocation_id="i-2"))
+    last = world.handler.handle(delivery(anew(blocked)))
+    assert (last and last.after_s, *waiting(world, one)) == (2, Status.QUEUED, 2)
 
 
 def test_a_lease_of_the_try_before_does_not_keep_the_next_one_off(world: World) -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared_lua.contract import Invocation, Outcome, Settlement, Status
+from shared_lua.contract import Invocation, Outcome, Settlement, Status, fence
 from shared_lua.daily_usage import KEEP_DAYS, DailyUsage, daily_usage_of, day_of
 from tests.integration.worker.handling import World, asked, delivery, overtake
 
@@ -36,7 +36,9 @@ def test_what_is_settled_is_added_to_its_functions_day_once_whatever_comes_again
 def test_a_record_that_cannot_be_written_adds_nothing(world: World) -> None:
     one = asked()
 
-    assert not world.handler._ledger.settle(one.version, dataclasses.replace(SETTLED, invocation_id=one.invocation_id))
+    assert not world.handler._ledger.settle(
+        one.version, dataclasses.replace(SETTLED, invocation_id=one.invocation_id), 0
+    )
 
     assert world.daily_usage() == {}
 
@@ -46,7 +48,8 @@ def test_many_at_once_lose_nothing_of_their_sums(world: World) -> None:
 
     def settle(one: Invocation) -> bool:
         settlement = dataclasses.replace(SETTLED, invocation_id=one.invocation_id)
-        wins = [world.handler._ledger.settle(one.version, settlement) for _ in range(2)]
+        world.handler._ledger.claim(one.invocation_id, fence(0, 1))
+        wins = [world.handler._ledger.settle(one.version, settlement, 0) for _ in range(2)]
         return wins == [True, False]
 
     with ThreadPoolExecutor(16) as threads:
@@ -57,7 +60,8 @@ def test_many_at_once_lose_nothing_of_their_sums(world: World) -> None:
 
 def test_a_day_is_forgotten_when_it_is_old(world: World) -> None:
     one = world.accept(asked())
-    world.handler._ledger.settle(one.version, dataclasses.replace(SETTLED, invocation_id=one.invocation_id))
+    world.handler._ledger.claim(one.invocation_id, fence(0, 1))
+    world.handler._ledger.settle(one.version, dataclasses.replace(SETTLED, invocation_id=one.invocation_id), 0)
 
     [item] = [item for item in world.dynamodb.scan(TableName=world.data["ItemsTable"])["Items"] if "expires_s" in item]
     assert item["expires_s"] == {"N": str((1 + KEEP_DAYS) * 86_400)}

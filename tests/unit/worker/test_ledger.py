@@ -54,7 +54,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settle(dynamodb: FakeDynamo) -> bool:
-    return Ledger(dynamodb, "invocations", "parts").settle(version(), SETTLEMENT)
+    return Ledger(dynamodb, "invocations", "parts").settle(version(), SETTLEMENT, 0)
 
 
 def test_a_record_that_met_another_in_its_sums_is_tried_again() -> None:

@@ -29,25 +29,23 @@ def test_the_pause_doubles_from_sixty_seconds() -> None:
 
 @pytest.mark.parametrize(("spare_us", "follows"), [(0, True), (-1, False)])
 def test_a_try_follows_as_long_as_it_can_start_in_time_to_the_microsecond(spare_us: int, follows: bool) -> None:
-    one = invocation(mode=Mode.ASYNC, retries=1, tries=1)
+    one = invocation(mode=Mode.ASYNC, retries=2)
     now_us = one.start_by_us - 120_000_000 - spare_us
 
-    assert tries.may_follow(one, FAILED, now_us, 60) is follows
+    assert tries.may_follow(one, 2, FAILED, now_us, 60) is follows
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.QUEUED, Status.RUNNING, Status.FAILED}))
 def test_nothing_but_the_functions_error_is_tried_again(status: Status) -> None:
     one = invocation(mode=Mode.ASYNC, retries=2)
 
-    assert not tries.may_follow(one, dataclasses.replace(FAILED, status=status), one.admitted_at_us, 0)
+    assert not tries.may_follow(one, 1, dataclasses.replace(FAILED, status=status), one.admitted_at_us, 0)
 
 
-def test_the_last_retry_is_followed_by_none() -> None:
+def test_as_many_tries_follow_the_first_as_there_are_retries() -> None:
     one = invocation(mode=Mode.ASYNC, retries=2)
-    last = tries.following(one, 2)
 
-    assert (last.tries, last.retries) == (2, 0)
-    assert not tries.may_follow(last, FAILED, one.admitted_at_us, 0)
+    assert [tries.may_follow(one, made, FAILED, one.admitted_at_us, 0) for made in (1, 2, 3)] == [True, True, False]
 
 
 def test_counters_add_up_peaks_do_not_and_doubt_stays() -> None:
