@@ -1,7 +1,7 @@
 """What dead workers had, and how it comes to the durable lane: the same for both halves, on a real Redis and moto."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +93,7 @@ class World:
 
 
 @pytest.fixture(params=["worker", "controller"])
-def world(request: pytest.FixtureRequest, aws: Any, data: dict[str, str], redis_client: redis.Redis) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, aws: Any, data: dict[str, str], redis_client: redis.Redis) -> World:
     return World(request.param, redis_client, aws("sqs"), aws("dynamodb"), data)
 
 
