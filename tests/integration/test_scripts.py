@@ -114,6 +114,18 @@ def test_a_generation_lost_with_redis_is_never_one_that_was_remembered(redis_cli
     assert int(admission.cache_version) > int(before)
 
 
+def test_a_cache_version_grows_even_when_the_clock_stands_still_or_goes_back(redis_client: redis.Redis) -> None:
+    clock, name = Clock(redis_client), keys.function_cache_version("t", "f")
+    scripts, seen = Scripts(clock), []
+
+    for at_us in (2_000, 2_000, 1_000):
+        clock.at_us = at_us
+        scripts.renew_cache_version(name)
+        seen.append(int(redis_client.get(name) or 0))
+
+    assert seen == [2_000, 2_001, 2_002]
+
+
 def test_looking_again_costs_one_token_and_not_two(redis_client: redis.Redis) -> None:
     admission = Admission(redis_client, bucket=TokenBucket(keys.tenant_bucket("t"), 1, 10))
     admission.admit()  # the keys are known from here on
@@ -215,6 +227,22 @@ def test_a_flood_leaves_places_of_the_express_lane_for_who_has_none(redis_client
     assert quiet.run("k", item="an Invocation").decision is Decision.EXPRESS
 
 
+def test_while_some_wait_a_tenant_goes_past_them_only_with_fewer_in_flight_than_there_is_capacity(
+    redis_client: redis.Redis,
+) -> None:
+    redis_client.zadd(keys.workers(), {"w|8": int(time.time() * 1000) + 60_000})
+    redis_client.zadd(keys.free_capacity(), {"w|8": 2})
+    redis_client.rpush(keys.waiting(), "an Invocation of another tenant")
+    admission, other = Admission(redis_client), Admission(redis_client, "other")
+
+    decisions = [admission.run(f"i-{n}", item="an Invocation").decision for n in range(3)]
+
+    # With two free the first goes past; with one free and one in flight the next would overtake.
+    assert decisions == [Decision.EXPRESS, Decision.WAITS, Decision.WAITS]
+    assert other.run("k", item="an Invocation").decision is Decision.EXPRESS
+    assert redis_client.llen(keys.waiting()) == 3
+
+
 def test_a_lost_permit_comes_back_at_its_deadline(redis_client: redis.Redis) -> None:
     admission = Admission(redis_client)
     assert admission.run("lost", shared=1, permit_ms=50).decision is Decision.GO
@@ -294,7 +322,7 @@ class Clock:
         moved, buckets = re.subn(r"(redis.call\('SET', bucket.key, full_us), 'PX', [^\n]*\n", r"\1)\n", moved)
         assert buckets == text.count("bucket.key, full_us")
         script = self.client.register_script(moved)
-        return lambda keys, args: script(keys=keys, args=[*args, self.at_us])
+        return lambda keys=(), args=(): script(keys=keys, args=[*args, self.at_us])
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -155,7 +155,8 @@ class Items:
         condition = {}
         if most is not None:
             values[":room"] = {"N": str(most - by)}
-            condition = {"ConditionExpression": "attribute_not_exists(#number) OR #number <= :room"}
+            may_be_first = "attribute_not_exists(#number) OR " if by <= most else ""
+            condition = {"ConditionExpression": f"{may_be_first}#number <= :room"}
         return {
             "Update": {
                 "TableName": self.table,

@@ -93,3 +93,21 @@ def test_what_is_removed_is_given_once(items: Items) -> None:
 
     assert items.remove("t/function/f", "a") == stored
     assert items.remove("t/function/f", "a") is None
+
+
+@pytest.mark.parametrize(("grown", "kept"), [([3, 2, 1], 5), ([6, 5], 5), ([5, 1, -1, 1], 5), ([4, 2], 4)])
+def test_a_number_never_grows_beyond_its_cap(items: Items, grown: list[int], kept: int) -> None:
+    number = 0
+
+    for by in grown:
+        was_done = items.transact([items.counting("t", "number", by, most=5)])
+        assert was_done is (number + by <= 5)
+        number += by if was_done else 0
+
+    assert items.number("t", "number") == number == kept
+
+
+def test_a_number_without_a_cap_grows_as_it_is_told(items: Items) -> None:
+    assert all(items.transact([items.counting("t", "number", by)]) for by in (7, -2))
+
+    assert items.number("t", "number") == 5

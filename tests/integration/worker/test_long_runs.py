@@ -11,7 +11,7 @@ import redis
 
 from shared_lua import keys
 from shared_lua.codec import encode
-from shared_lua.contract import Invocation, Mode, Settlement, Status
+from shared_lua.contract import Invocation, Mode, Settlement, Status, fence
 from tests.builders import invocation, ran, version, zip_of
 from tests.conftest import create_data
 from tests.fakes import FakeSandboxes, NoExpress, own_capacity
@@ -182,6 +182,7 @@ def test_what_a_dead_worker_had_leased_is_run_when_its_lease_is_over(world: Worl
 
     one = world.accept(asked())
     until_us = time.time_ns() // 1000 + 3_000_000
+    world.ledger.claim(one.invocation_id, fence(0, 1))
     world.ledger.hold(one.invocation_id, until_us)
 
     world.start(note)
