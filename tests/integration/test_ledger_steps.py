@@ -71,8 +71,8 @@ class World:
         """Have the row of an Invocation in this state."""
         if state is not None:
             by_state = {QUEUED: rows.queued(one), RUNNING: rows.running(one)}
-            settled = lambda: rows.settled(one, settlement(state, one.invocation_id))  # noqa: E731
-            self.dynamodb.put_item(TableName=self.table, Item=by_state.get(state) or settled())
+            row = by_state.get(state) or rows.settled(one, settlement(state, one.invocation_id))
+            self.dynamodb.put_item(TableName=self.table, Item=row)
 
     def read(self, one: Invocation) -> dict[str, Any] | None:
         key = {"invocation_id": {"S": one.invocation_id}}
@@ -153,7 +153,7 @@ def test_the_table_has_the_steps_that_are_tried_here_and_no_other() -> None:
         befores.add(before)
         afters.add(after)
 
-    assert {step: (way.before, way.after) for step, way in STEPS.items()} == written_out
+    assert {step: (set(way.before), set(way.after)) for step, way in STEPS.items()} == written_out
 
 
 def test_what_has_ended_is_followed_by_nothing_but_the_mark_of_a_redrive() -> None:

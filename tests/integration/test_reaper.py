@@ -10,6 +10,7 @@ import redis
 from chalicelib.invocations.durable_lane import DurableLane as ControllersLane
 from chalicelib.invocations.ledger import Ledger as ControllersLedger
 from chalicelib.storage.redis_adapter import RedisAdapter as ControllersRedis
+from chalicelib.storage.throttle import Throttle
 
 from shared_lua import codec, keys
 from shared_lua.codec import decode, encode
@@ -48,7 +49,11 @@ class World:
             return Reaper(WorkersRedis(client).board, ledger, lane, most, self.warn)
         lane_ = ControllersLane(sqs, url)
         return Reaper(
-            ControllersRedis(client, client).board, ControllersLedger(dynamodb, table), lane_, most, self.warn
+            ControllersRedis(client, client, Throttle(1, 1)).board,
+            ControllersLedger(dynamodb, table),
+            lane_,
+            most,
+            self.warn,
         )
 
     def warn(self, action: str, _: str, **__: object) -> None:
@@ -234,7 +239,7 @@ def test_what_a_newer_side_left_holds_nothing_up_and_is_requeued_by_a_side_that_
 
     assert world.sent() == [later(one)]
     assert world.warned == ["unreadable"]
-    assert int(world.redis.pttl(keys.unreadable())) > 0  # type: ignore[arg-type]
+    assert int(world.redis.pttl(keys.unreadable())) > 0
     monkeypatch.setattr(codec, "SCHEMA", 2)
     assert world.reaper().look() == 1
     assert [sent.invocation_id for sent in world.sent()] == ["i-1"]

@@ -18,7 +18,8 @@ from chalicelib.functions.routing import Route
 from chalicelib.naming import Home
 from chalicelib.storage.local_bucket import LocalBucket
 from chalicelib.tenants.authentication import Authentication, Principal
-from shared_lua.contract import Invocation, Mode, Permits, encode
+from shared_lua.codec import encode
+from shared_lua.contract import Invocation, Mode, Permits
 from shared_lua.scripts import Decision, Run
 
 #: A permit outlives the Invocation's own deadline by this, as its record is written after its end.

@@ -31,7 +31,7 @@ def test_the_end_of_a_worker_that_was_taken_for_dead_is_told_to_nobody(lanes: La
 
 
 def test_what_a_worker_ran_after_it_was_taken_for_dead_is_neither_recorded_nor_counted(lanes: Lanes) -> None:
-    lane, one = lanes.worker(places=1), asked(invocation_id="i-1")
+    lane, one = lanes.worker(capacity=1), asked(invocation_id="i-1")
     running, go_on = threading.Event(), threading.Event()
 
     def wait(_: Invocation, __: bytes) -> Any:

@@ -30,7 +30,9 @@ def test_a_record_is_in_the_stream_until_it_is_in_the_ledger(lanes: Lanes, aws: 
     settlement = lanes.world.handler.conclude(one, delivered())
     entry = side.settle_express(worker, one, item, settlement)
     assert entry
-    writer = LedgerWriter(Watched(aws("dynamodb"), data["InvocationsTable"], data["ItemsTable"]), side)
+    writer = LedgerWriter(
+        Watched(aws("dynamodb"), data["InvocationsTable"], data["ItemsTable"]), side, lanes.world.handler._refused
+    )
     writer.start()
 
     writer.add(Record(one, settlement, entry))

@@ -15,7 +15,8 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Settlement, Status, decode
+from shared_lua.codec import decode
+from shared_lua.contract import Invocation, Settlement, Status
 from tests.conftest import ROOT, RedisServer
 from tests.integration.worker.handling import World, asked, delivery, fails
 from tests.integration.worker.lanes import Lanes, delivered

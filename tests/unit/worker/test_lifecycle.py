@@ -12,7 +12,8 @@ from tests.builders import version
 from tests.fakes import fake_start
 from worker_agent.pool import slots
 from worker_agent.pool.lifecycle import IllegalStepError, SlotEvent, SlotState, step
-from worker_agent.pool.slots import Pool, Wanting
+from worker_agent.pool.request import Request
+from worker_agent.pool.slots import Pool
 
 EMPTY, STARTING, LEASED, IDLE = SlotState.EMPTY, SlotState.STARTING, SlotState.LEASED, SlotState.IDLE
 Pair = tuple[SlotState, SlotEvent]
@@ -53,14 +54,14 @@ def test_the_pool_takes_every_one_of_these_steps(monkeypatch: pytest.MonkeyPatch
         pass
     assert pool.count()[EMPTY] == 1
     for lease_is_cold in (True, False):
-        with pool.lease(of, lambda wanting: fake_start(of, wanting)) as lease:
+        with pool.lease(of, lambda request: fake_start(of, request)) as lease:
             assert pool.count()[LEASED] == 1
             assert lease.cold is lease_is_cold
         assert pool.count()[IDLE] == 1
     with pytest.raises(ValueError, match="body"), pool.lease(of, fails):
         raise ValueError("body")
     assert pool.count()[EMPTY] == 1
-    with pool.lease(of, lambda wanting: fake_start(of, wanting)):
+    with pool.lease(of, lambda request: fake_start(of, request)):
         pass
     pool.close()
 
@@ -68,5 +69,5 @@ def test_the_pool_takes_every_one_of_these_steps(monkeypatch: pytest.MonkeyPatch
     assert taken == EXPECTED.keys()
 
 
-def fails(_: Wanting) -> Any:
+def fails(_: Request[Any]) -> Any:
     raise RuntimeError("no stem")
