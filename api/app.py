@@ -13,6 +13,7 @@ from chalicelib.calls import Call, from_event
 from chalicelib.errors import HearthError, TooManyRequestsError, UnavailableError
 from chalicelib.function_urls import answers as url_answers
 from chalicelib.function_urls import offered as function_urls
+from chalicelib.function_urls.view import UrlServer
 from chalicelib.http_answer import HttpAnswer
 from chalicelib.lambda_api import answers as lambda_answers
 from chalicelib.lambda_api import offered as lambda_api
@@ -151,11 +152,20 @@ def log(level: int, sentence: str, action: str, call: Call) -> None:
     logger.log(level, sentence, exc_info=True, extra={"action": action, "request_id": call.request_id})
 
 
+def rest_view(route: rest_api.Route) -> View:
+    """Return the view of a route of the REST API, with what it needs of the controller bound."""
+
+    def view(hearth: Controller, *call: Any, **names: str) -> HttpAnswer:
+        return route.view(*(getattr(hearth, name) for name in route.needs), *call, **names)
+
+    return view
+
+
 def lambda_operation(candidates: list[Operation]) -> View:
     """Return the view of one path and method of the Lambda API, which several operations may share."""
 
     def view(hearth: Controller, call: Call, tenant: str, **names: str) -> HttpAnswer:
-        return lambda_api.serve(candidates, hearth, call, tenant, names)
+        return lambda_api.read(candidates, call, names).serve(hearth.functions, tenant, hearth.address.of(call))
 
     return view
 
@@ -164,9 +174,22 @@ def lambda_run(operation: Operation) -> View:
     """Return the view of an operation of the Lambda API that runs a function."""
 
     def view(hearth: Controller, call: Call, principal: Principal, **names: str) -> HttpAnswer:
-        return lambda_api.run(operation, hearth, call, principal, names)
+        request = lambda_api.read([operation], call, names)
+        return request.run(hearth.invocations.invoker, hearth.functions.home, principal)
 
     return view
+
+
+def function_url(hearth: Controller, call: Call, url_id: str, **_below: str) -> HttpAnswer:
+    """Serve a request to a function URL, which authenticates by itself; under one trace."""
+    server = UrlServer(
+        authentication=hearth.tenants.authentication,
+        functions=hearth.functions,
+        invoker=hearth.invocations.invoker,
+        address=hearth.address,
+    )
+    with hearth.tracing.segment("hearth-url", call.header("x-amzn-trace-id")):
+        return server.serve(call, url_id)
 
 
 for table, guard in (
@@ -175,11 +198,11 @@ for table, guard in (
     (rest_api.RUNNING, identified),
     (rest_api.ADMIN, authenticated_admin),
 ):
-    for method, path, view in table:
-        register(REST, method, path, view, guard)
+    for one in table:
+        register(REST, one.method, one.path, rest_view(one), guard)
 
-for method, path, view in function_urls.OFFERED:
-    register(URL, method, path, view, public)
+for method, path in function_urls.OFFERED:
+    register(URL, method, path, function_url, public)
 
 for (path, method), candidates in lambda_api.routes().items():
     if candidates[0].name in lambda_api.RUNNING:

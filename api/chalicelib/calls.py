@@ -41,6 +41,17 @@ class Call:
         return body
 
 
+@dataclass(frozen=True)
+class Address:
+    """The controller's own address: `public_url` where the settings say it, else as the gateway says for each call."""
+
+    public_url: str | None
+
+    def of(self, call: Call) -> str:
+        """Return the address as this caller sees it, without a slash at the end."""
+        return self.public_url or f"https://{call.home}"
+
+
 def from_event(event: Mapping[str, Any], body: bytes) -> Call:
     """Make a Call of an API Gateway proxy event. The address is the one that the gateway saw, not a header's."""
     context = event["requestContext"]

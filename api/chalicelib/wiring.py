@@ -14,7 +14,7 @@ from redis.retry import Retry
 
 from chalicelib.admission import wiring as admission_wiring
 from chalicelib.admission.admit import Admission
-from chalicelib.calls import Call
+from chalicelib.calls import Address
 from chalicelib.code import wiring as code_wiring
 from chalicelib.config import Settings
 from chalicelib.functions import wiring as functions_wiring
@@ -72,14 +72,8 @@ class Controller:
     invocations: InvocationUseCases
     schedules: ScheduleUseCases
     operations: OperationUseCases
-    home: Home
     tracing: Tracing
-    public_url: str | None
-    bucket: str
-
-    def base_of(self, call: Call) -> str:
-        """Give the controller's own address as this caller sees it, without a slash at the end."""
-        return self.public_url or f"https://{call.home}"
+    address: Address
 
 
 @functools.cache
@@ -118,10 +112,8 @@ def build(settings: Settings) -> Controller:
             invocations=invocations,
             schedules=schedules,
         ),
-        home=home,
         tracing=tracing,
-        public_url=settings.public_url,
-        bucket=settings.bucket,
+        address=Address(settings.public_url),
     )
 
 

@@ -1,1 +1,1 @@
-"""Door 3, function URLs: any HTTP request becomes an event, and what the function says becomes the HTTP answer."""
+"""Function URLs: turns an HTTP request into an event, and what the function returns into the HTTP answer."""

@@ -28,14 +28,22 @@ class Tags:
 
     def add(self, tenant: str, name: str, tags: Labels) -> None:
         """Put tags on a function, over those of the same keys; raise InvalidParameterError when one cannot be kept."""
-        check(tags)
-        self._change(tenant, name, lambda present: {**present, **tags})
+        self.change(tenant, name, tags)
 
     def remove(self, tenant: str, name: str, tag_keys: Collection[str]) -> None:
         """Take tags off a function; a key that it has not is no error."""
-        self._change(tenant, name, lambda present: {key: present[key] for key in present if key not in tag_keys})
+        self.change(tenant, name, dict.fromkeys(tag_keys))
 
-    def _change(self, tenant: str, name: str, changed: Callable[[Labels], Labels]) -> None:
+    def change(self, tenant: str, name: str, changes: Mapping[str, str | None]) -> Labels:
+        """Put tags on a function and take those off that are None; return what it has then."""
+        check({key: value for key, value in changes.items() if value is not None})
+        return self._write(tenant, name, lambda present: _with(present, changes))
+
+    def replace(self, tenant: str, name: str, tags: Labels) -> Labels:
+        """Give a function these tags in the place of all that it has; return them."""
+        return self._write(tenant, name, lambda _: tags)
+
+    def _write(self, tenant: str, name: str, changed: Callable[[Labels], Labels]) -> Labels:
         """Write what `changed` makes of the tags, all of them or nothing; raise ConflictError in a race."""
         partition = keys.function_items(tenant, name)
         present = self.items.find(partition, keys.TAGS)
@@ -44,6 +52,11 @@ class Tags:
         item = Item(partition=partition, name=keys.TAGS, body={"tags": tags})
         if not (self.items.replace(item, present.revision) if present else self.items.add(item)):
             raise ConflictError(f"The tags of {name} were changed by another request meanwhile. Try again.")
+        return tags
+
+
+def _with(present: Labels, changes: Mapping[str, str | None]) -> Labels:
+    return {key: value for key, value in {**present, **changes}.items() if value is not None}
 
 
 def check(tags: Labels) -> None:

@@ -26,13 +26,13 @@ class UploadStore:
 
     def __init__(self, s3: Any, bucket: str) -> None:
         self._s3 = s3
-        self._bucket = bucket
+        self.bucket = bucket
 
     def form(self, tenant: str, upload_id: str) -> Form:
         """Give the form that puts one zip under one key, and nothing else; asks nobody."""
         key = keys.upload(tenant, upload_id)
         form = self._s3.generate_presigned_post(
-            Bucket=self._bucket,
+            Bucket=self.bucket,
             Key=key,
             Fields={"Content-Type": CONTENT_TYPE},
             Conditions=[
@@ -46,9 +46,9 @@ class UploadStore:
 
     def open(self, tenant: str, upload_id: str) -> BinaryIO:
         """Give what was put there; raise InvalidParameterError when nothing was."""
-        return open_object(self._s3, self._bucket, keys.upload(tenant, upload_id))
+        return open_object(self._s3, self.bucket, keys.upload(tenant, upload_id))
 
     def forget(self, tenant: str, upload_id: str) -> None:
         """Remove what was put there, if anything was."""
         with needing(PART):
-            self._s3.delete_object(Bucket=self._bucket, Key=keys.upload(tenant, upload_id))
+            self._s3.delete_object(Bucket=self.bucket, Key=keys.upload(tenant, upload_id))

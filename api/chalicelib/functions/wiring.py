@@ -34,6 +34,7 @@ PermitsOf = Callable[[str], int]
 class FunctionUseCases:
     """What callers may do with functions."""
 
+    home: Home
     registry: Registry
     cascade: Cascade
     lifecycle: Functions
@@ -62,6 +63,7 @@ def build(settings: Settings, storage: Storage, code: Code, home: Home, permits_
     router = Router(lifecycle, versions, aliases)
     destinations = Destinations(home, router, _own_queues(settings))
     return FunctionUseCases(
+        home=home,
         registry=registry,
         cascade=cascade,
         lifecycle=lifecycle,

@@ -4,33 +4,33 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib import limits
-from chalicelib.wiring import Controller
+from chalicelib.functions.wiring import FunctionUseCases
 
 Asked = Mapping[str, Any]
 
 
-def put(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def put(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """PutFunctionConcurrency."""
     permits = asked["ReservedConcurrentExecutions"]
-    hearth.functions.concurrency.reserve(tenant, hearth.home.resolve(tenant, asked["FunctionName"]), permits)
+    functions.concurrency.reserve(tenant, functions.home.resolve(tenant, asked["FunctionName"]), permits)
     return {"ReservedConcurrentExecutions": permits}
 
 
-def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def get(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunctionConcurrency."""
-    reserved = hearth.functions.lifecycle.get(tenant, hearth.home.resolve(tenant, asked["FunctionName"])).reserved
+    reserved = functions.lifecycle.get(tenant, functions.home.resolve(tenant, asked["FunctionName"])).reserved
     return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
 
 
-def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def delete(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """DeleteFunctionConcurrency."""
-    hearth.functions.concurrency.release(tenant, hearth.home.resolve(tenant, asked["FunctionName"]))
+    functions.concurrency.release(tenant, functions.home.resolve(tenant, asked["FunctionName"]))
     return {}
 
 
-def account(hearth: Controller, tenant: str, _asked: Asked) -> dict[str, Any]:
+def account(functions: FunctionUseCases, tenant: str, _asked: Asked) -> dict[str, Any]:
     """GetAccountSettings. Code is not limited in sum, so what is used of it is not counted either."""
-    found = hearth.functions.concurrency.account(tenant)
+    found = functions.concurrency.account(tenant)
     return {
         "AccountLimit": {
             "CodeSizeUnzipped": limits.MAX_UNPACKED_BYTES,

@@ -6,10 +6,10 @@ from typing import Any
 
 from chalicelib.errors import InvalidParameterError
 from chalicelib.functions.event_invoke import EventInvoke
+from chalicelib.functions.wiring import FunctionUseCases
 from chalicelib.lambda_api.answers import marker
 from chalicelib.lambda_api.functions import existing, page_asked
 from chalicelib.naming import Named, checked_qualifier
-from chalicelib.wiring import Controller
 from shared_lua.contract import LATEST
 
 Asked = Mapping[str, Any]
@@ -19,42 +19,42 @@ FIELDS = {"MaximumRetryAttempts": "retries", "MaximumEventAgeInSeconds": "max_ag
 DESTINATIONS = {"OnSuccess": "on_success", "OnFailure": "on_failure"}
 
 
-def put(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def put(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """PutFunctionEventInvokeConfig."""
-    named = existing(hearth, tenant, asked)
+    named = existing(functions, tenant, asked)
     return _shown(
-        hearth, tenant, named, hearth.functions.event_invokes.put(tenant, named.name, named.qualifier, _fields(asked))
+        functions, tenant, named, functions.event_invokes.put(tenant, named.name, named.qualifier, _fields(asked))
     )
 
 
-def update(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def update(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """UpdateFunctionEventInvokeConfig: what is not named stays as it is."""
-    named = existing(hearth, tenant, asked)
-    changed = hearth.functions.event_invokes.update(tenant, named.name, named.qualifier, _fields(asked))
-    return _shown(hearth, tenant, named, changed)
+    named = existing(functions, tenant, asked)
+    changed = functions.event_invokes.update(tenant, named.name, named.qualifier, _fields(asked))
+    return _shown(functions, tenant, named, changed)
 
 
-def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def get(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunctionEventInvokeConfig."""
-    named = existing(hearth, tenant, asked)
-    return _shown(hearth, tenant, named, hearth.functions.event_invokes.get(tenant, named.name, named.qualifier))
+    named = existing(functions, tenant, asked)
+    return _shown(functions, tenant, named, functions.event_invokes.get(tenant, named.name, named.qualifier))
 
 
-def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def delete(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """DeleteFunctionEventInvokeConfig."""
-    named = existing(hearth, tenant, asked)
-    hearth.functions.event_invokes.delete(tenant, named.name, named.qualifier)
+    named = existing(functions, tenant, asked)
+    functions.event_invokes.delete(tenant, named.name, named.qualifier)
     return {}
 
 
-def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def list_all(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListFunctionEventInvokeConfigs: of all versions and aliases, by qualifier."""
-    named = existing(hearth, tenant, asked)
+    named = existing(functions, tenant, asked)
     if named.qualifier:
         raise InvalidParameterError("A listing is of a whole function: name it without a qualifier")
     after, most = page_asked(asked)
-    found, last = hearth.functions.event_invokes.page(tenant, named.name, checked_qualifier(after), most)
-    shown = [_shown(hearth, tenant, Named(named.name, qualifier), one) for qualifier, one in found]
+    found, last = functions.event_invokes.page(tenant, named.name, checked_qualifier(after), most)
+    shown = [_shown(functions, tenant, Named(named.name, qualifier), one) for qualifier, one in found]
     return {"FunctionEventInvokeConfigs": shown, **marker(last)}
 
 
@@ -66,12 +66,12 @@ def _fields(asked: Asked) -> dict[str, Any]:
     return named | {field: one.get("Destination") or None for field, one in told.items()}
 
 
-def _shown(hearth: Controller, tenant: str, named: Named, one: EventInvoke) -> dict[str, Any]:
+def _shown(functions: FunctionUseCases, tenant: str, named: Named, one: EventInvoke) -> dict[str, Any]:
     told = {member: getattr(one, field) for member, field in DESTINATIONS.items()}
     numbers = {member: getattr(one, field) for member, field in FIELDS.items()}
     return {
         "LastModified": datetime.fromtimestamp(one.modified_at_us / 1_000_000, UTC),
-        "FunctionArn": hearth.home.arn(tenant, named.name, named.qualifier or LATEST),
+        "FunctionArn": functions.home.arn(tenant, named.name, named.qualifier or LATEST),
         "DestinationConfig": {member: {"Destination": arn} if arn else {} for member, arn in told.items()},
         **{member: value for member, value in numbers.items() if value is not None},
     }

@@ -3,24 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.functions.wiring import FunctionUseCases
 from chalicelib.lambda_api.functions import existing
-from chalicelib.wiring import Controller
 
 Asked = Mapping[str, Any]
 
 
-def runtime_management(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def runtime_management(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetRuntimeManagementConfig: a new sandbox has the runtime as its operator keeps it."""
-    return {"UpdateRuntimeOn": "Auto", "FunctionArn": _find(hearth, tenant, asked)}
+    return {"UpdateRuntimeOn": "Auto", "FunctionArn": _find(functions, tenant, asked)}
 
 
-def recursion(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def recursion(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunctionRecursionConfig: nobody looks for functions that call themselves in a circle."""
-    _find(hearth, tenant, asked)
+    _find(functions, tenant, asked)
     return {"RecursiveLoop": "Allow"}
 
 
-def _find(hearth: Controller, tenant: str, asked: Asked) -> str:
+def _find(functions: FunctionUseCases, tenant: str, asked: Asked) -> str:
     """Give the ARN of the function that is meant; raise NotFoundError."""
-    named = existing(hearth, tenant, asked)
-    return hearth.home.arn(tenant, named.name, named.qualifier)
+    named = existing(functions, tenant, asked)
+    return functions.home.arn(tenant, named.name, named.qualifier)

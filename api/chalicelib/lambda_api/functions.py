@@ -11,9 +11,9 @@ from chalicelib.errors import InvalidParameterError
 from chalicelib.functions import tags
 from chalicelib.functions.function import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S, Configuration, Function
 from chalicelib.functions.lifecycle import Source
+from chalicelib.functions.wiring import FunctionUseCases
 from chalicelib.lambda_api.answers import SHOWN, check_offered, marker, moment
 from chalicelib.naming import Named, checked_name
-from chalicelib.wiring import Controller
 from shared_lua import keys
 from shared_lua.contract import LATEST
 
@@ -43,12 +43,12 @@ NAME_MARKER = re.compile(r"\$LATEST|[a-zA-Z0-9_-]{1,140}")
 NUMBER_MARKER = re.compile(r"[0-9]{1,10}", re.ASCII)
 
 
-def create(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def create(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """CreateFunction."""
     check_offered(asked, CREATE)
     tags.check(asked.get("Tags", {}))  # before the function is: a refused call leaves nothing behind
     configuration = Configuration(
-        name=hearth.home.resolve(tenant, asked["FunctionName"]),
+        name=functions.home.resolve(tenant, asked["FunctionName"]),
         runtime=asked.get("Runtime", ""),
         handler=asked.get("Handler", ""),
         memory_mb=asked.get("MemorySize", DEFAULT_MEMORY_MB),
@@ -56,86 +56,86 @@ def create(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
         environment=asked.get("Environment", {}).get("Variables", {}),
         role=asked["Role"],
         description=asked.get("Description", ""),
-        layers=hearth.functions.layers.named(tenant, asked.get("Layers", [])),
+        layers=functions.layers.named(tenant, asked.get("Layers", [])),
     )
-    function = hearth.functions.lifecycle.create(tenant, configuration, code(hearth, tenant, asked["Code"]))
+    function = functions.lifecycle.create(tenant, configuration, code(functions, tenant, asked["Code"]))
     if asked.get("Tags"):
-        hearth.functions.tags.add(tenant, configuration.name, asked["Tags"])
-    return shown(_published(hearth, tenant, function, asked))
+        functions.tags.add(tenant, configuration.name, asked["Tags"])
+    return shown(_published(functions, tenant, function, asked))
 
 
-def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def get(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunction."""
-    function = _shown_one(hearth, tenant, asked)
+    function = _shown_one(functions, tenant, asked)
     name = function.version.function
-    latest = function if function.version.number == LATEST else hearth.functions.lifecycle.get(tenant, name)
+    latest = function if function.version.number == LATEST else functions.lifecycle.get(tenant, name)
     reserved = latest.reserved
     return {
         "Configuration": shown(function),
-        "Code": {"RepositoryType": "S3", **_location(hearth, function)},
-        "Tags": hearth.functions.tags.of(tenant, name),
+        "Code": {"RepositoryType": "S3", **_location(functions, function)},
+        "Tags": functions.tags.of(tenant, name),
         **({"Concurrency": {"ReservedConcurrentExecutions": reserved}} if reserved is not None else {}),
     }
 
 
-def get_configuration(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def get_configuration(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunctionConfiguration."""
-    return shown(_shown_one(hearth, tenant, asked))
+    return shown(_shown_one(functions, tenant, asked))
 
 
-def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def list_all(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListFunctions. With FunctionVersion ALL each function is followed by its versions."""
     after, most = page_asked(asked)
-    page = hearth.functions.lifecycle.page(tenant, checked_name(after) if after else None, most)
+    page = functions.lifecycle.page(tenant, checked_name(after) if after else None, most)
     found = list(page.functions)
     if asked.get("FunctionVersion") == "ALL":
-        found = [one for latest in found for one in (qualified(latest), *_every_version(hearth, tenant, latest))]
+        found = [one for latest in found for one in (qualified(latest), *_every_version(functions, tenant, latest))]
     return {"Functions": [shown(one) for one in found], **marker(page.next_after)}
 
 
-def update_code(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def update_code(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """UpdateFunctionCode."""
     check_offered(asked, UPDATE_CODE)
-    name = hearth.home.resolve(tenant, asked["FunctionName"])
-    source, is_dry_run = code(hearth, tenant, asked), asked.get("DryRun", False)
-    function = hearth.functions.lifecycle.update_code(tenant, name, source, asked.get("RevisionId"), dry_run=is_dry_run)
-    return shown(function if is_dry_run else _published(hearth, tenant, function, asked))
+    name = functions.home.resolve(tenant, asked["FunctionName"])
+    source, is_dry_run = code(functions, tenant, asked), asked.get("DryRun", False)
+    function = functions.lifecycle.update_code(tenant, name, source, asked.get("RevisionId"), dry_run=is_dry_run)
+    return shown(function if is_dry_run else _published(functions, tenant, function, asked))
 
 
-def update_configuration(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def update_configuration(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """UpdateFunctionConfiguration: what is not named stays as it is."""
     check_offered(asked, UPDATE_CONFIGURATION)
-    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    name = functions.home.resolve(tenant, asked["FunctionName"])
     named = {FIELDS[member]: value for member, value in asked.items() if member in FIELDS}
     if "Environment" in asked:
         named["environment"] = asked["Environment"].get("Variables", {})
     if "Layers" in asked:
-        named["layers"] = hearth.functions.layers.named(tenant, asked["Layers"])
-    return shown(hearth.functions.lifecycle.configure(tenant, name, named, asked.get("RevisionId")))
+        named["layers"] = functions.layers.named(tenant, asked["Layers"])
+    return shown(functions.lifecycle.configure(tenant, name, named, asked.get("RevisionId")))
 
 
-def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def delete(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """DeleteFunction: the whole of it, or one version."""
-    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
+    named = functions.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
     if LATEST in (asked.get("Qualifier"), asked["FunctionName"].rpartition(":")[2]):
         raise InvalidParameterError("$LATEST version cannot be deleted without deleting the function.")
     if named.qualifier is None:
-        hearth.functions.lifecycle.delete(tenant, named.name)
+        functions.lifecycle.delete(tenant, named.name)
     elif named.qualifier.isdecimal():
         number = named.qualifier
-        hearth.functions.versions.delete(
-            tenant, named.name, number, lambda: hearth.functions.aliases.naming(tenant, named.name, number)
+        functions.versions.delete(
+            tenant, named.name, number, lambda: functions.aliases.naming(tenant, named.name, number)
         )
     else:
-        hearth.functions.aliases.get(tenant, named.name, named.qualifier)
+        functions.aliases.get(tenant, named.name, named.qualifier)
         raise InvalidParameterError(f"{named.qualifier!r} is an alias: delete it with DeleteAlias")
-    hearth.functions.provisioned.follow(tenant, named.name)
+    functions.provisioned.follow(tenant, named.name)
     return {"StatusCode": 204}
 
 
-def get_code_signing(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def get_code_signing(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetFunctionCodeSigningConfig: there is none, which is what clients that look before they change want to hear."""
-    hearth.functions.lifecycle.get(tenant, hearth.home.resolve(tenant, asked["FunctionName"]))
+    functions.lifecycle.get(tenant, functions.home.resolve(tenant, asked["FunctionName"]))
     return {}  # as AWS answers, whatever its model says
 
 
@@ -147,26 +147,26 @@ def page_asked(asked: Asked, known: re.Pattern[str] = NAME_MARKER) -> tuple[str 
     return after, min(asked.get("MaxItems", limits.MAX_PAGE), limits.MAX_PAGE)
 
 
-def existing(hearth: Controller, tenant: str, asked: Asked) -> Named:
+def existing(functions: FunctionUseCases, tenant: str, asked: Asked) -> Named:
     """Give name and qualifier of the function, version or alias that is meant; raise NotFoundError."""
-    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
-    hearth.functions.router.shown(tenant, named.name, named.qualifier)
+    named = functions.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
+    functions.router.shown(tenant, named.name, named.qualifier)
     return named
 
 
-def code(hearth: Controller, tenant: str, asked: Asked) -> Source:
+def code(functions: FunctionUseCases, tenant: str, asked: Asked) -> Source:
     """Give the zip that an operation carries or names in Hearth's bucket; raise InvalidParameterError."""
     if asked.get("ZipFile"):
         data: bytes = asked["ZipFile"]
         return data
     if not asked.get("S3Key"):
         raise InvalidParameterError("Please provide a source for function code: ZipFile, or S3Bucket and S3Key")
-    uploads = keys.upload(tenant, "")
-    if asked.get("S3Bucket") != hearth.bucket or not asked["S3Key"].startswith(uploads):
+    uploads, bucket = keys.upload(tenant, ""), functions.uploads.store.bucket
+    if asked.get("S3Bucket") != bucket or not asked["S3Key"].startswith(uploads):
         raise InvalidParameterError(
-            f"Code comes from S3 only as S3Bucket {hearth.bucket} and an S3Key under {uploads}; POST /uploads gives one"
+            f"Code comes from S3 only as S3Bucket {bucket} and an S3Key under {uploads}; POST /uploads gives one"
         )
-    return hearth.functions.lifecycle.code_store.open(asked["S3Key"])
+    return functions.lifecycle.code_store.open(asked["S3Key"])
 
 
 def shown(function: Function) -> dict[str, Any]:
@@ -194,8 +194,8 @@ def shown(function: Function) -> dict[str, Any]:
     }
 
 
-def _location(hearth: Controller, function: Function) -> dict[str, str]:
-    return {"Location": hearth.functions.lifecycle.code_link(function)} if function.version.code_sha256 else {}
+def _location(functions: FunctionUseCases, function: Function) -> dict[str, str]:
+    return {"Location": functions.lifecycle.code_link(function)} if function.version.code_sha256 else {}
 
 
 def _states(function: Function) -> dict[str, str]:
@@ -217,24 +217,24 @@ def qualified(latest: Function) -> Function:
     return dataclasses.replace(latest, version=version)
 
 
-def _published(hearth: Controller, tenant: str, function: Function, asked: Asked) -> Function:
+def _published(functions: FunctionUseCases, tenant: str, function: Function, asked: Asked) -> Function:
     """Give the version that was asked to be published at once, else the function itself."""
     if not asked.get("Publish"):
         return function
-    return hearth.functions.versions.publish(tenant, function.version.function)
+    return functions.versions.publish(tenant, function.version.function)
 
 
-def _every_version(hearth: Controller, tenant: str, function: Function) -> list[Function]:
-    found, after = hearth.functions.versions.page(tenant, function.version.function, None, limits.MAX_PAGE)
+def _every_version(functions: FunctionUseCases, tenant: str, function: Function) -> list[Function]:
+    found, after = functions.versions.page(tenant, function.version.function, None, limits.MAX_PAGE)
     while after:
-        more, after = hearth.functions.versions.page(tenant, function.version.function, after, limits.MAX_PAGE)
+        more, after = functions.versions.page(tenant, function.version.function, after, limits.MAX_PAGE)
         found += more
     return found
 
 
-def _shown_one(hearth: Controller, tenant: str, asked: Asked) -> Function:
+def _shown_one(functions: FunctionUseCases, tenant: str, asked: Asked) -> Function:
     """Give what a qualifier names, under the ARN that names it so."""
-    named = hearth.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
-    function = hearth.functions.router.shown(tenant, named.name, named.qualifier)
-    version = dataclasses.replace(function.version, arn=hearth.home.arn(tenant, named.name, named.qualifier))
+    named = functions.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
+    function = functions.router.shown(tenant, named.name, named.qualifier)
+    version = dataclasses.replace(function.version, arn=functions.home.arn(tenant, named.name, named.qualifier))
     return dataclasses.replace(function, version=version)

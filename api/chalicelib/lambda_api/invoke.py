@@ -9,10 +9,9 @@ from typing import Any
 from chalicelib import limits
 from chalicelib.admission.request import InvokeRequest
 from chalicelib.errors import InvalidParameterError, InvalidRequestContentError
-from chalicelib.invocations.invoke import Reply
-from chalicelib.naming import Named
+from chalicelib.invocations.invoke import Invoker, Reply
+from chalicelib.naming import Home, Named
 from chalicelib.tenants.authentication import Principal
-from chalicelib.wiring import Controller
 from shared_lua.contract import Mode, Status
 
 MODES = {"RequestResponse": Mode.SYNC, "Event": Mode.ASYNC, "DryRun": Mode.SYNC}
@@ -26,13 +25,13 @@ class InvokeResult:
     headers: dict[str, str]
 
 
-def invoke(hearth: Controller, principal: Principal, asked: Mapping[str, Any]) -> InvokeResult:
+def invoke(invoker: Invoker, home: Home, principal: Principal, asked: Mapping[str, Any]) -> InvokeResult:
     """Invoke: 200 with the function's own words, 202 when they are still to come, 204 for a dry run."""
-    request = _request(asked, hearth.home.find(principal.tenant, asked["FunctionName"], asked.get("Qualifier")))
+    request = _request(asked, home.find(principal.tenant, asked["FunctionName"], asked.get("Qualifier")))
     if asked.get("InvocationType") == "DryRun":
-        hearth.invocations.invoker.check(principal, request)
+        invoker.check(principal, request)
         return InvokeResult({"StatusCode": 204, "Payload": ""}, {})
-    return _answer(hearth.invocations.invoker.invoke(principal, request), wants_log=asked.get("LogType") == "Tail")
+    return _answer(invoker.invoke(principal, request), wants_log=asked.get("LogType") == "Tail")
 
 
 def _request(asked: Mapping[str, Any], named: Named) -> InvokeRequest:

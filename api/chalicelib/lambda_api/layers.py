@@ -5,18 +5,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.functions.layers import LayerVersion, Wanted
+from chalicelib.functions.wiring import FunctionUseCases
 from chalicelib.lambda_api.answers import marker, moment
 from chalicelib.lambda_api.functions import NUMBER_MARKER, code, page_asked
 from chalicelib.naming import checked_layer_name, layer_of
-from chalicelib.wiring import Controller
 
 Asked = Mapping[str, Any]
 
 
-def publish(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def publish(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """PublishLayerVersion."""
     wanted = LayerVersion(
-        name=_name(hearth, tenant, asked["LayerName"]),
+        name=_name(functions, tenant, asked["LayerName"]),
         number=0,
         code_sha256="",
         code_bytes=0,
@@ -26,58 +26,58 @@ def publish(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
         runtimes=asked.get("CompatibleRuntimes", []),
         architectures=asked.get("CompatibleArchitectures", []),
     )
-    version = hearth.functions.layers.publish(tenant, wanted, code(hearth, tenant, asked["Content"]))
-    return _with_content(hearth, tenant, version)
+    version = functions.layers.publish(tenant, wanted, code(functions, tenant, asked["Content"]))
+    return _with_content(functions, tenant, version)
 
 
-def get(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def get(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetLayerVersion."""
-    name = _name(hearth, tenant, asked["LayerName"])
-    return _with_content(hearth, tenant, hearth.functions.layers.get(tenant, name, asked["VersionNumber"]))
+    name = _name(functions, tenant, asked["LayerName"])
+    return _with_content(functions, tenant, functions.layers.get(tenant, name, asked["VersionNumber"]))
 
 
-def get_by_arn(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def get_by_arn(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetLayerVersionByArn."""
     return _with_content(
-        hearth, tenant, hearth.functions.layers.get(tenant, *layer_of(hearth.home, tenant, asked["Arn"]))
+        functions, tenant, functions.layers.get(tenant, *layer_of(functions.home, tenant, asked["Arn"]))
     )
 
 
-def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def list_all(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListLayers: the latest version of each, of those that are for a runtime or architecture where one is named."""
-    found, last = hearth.functions.layers.page(tenant, _is_for(asked), *page_asked(asked))
+    found, last = functions.layers.page(tenant, _is_for(asked), *page_asked(asked))
     layers = [
         {
             "LayerName": version.name,
-            "LayerArn": hearth.home.layer_arn(tenant, version.name),
-            "LatestMatchingVersion": _shown(hearth, tenant, version),
+            "LayerArn": functions.home.layer_arn(tenant, version.name),
+            "LatestMatchingVersion": _shown(functions, tenant, version),
         }
         for version in found
     ]
     return {"Layers": layers, **marker(last)}
 
 
-def list_versions(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def list_versions(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListLayerVersions: newest first."""
-    name = _name(hearth, tenant, asked["LayerName"])
-    found, last = hearth.functions.layers.versions(tenant, name, _is_for(asked), *page_asked(asked, NUMBER_MARKER))
+    name = _name(functions, tenant, asked["LayerName"])
+    found, last = functions.layers.versions(tenant, name, _is_for(asked), *page_asked(asked, NUMBER_MARKER))
     return {
-        "LayerVersions": [_shown(hearth, tenant, version) for version in found],
+        "LayerVersions": [_shown(functions, tenant, version) for version in found],
         **marker(last),
     }
 
 
-def delete(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def delete(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """DeleteLayerVersion."""
-    hearth.functions.layers.delete(tenant, _name(hearth, tenant, asked["LayerName"]), asked["VersionNumber"])
+    functions.layers.delete(tenant, _name(functions, tenant, asked["LayerName"]), asked["VersionNumber"])
     return {}
 
 
-def _name(hearth: Controller, tenant: str, reference: str) -> str:
+def _name(functions: FunctionUseCases, tenant: str, reference: str) -> str:
     """Give a layer's name from itself or from its ARN; another tenant's is as one that does not exist."""
     if not reference.startswith("arn:"):
         return checked_layer_name(reference)
-    return layer_of(hearth.home, tenant, f"{reference}:1")[0]
+    return layer_of(functions.home, tenant, f"{reference}:1")[0]
 
 
 def _is_for(asked: Asked) -> Wanted:
@@ -86,22 +86,22 @@ def _is_for(asked: Asked) -> Wanted:
     return lambda one: runtime in (None, *one.runtimes) and architecture in (None, *one.architectures)
 
 
-def _with_content(hearth: Controller, tenant: str, version: LayerVersion) -> dict[str, Any]:
+def _with_content(functions: FunctionUseCases, tenant: str, version: LayerVersion) -> dict[str, Any]:
     content = {
-        "Location": hearth.functions.layers.link(version),
+        "Location": functions.layers.link(version),
         "CodeSha256": base64.b64encode(bytes.fromhex(version.code_sha256)).decode(),
         "CodeSize": version.code_bytes,
     }
     return {
-        "LayerArn": hearth.home.layer_arn(tenant, version.name),
+        "LayerArn": functions.home.layer_arn(tenant, version.name),
         "Content": content,
-        **_shown(hearth, tenant, version),
+        **_shown(functions, tenant, version),
     }
 
 
-def _shown(hearth: Controller, tenant: str, version: LayerVersion) -> dict[str, Any]:
+def _shown(functions: FunctionUseCases, tenant: str, version: LayerVersion) -> dict[str, Any]:
     return {
-        "LayerVersionArn": hearth.home.layer_arn(tenant, version.name, version.number),
+        "LayerVersionArn": functions.home.layer_arn(tenant, version.name, version.number),
         "Version": version.number,
         "Description": version.description,
         "CreatedDate": moment(version.created_at_us),

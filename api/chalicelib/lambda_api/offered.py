@@ -1,4 +1,4 @@
-"""Door 1's table of contents: each operation that is offered, and the view that serves it."""
+"""The operations of the Lambda API that are offered, each with the view that serves it."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -6,7 +6,9 @@ from typing import Any
 
 from chalicelib.calls import Call
 from chalicelib.errors import NotOfferedError
+from chalicelib.functions.wiring import FunctionUseCases
 from chalicelib.http_answer import HttpAnswer
+from chalicelib.invocations.invoke import Invoker
 from chalicelib.lambda_api import (
     concurrency,
     event_invoke,
@@ -22,20 +24,20 @@ from chalicelib.lambda_api import (
 )
 from chalicelib.lambda_api.invoke import InvokeResult
 from chalicelib.lambda_api.model import Operation, operations
+from chalicelib.naming import Home
 from chalicelib.tenants.authentication import Principal
-from chalicelib.wiring import Controller
 
-View = Callable[[Controller, str, Mapping[str, Any]], dict[str, Any]]
+View = Callable[[FunctionUseCases, str, Mapping[str, Any]], dict[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Addressed:
-    """A view whose answer names addresses of ours: it gets the controller's base as this caller sees it, last."""
+    """A view whose answer names a URL: its last argument is the controller's address as the caller sees it."""
 
-    view: Callable[[Controller, str, Mapping[str, Any], str], dict[str, Any]]
+    view: Callable[[FunctionUseCases, str, Mapping[str, Any], str], dict[str, Any]]
 
 
-#: Operation → view. A view gets the controller, the tenant and the members that were sent, and gives the answer's.
+#: Operation → view. A view gets the use-cases on functions, the tenant and the members sent; it returns the answer's.
 OFFERED: Mapping[str, View | Addressed] = {
     "CreateFunction": functions.create,
     "GetFunction": functions.get,
@@ -86,38 +88,47 @@ OFFERED: Mapping[str, View | Addressed] = {
     "ListFunctionUrlConfigs": Addressed(urls.list_all),
 }
 
-#: The same for what runs a function, whose admission takes its tokens and its permit in one: the view gets the visitor.
-RUNNING: Mapping[str, Callable[[Controller, Principal, Mapping[str, Any]], InvokeResult]] = {
+#: The same for what runs a function, whose admission takes tokens and permit in one: the view gets the principal.
+RUNNING: Mapping[str, Callable[[Invoker, Home, Principal, Mapping[str, Any]], InvokeResult]] = {
     "Invoke": invoke.invoke,
 }
 
 
 def routes() -> dict[tuple[str, str], list[Operation]]:
-    """Give every operation of the model, offered or not, by path and method; the one with a query of its own first."""
+    """Return every operation of the model, offered or not, by path and method; those with a fixed query first."""
     found: dict[tuple[str, str], list[Operation]] = {}
     for operation in sorted(operations().values(), key=lambda one: -len(one.query)):
         found.setdefault((operation.path, operation.method), []).append(operation)
     return found
 
 
-def serve(
-    candidates: list[Operation], hearth: Controller, call: Call, tenant: str, names: dict[str, str]
-) -> HttpAnswer:
-    """Serve whichever of the operations at one path the call is for; raise NotOfferedError for one that is not."""
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """A call of the Lambda API: its operation, and the members that were sent."""
+
+    operation: Operation
+    asked: Mapping[str, Any]
+
+    def serve(self, functions: FunctionUseCases, tenant: str, base: str) -> HttpAnswer:
+        """Return the answer of the operation's view. `base` is the controller's address as the caller sees it."""
+        view = OFFERED[self.operation.name]
+        if isinstance(view, Addressed):
+            return self.operation.render(view.view(functions, tenant, self.asked, base))
+        return self.operation.render(view(functions, tenant, self.asked))
+
+    def run(self, invoker: Invoker, home: Home, principal: Principal) -> HttpAnswer:
+        """Return the answer of an operation that runs a function."""
+        result = RUNNING[self.operation.name](invoker, home, principal, self.asked)
+        answer = self.operation.render(result.members)
+        return dataclasses.replace(answer, headers={**answer.headers, **result.headers})
+
+
+def read(candidates: list[Operation], call: Call, names: Mapping[str, str]) -> Request:
+    """Read a call to a path that these operations share; raise NotOfferedError when it is for one that is not offered.
+
+    Raises also what is wrong with the first member.
+    """
     operation = next((one for one in candidates if one.is_meant(call)), candidates[-1])
-    view = OFFERED.get(operation.name)
-    if view is None:
+    if operation.name not in OFFERED and operation.name not in RUNNING:
         raise NotOfferedError(operation.name)
-    asked = operation.parse(call, names)
-    if isinstance(view, Addressed):
-        return operation.render(view.view(hearth, tenant, asked, hearth.base_of(call)))
-    return operation.render(view(hearth, tenant, asked))
-
-
-def run(
-    operation: Operation, hearth: Controller, call: Call, principal: Principal, names: dict[str, str]
-) -> HttpAnswer:
-    """Serve an operation that runs a function."""
-    result = RUNNING[operation.name](hearth, principal, operation.parse(call, names))
-    answer = operation.render(result.members)
-    return dataclasses.replace(answer, headers={**answer.headers, **result.headers})
+    return Request(operation, operation.parse(call, names))

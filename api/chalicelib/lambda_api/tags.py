@@ -4,30 +4,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.errors import InvalidParameterError
+from chalicelib.functions.wiring import FunctionUseCases
 from chalicelib.naming import asked_qualifier
-from chalicelib.wiring import Controller
 
 Asked = Mapping[str, Any]
 
 
-def add(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def add(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """TagResource."""
-    hearth.functions.tags.add(tenant, _tagged(hearth, tenant, asked), asked["Tags"])
+    functions.tags.add(tenant, _tagged(functions, tenant, asked), asked["Tags"])
     return {}
 
 
-def remove(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def remove(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """UntagResource."""
-    hearth.functions.tags.remove(tenant, _tagged(hearth, tenant, asked), frozenset(asked["TagKeys"]))
+    functions.tags.remove(tenant, _tagged(functions, tenant, asked), frozenset(asked["TagKeys"]))
     return {}
 
 
-def list_all(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def list_all(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListTags."""
-    return {"Tags": hearth.functions.tags.of(tenant, _tagged(hearth, tenant, asked))}
+    return {"Tags": functions.tags.of(tenant, _tagged(functions, tenant, asked))}
 
 
-def _tagged(hearth: Controller, tenant: str, asked: Asked) -> str:
+def _tagged(functions: FunctionUseCases, tenant: str, asked: Asked) -> str:
     """Give the name of the function that is meant; raise NotFoundError, or InvalidParameterError when it is no name."""
     arn = asked["Resource"]
     if ":function:" not in arn:
@@ -37,6 +37,6 @@ def _tagged(hearth: Controller, tenant: str, asked: Asked) -> str:
             "Tags on function aliases and versions are not supported. Please specify either a function name or an"
             " unqualified function ARN."
         )
-    name = hearth.home.resolve(tenant, arn)
-    hearth.functions.lifecycle.get(tenant, name)
+    name = functions.home.resolve(tenant, arn)
+    functions.lifecycle.get(tenant, name)
     return name

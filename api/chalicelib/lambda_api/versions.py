@@ -8,9 +8,9 @@ from typing import Any
 from chalicelib.errors import InvalidParameterError
 from chalicelib.functions.aliases import Alias
 from chalicelib.functions.function import Function
+from chalicelib.functions.wiring import FunctionUseCases
 from chalicelib.lambda_api.answers import check_offered, marker
 from chalicelib.lambda_api.functions import NUMBER_MARKER, page_asked, qualified, shown
-from chalicelib.wiring import Controller
 
 Asked = Mapping[str, Any]
 
@@ -20,12 +20,12 @@ PUBLISH = frozenset({"FunctionName", "CodeSha256", "Description", "RevisionId"})
 FIELDS = {"FunctionVersion": "number", "Description": "description"}
 
 
-def publish(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def publish(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """PublishVersion."""
     check_offered(asked, PUBLISH)
-    version = hearth.functions.versions.publish(
+    version = functions.versions.publish(
         tenant,
-        hearth.home.resolve(tenant, asked["FunctionName"]),
+        functions.home.resolve(tenant, asked["FunctionName"]),
         description=asked.get("Description"),
         code_sha256=_hex(asked.get("CodeSha256")),
         revision=asked.get("RevisionId"),
@@ -33,63 +33,61 @@ def publish(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
     return shown(version)
 
 
-def list_versions(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def list_versions(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListVersionsByFunction: $LATEST first."""
-    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    name = functions.home.resolve(tenant, asked["FunctionName"])
     after, most = page_asked(asked, NUMBER_MARKER)
     if after is None:
-        latest = hearth.functions.lifecycle.get(tenant, name)
-        found, last = (
-            hearth.functions.versions.page(tenant, name, None, most - 1) if most > 1 else ([], _before_all(latest))
-        )
+        latest = functions.lifecycle.get(tenant, name)
+        found, last = functions.versions.page(tenant, name, None, most - 1) if most > 1 else ([], _before_all(latest))
         found = [qualified(latest), *found]
     else:
-        found, last = hearth.functions.versions.page(tenant, name, after, most)
+        found, last = functions.versions.page(tenant, name, after, most)
     return {"Versions": [shown(one) for one in found], **marker(last)}
 
 
-def create_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def create_alias(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """CreateAlias."""
-    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    name = functions.home.resolve(tenant, asked["FunctionName"])
     alias = Alias(
         name=asked["Name"],
         number=asked["FunctionVersion"],
         weights=_weights(asked),
         description=asked.get("Description", ""),
     )
-    return _shown(hearth, tenant, name, hearth.functions.aliases.create(tenant, name, alias))
+    return _shown(functions, tenant, name, functions.aliases.create(tenant, name, alias))
 
 
-def get_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def get_alias(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """GetAlias."""
-    name = hearth.home.resolve(tenant, asked["FunctionName"])
-    return _shown(hearth, tenant, name, hearth.functions.aliases.get(tenant, name, asked["Name"]))
+    name = functions.home.resolve(tenant, asked["FunctionName"])
+    return _shown(functions, tenant, name, functions.aliases.get(tenant, name, asked["Name"]))
 
 
-def update_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def update_alias(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """UpdateAlias: what is not named stays as it is. To point it back is to roll back."""
-    name = hearth.home.resolve(tenant, asked["FunctionName"])
+    name = functions.home.resolve(tenant, asked["FunctionName"])
     named = {FIELDS[member]: value for member, value in asked.items() if member in FIELDS}
     if "RoutingConfig" in asked:
         named["weights"] = _weights(asked)
-    alias = hearth.functions.aliases.update(tenant, name, asked["Name"], named, asked.get("RevisionId"))
-    hearth.functions.provisioned.follow(tenant, name)
-    return _shown(hearth, tenant, name, alias)
+    alias = functions.aliases.update(tenant, name, asked["Name"], named, asked.get("RevisionId"))
+    functions.provisioned.follow(tenant, name)
+    return _shown(functions, tenant, name, alias)
 
 
-def delete_alias(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def delete_alias(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """DeleteAlias."""
-    name = hearth.home.resolve(tenant, asked["FunctionName"])
-    hearth.functions.aliases.delete(tenant, name, asked["Name"])
-    hearth.functions.provisioned.follow(tenant, name)
+    name = functions.home.resolve(tenant, asked["FunctionName"])
+    functions.aliases.delete(tenant, name, asked["Name"])
+    functions.provisioned.follow(tenant, name)
     return {}
 
 
-def list_aliases(hearth: Controller, tenant: str, asked: Asked) -> dict[str, Any]:
+def list_aliases(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """ListAliases, of one version where FunctionVersion names it."""
-    name = hearth.home.resolve(tenant, asked["FunctionName"])
-    found, last = hearth.functions.aliases.page(tenant, name, *page_asked(asked), number=asked.get("FunctionVersion"))
-    return {"Aliases": [_shown(hearth, tenant, name, alias) for alias in found], **marker(last)}
+    name = functions.home.resolve(tenant, asked["FunctionName"])
+    found, last = functions.aliases.page(tenant, name, *page_asked(asked), number=asked.get("FunctionVersion"))
+    return {"Aliases": [_shown(functions, tenant, name, alias) for alias in found], **marker(last)}
 
 
 def _weights(asked: Asked) -> dict[str, float]:
@@ -110,10 +108,10 @@ def _hex(digest: str | None) -> str | None:
         raise InvalidParameterError("CodeSha256 must be the zip's SHA-256 in base64") from None
 
 
-def _shown(hearth: Controller, tenant: str, name: str, alias: Alias) -> dict[str, Any]:
+def _shown(functions: FunctionUseCases, tenant: str, name: str, alias: Alias) -> dict[str, Any]:
     weights = {"RoutingConfig": {"AdditionalVersionWeights": dict(alias.weights)}} if alias.weights else {}
     return {
-        "AliasArn": hearth.home.arn(tenant, name, alias.name),
+        "AliasArn": functions.home.arn(tenant, name, alias.name),
         "Name": alias.name,
         "FunctionVersion": alias.number,
         "Description": alias.description,

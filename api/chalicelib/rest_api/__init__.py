@@ -1,1 +1,1 @@
-"""Door 2, for people and curl: short routes, plain JSON; parses and renders, and decides nothing."""
+"""The REST API: short routes and plain JSON, for curl and for programs without an SDK; parses and renders only."""

@@ -1,41 +1,43 @@
-"""What is said of one route of door 2 in its OpenAPI description; never how the document is put together."""
+"""The values that describe one route of the REST API for OpenAPI."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-#: A JSON Schema, or another object of an OpenAPI document.
-Schema = Mapping[str, Any]
-
-JSON = "application/json"
+from chalicelib.http_answer import JSON
+from chalicelib.rest_api.members import apart, members_of
+from chalicelib.rest_api.schemas import Schema, schema_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """Something that a caller may say in the query or in a header."""
+    """A parameter in the path, the query or a header."""
 
     name: str
     says: str
     schema: Schema
-    required: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """What a caller sends."""
+    """What a caller sends: JSON that is read by `model`, or bytes of another content type."""
 
     says: str
-    schema: Schema
+    model: Any = None
     content_type: str = JSON
-    required: bool = False
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of the content."""
+        return {"type": "string", "format": "binary"} if self.model is None else schema_of(self.model)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResponseDescription:
-    """What a caller gets when it goes well, or as well as it may. Headers are by name, each with its description."""
+    """An answer of a route: its content by content type, as annotations, and its headers by name."""
 
     says: str
-    content: Mapping[str, Schema] = field(default_factory=dict)  #: by content type
+    content: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, Schema] = field(default_factory=dict)
 
 
@@ -43,8 +45,8 @@ class ResponseDescription:
 class Described:
     """One route. `answers` are by status; `errors` are the statuses of those errors that not every route has.
 
-    Its first sentence is the docstring of its view, its path's parameters are known by their names, and who may call
-    it, with the errors that go with it, follows from the table that it stands in: none of these is said again here.
+    Its summary is the docstring of its view, its path's parameters are known by their names, and its authentication,
+    with the errors that go with it, follows from the table that it stands in.
     """
 
     answers: Mapping[int, ResponseDescription]
@@ -53,26 +55,35 @@ class Described:
     headers: tuple[Parameter, ...] = ()
     body: Body | None = None
 
+    def models(self) -> list[Any]:
+        """Return the annotations of all that its answers and its body are made of."""
+        return [
+            *(hint for answer in self.answers.values() for hint in answer.content.values()),
+            *([self.body.model] if self.body and self.body.model else []),
+        ]
 
-def shows(says: str, schema: Schema, **headers: Schema) -> ResponseDescription:
-    """Give the answer that shows a JSON value; header names are written with underscores."""
+
+def shows(says: str, model: Any, **headers: Schema) -> ResponseDescription:
+    """Describe the answer that shows this model as JSON; header names are written with underscores."""
     return ResponseDescription(
         says=says,
-        content={JSON: schema},
+        content={JSON: model},
         headers={name.replace("_", "-"): header for name, header in headers.items()},
     )
 
 
 def says_nothing(says: str) -> ResponseDescription:
-    """Give the answer without a body."""
+    """Describe the answer without a body."""
     return ResponseDescription(says=says)
 
 
 def header(says: str, schema: Schema, *, always: bool = True) -> Schema:
-    """Give the description of a header of an answer."""
+    """Describe a header of an answer."""
     return {"description": says, "schema": schema, "required": always}
 
 
-def ref(name: str) -> Schema:
-    """Give the schema that stands under this name in `shapes`."""
-    return {"$ref": f"#/components/schemas/{name}"}
+def parameters(model: type) -> tuple[Parameter, ...]:
+    """Describe the query that this model reads."""
+    return tuple(
+        Parameter(name=one.name, says=apart(one.hint).says, schema=schema_of(one.hint)) for one in members_of(model)
+    )

@@ -1,14 +1,16 @@
-"""Puts the OpenAPI description of door 2 together, out of its routes and what is said of each; serves none of them."""
+"""Composes the OpenAPI document of the REST API out of its routes and what `described` says of each."""
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib.http_answer import JSON
 from chalicelib.rest_api.described import NAMED, ROUTES
-from chalicelib.rest_api.description import JSON, Body, Described, Parameter, ResponseDescription, Schema, header, ref
-from chalicelib.rest_api.shapes import SHAPES
+from chalicelib.rest_api.description import Body, Described, Parameter, ResponseDescription, header
+from chalicelib.rest_api.models import Error
+from chalicelib.rest_api.schemas import Schema, components, schema_of
 
 #: The API's own version: another first number when a client of the old one would break.
 VERSION = "1.0"
@@ -16,7 +18,7 @@ VERSION = "1.0"
 SECONDS: Schema = {"type": "integer", "minimum": 1}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 
-#: Who may call → what opens the door for them.
+#: Who may call → the credentials that authenticate them.
 SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "public": [],
     "tenant": [{"ApiKey": []}, {"SignatureV4": []}],
@@ -35,42 +37,42 @@ SCHEMES = {
     },
 }
 
-RETRY_AFTER = {"Retry-After": header("When to come back, in seconds.", SECONDS)}
+RETRY_AFTER = {"Retry-After": header("When to retry, in seconds.", SECONDS)}
 
 #: Status → what an error of it says, and the headers it bears beside.
 ERRORS: dict[int, tuple[str, dict[str, Schema]]] = {
-    400: ("Something asked for is missing, out of range or not offered.", {}),
-    401: ("No credentials.", {"WWW-Authenticate": header("What to authenticate with.", {"type": "string"})}),
-    403: ("Credentials that open nothing here; or, said by the gateway, no such path.", {}),
-    404: ("No such thing.", {}),
-    409: ("The thing exists already, or somebody else is changing it.", {}),
-    412: ("The revision named is not the latest one.", {}),
+    400: ("Something in the request is missing, out of range or not offered.", {}),
+    401: ("No credentials.", {"WWW-Authenticate": header("How to authenticate.", {"type": "string"})}),
+    403: ("The credentials are wrong or not allowed here; or, said by the gateway, there is no such path.", {}),
+    404: ("It does not exist.", {}),
+    409: ("It exists already, or another request is changing it.", {}),
+    412: ("The revision is not the latest one.", {}),
     413: ("The body is too large.", {}),
-    422: ("The Idempotency-Key came with another call before.", {}),
+    422: ("The Idempotency-Key was used with another call before.", {}),
     429: (
         "Too many requests.",
         {
             **RETRY_AFTER,
-            "RateLimit-Limit": header("How many there may be.", COUNT),
-            "RateLimit-Remaining": header("How many are left now.", COUNT),
-            "RateLimit-Reset": header("When all are there again, in seconds.", SECONDS),
+            "RateLimit-Limit": header("The limit.", COUNT),
+            "RateLimit-Remaining": header("How much of it is left now.", COUNT),
+            "RateLimit-Reset": header("When all of it is available again, in seconds.", SECONDS),
         },
     ),
-    500: ("Something went wrong on our side; the request id names it in our log.", {}),
+    500: ("An error on the server's side; find it in the log by the request id.", {}),
     503: (
-        "The platform could not do it now; nothing was billed.",
+        "The platform cannot do it at the moment; nothing was billed.",
         {
             "Retry-After": header(
-                "When to come back, in seconds; not there when that would help nobody.", SECONDS, always=False
+                "When to retry, in seconds; left out when a retry cannot help.", SECONDS, always=False
             ),
             "Idempotency-Replayed": header(
-                "`true` when it is the first answer again.", {"type": "string"}, always=False
+                "`true` when this is the first answer again.", {"type": "string"}, always=False
             ),
         },
     ),
 }
 
-#: These the gateway in front may say too, in its own shape.
+#: The gateway in front may answer with these too, in its own shape.
 ALSO_THE_GATEWAYS = (403, 413)
 
 #: Who may call → the errors of every route of theirs.
@@ -79,6 +81,10 @@ COMMON: dict[str, tuple[int, ...]] = {
     "tenant": (401, 403, 429, 500, 503),
     "admin": (401, 403, 429, 500, 503),
 }
+
+
+#: What the gateway answers by itself, when there is no such route or a body has more than 10 MB.
+GATEWAY_ERROR: Schema = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
 
 
 @dataclass(frozen=True)
@@ -96,18 +102,23 @@ class Route:
         return f"{self.method} {self.path}"
 
 
-def document(routes: Iterable[Route]) -> dict[str, Any]:
-    """Give the description of these routes; raise KeyError for one of which nothing is said."""
+def document(routes: Sequence[Route]) -> dict[str, Any]:
+    """Return the OpenAPI document of these routes; raise KeyError for one that `described` lacks."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, ROUTES[route.name])
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Hearth", "version": VERSION, "description": "Runs functions. This is the door for people."},
+        "info": {"title": "Hearth", "version": VERSION, "description": "Runs functions: the REST API."},
         "servers": [{"url": "."}],
         "paths": paths,
-        "components": {"schemas": SHAPES, "securitySchemes": SCHEMES},
+        "components": {"schemas": _schemas(routes), "securitySchemes": SCHEMES},
     }
+
+
+def _schemas(routes: Sequence[Route]) -> dict[str, Schema]:
+    models = [model for route in routes for model in ROUTES[route.name].models()]
+    return {**components([Error, *models]), "GatewayError": GATEWAY_ERROR}
 
 
 def _operation(route: Route, described: Described) -> dict[str, Any]:
@@ -127,14 +138,14 @@ def _operation(route: Route, described: Described) -> dict[str, Any]:
 
 
 def _parameter(said: Parameter, where: str) -> dict[str, Any]:
-    required = said.required or where == "path"
+    required = where == "path"
     return {"name": said.name, "in": where, "required": required, "description": said.says, "schema": said.schema}
 
 
 def _body(said: Body) -> dict[str, Any]:
     return {
         "description": said.says,
-        "required": said.required,
+        "required": False,
         "content": {said.content_type: {"schema": said.schema}},
     }
 
@@ -146,7 +157,7 @@ def _responses(who: str, described: Described) -> dict[str, Any]:
 
 
 def _answer(said: ResponseDescription) -> dict[str, Any]:
-    content = {name: {"schema": schema} for name, schema in said.content.items()}
+    content = {name: {"schema": schema_of(hint)} for name, hint in said.content.items()}
     return {
         "description": said.says,
         **({"headers": said.headers} if said.headers else {}),
@@ -156,7 +167,8 @@ def _answer(said: ResponseDescription) -> dict[str, Any]:
 
 def _error(status: int) -> dict[str, Any]:
     says, headers = ERRORS[status]
-    schema = ref("Error")
+    described = _answer(ResponseDescription(says=says, content={JSON: Error}, headers=headers))
     if status in ALSO_THE_GATEWAYS:
-        schema = {"anyOf": [schema, ref("GatewayError")]}
-    return _answer(ResponseDescription(says=says, content={JSON: schema}, headers=headers))
+        either = [schema_of(Error), {"$ref": "#/components/schemas/GatewayError"}]
+        described["content"] = {JSON: {"schema": {"anyOf": either}}}
+    return described

@@ -16,6 +16,7 @@ from chalicelib.storage.wiring import Storage
 class ScheduleUseCases:
     """Schedules, and what runs them when they are due."""
 
+    functions: FunctionUseCases  #: a schedule is of a function that is there
     store: Schedules
     due: Due
 
@@ -26,4 +27,4 @@ def build(
     """Build the use-cases on schedules."""
     store = Schedules(storage.items, functions.cascade, clock.now_us)
     due = Due(schedules=store, invoker=invocations.invoker, home=home, now_us=clock.now_us, monotonic_s=time.monotonic)
-    return ScheduleUseCases(store=store, due=due)
+    return ScheduleUseCases(functions=functions, store=store, due=due)

@@ -1,11 +1,8 @@
 """A Tenant, which owns functions and pays for them, its limits, and its row."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from chalicelib import limits
-from chalicelib.errors import InvalidParameterError
 from chalicelib.functions.reservations import Reservations
 from chalicelib.storage.items import Act, Item, Items
 from shared_lua import keys
@@ -26,14 +23,6 @@ class TenantLimits:
         for name, value in asdict(self).items():
             if value is not None:
                 limits.check_tenant_limit(name, value)
-
-    @classmethod
-    def named(cls, values: Mapping[str, Any]) -> "TenantLimits":
-        """Make limits of what a caller names; raise InvalidParameterError for an unknown name."""
-        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise InvalidParameterError(f"Unknown limit {unknown[0]!r}; known: {', '.join(cls.__dataclass_fields__)}")
-        return cls(**values)
 
 
 @dataclass(frozen=True, kw_only=True)

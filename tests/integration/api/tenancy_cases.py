@@ -53,20 +53,76 @@ TAGS = f"/2017-03-31/tags/{THING}"
 URL = f"/2021-10-31/functions/{THING}/url"
 CODE_TEXT = base64.b64encode(CODE).decode()
 CREATION = creation(FunctionName=THING, Code={"ZipFile": CODE_TEXT})
-#: Door 2's routes by method and path, and door 1's offered operations by name.
+#: The REST API's routes by method and path, and the operations offered by the Lambda API by name.
 CASES: dict[str, list[Case]] = {
     "GET /health": [Case("nothing", "/health")],
     "GET /openapi.json": [Case("nothing", "/openapi.json")],
     "GET /functions": [Case("nothing", "/functions"), Case("name", f"/functions?after={THING}&limit=1")],
     "PUT /functions/{name}": [
-        Case("name", f"{FUNCTIONS}?runtime=python3.11&handler=main.handler", CODE, "application/zip")
+        Case("name", f"{FUNCTIONS}?runtime=python3.11&handler=main.handler", CODE, "application/zip"),
+        Case(
+            "layer version",
+            f"/functions/new?runtime=python3.11&handler=main.handler&layer={THING}",
+            CODE,
+            "application/zip",
+        ),
     ],
     "GET /functions/{name}": [Case("name", FUNCTIONS)],
-    "PATCH /functions/{name}": [Case("name", FUNCTIONS, b'{"memory_mb": 256}')],
+    "PATCH /functions/{name}": [
+        Case("name", FUNCTIONS, b'{"memory_mb": 256}'),
+        Case("layer version", "/functions/zone", f'{{"layers": ["{THING}"]}}'.encode()),
+    ],
     "POST /functions/{name}/versions": [Case("name", f"{FUNCTIONS}/versions")],
     "DELETE /functions/{name}/versions/{number}": [Case("name", f"{FUNCTIONS}/versions/1")],
     "PUT /functions/{name}/concurrency": [Case("name", f"{FUNCTIONS}/concurrency", b'{"reserved": 1}')],
     "DELETE /functions/{name}/concurrency": [Case("name", f"{FUNCTIONS}/concurrency")],
+    "GET /functions/{name}/concurrency": [Case("name", f"{FUNCTIONS}/concurrency")],
+    "GET /functions/{name}/provisioned": [Case("name", f"{FUNCTIONS}/provisioned")],
+    "PUT /functions/{name}/provisioned/{qualifier}": [
+        Case("name", f"{FUNCTIONS}/provisioned/{one}", b'{"provisioned": 1}') for one in ("live", "1")
+    ],
+    "GET /functions/{name}/provisioned/{qualifier}": [
+        Case("name", f"{FUNCTIONS}/provisioned/{one}") for one in ("live", "1")
+    ],
+    "DELETE /functions/{name}/provisioned/{qualifier}": [Case("name", f"{FUNCTIONS}/provisioned/1")],
+    "GET /functions/{name}/event-invoke": [
+        Case("name", f"{FUNCTIONS}/event-invoke"),
+        Case("name", f"{FUNCTIONS}/event-invoke?qualifier=live"),
+    ],
+    "PUT /functions/{name}/event-invoke": [
+        Case("name", f"{FUNCTIONS}/event-invoke", b'{"retries": 1}'),
+        Case("arn", "/functions/zone/event-invoke", f'{{"on_failure": "{THING}"}}'.encode()),
+    ],
+    "PATCH /functions/{name}/event-invoke": [Case("name", f"{FUNCTIONS}/event-invoke", b'{"retries": 1}')],
+    "DELETE /functions/{name}/event-invoke": [Case("name", f"{FUNCTIONS}/event-invoke")],
+    "GET /functions/{name}/event-invokes": [Case("name", f"{FUNCTIONS}/event-invokes")],
+    "GET /functions/{name}/tags": [Case("name", f"{FUNCTIONS}/tags")],
+    "PUT /functions/{name}/tags": [Case("name", f"{FUNCTIONS}/tags", b'{"tags": {"colour": "red"}}')],
+    "PATCH /functions/{name}/tags": [Case("name", f"{FUNCTIONS}/tags", b'{"tags": {"colour": null}}')],
+    "GET /functions/{name}/permissions": [
+        Case("name", f"{FUNCTIONS}/permissions"),
+        Case("name", f"{FUNCTIONS}/permissions?qualifier=live"),
+    ],
+    "POST /functions/{name}/permissions": [
+        Case(
+            "name",
+            f"{FUNCTIONS}/permissions",
+            b'{"statement_id": "new", "action": "lambda:InvokeFunction", "principal": "*"}',
+        )
+    ],
+    "DELETE /functions/{name}/permissions/{statement_id}": [Case("name", f"{FUNCTIONS}/permissions/s")],
+    "GET /functions/{name}/url": [
+        Case("name", f"{FUNCTIONS}/url"),
+        Case("name", f"{FUNCTIONS}/url?qualifier=live"),
+    ],
+    "PUT /functions/{name}/url": [Case("name", f"{FUNCTIONS}/url", b'{"auth_type": "NONE"}')],
+    "DELETE /functions/{name}/url": [Case("name", f"{FUNCTIONS}/url")],
+    "GET /functions/{name}/urls": [Case("name", f"{FUNCTIONS}/urls")],
+    "GET /layers": [Case("nothing", "/layers"), Case("name", f"/layers?after={THING}")],
+    "GET /layers/{layer}/versions": [Case("name", f"/layers/{THING}/versions")],
+    "POST /layers/{layer}/versions": [Case("name", f"/layers/{THING}/versions", CODE, "application/zip")],
+    "GET /layers/{layer}/versions/{number}": [Case("name", f"/layers/{THING}/versions/1")],
+    "DELETE /layers/{layer}/versions/{number}": [Case("name", f"/layers/{THING}/versions/1")],
     "GET /functions/{name}/versions": [Case("name", f"{FUNCTIONS}/versions")],
     "GET /functions/{name}/aliases": [Case("name", f"{FUNCTIONS}/aliases")],
     "PUT /functions/{name}/aliases/{alias}": [Case("name", f"{FUNCTIONS}/aliases/live", b'{"version": "1"}')],
@@ -194,5 +250,5 @@ CASES: dict[str, list[Case]] = {
     # An address is no name: 128 random bits that its owner gives to whom it likes, so whoever has one may be told that
     # it is closed. What it must not tell, `test_a_closed_address_tells_nothing_of_what_is_behind_it` holds.
     f"{method} {path}": [Case("nothing", re.sub(r"{\w+}", "0" * 32, path))]
-    for method, path, _view in function_urls_api.OFFERED
+    for method, path in function_urls_api.OFFERED
 }

@@ -20,7 +20,7 @@ from shared_lua import keys
 from shared_lua.contract import Mode
 from tests.apigateway import Gateway
 from tests.integration.api.conftest import principal
-from tests.integration.api.test_lambda_door import create
+from tests.integration.api.test_lambda_api import create
 from tests.integration.api.test_versioning import change
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]

@@ -9,7 +9,7 @@ from chalicelib.functions.reservations import Reservations
 from chalicelib.wiring import Controller
 
 from tests.integration.api.conftest import Configure
-from tests.integration.api.test_lambda_door import ROLE, create
+from tests.integration.api.test_lambda_api import ROLE, create
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

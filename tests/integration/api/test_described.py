@@ -1,4 +1,4 @@
-"""Door 2 held against its own description by schemathesis: no 5xx, and no answer that is not described.
+"""The REST API held against its own description by schemathesis: no 5xx, and no answer that is not described.
 
 What is sent is the same in every run: what the schemas' edges give, and what a fixed seed gives. It goes through the
 local gateway to the app, over a real Redis and moto; no worker is there, so that a run that is waited for ends in 202.
@@ -175,6 +175,10 @@ def findings(configure: Configure, worker: Worker, aws: Any, data: dict[str, str
         "invocation_id": [started.json["invocation_id"], str(uuid.UUID(int=0))],
         "key_id": [one.listed.key_id for one in (*others, *other_admins)],
         "handler": ["main.handler"],
+        "layer": ["shared", "other"],
+        "qualifier": ["1", "live"],
+        "statement_id": ["s"],
+        "env": [["GREETING=hello"]],
     }
     admin_key = {"x-api-key": admin.secret}
     alias = {"name": "hello", "alias": "mine"}
@@ -197,6 +201,7 @@ def findings(configure: Configure, worker: Worker, aws: Any, data: dict[str, str
             {"path_parameters": {"name": "hello"}, "body": {"reserved": 1}},
         ),
         ("DELETE /functions/{name}/concurrency", key, {"path_parameters": {"name": "hello"}}),
+        *settings(key),
         ("PATCH /functions/{name}", key, {"path_parameters": {"name": "hello"}, "body": {"timeout_s": 9}}),
         ("PUT /functions/{name}", key, {"path_parameters": {"name": "hello"}, "body": zipped(), "media_type": ZIP}),
         (
@@ -212,6 +217,43 @@ def findings(configure: Configure, worker: Worker, aws: Any, data: dict[str, str
         ("DELETE /admin/keys/{key_id}", admin_key, {"path_parameters": {"key_id": spare_admin.listed.key_id}}),
     ]
     return run(served(keys.api_key, admin.secret, known), seldom)
+
+
+def settings(key: dict[str, str]) -> list[Step]:
+    """What belongs to a function and to layers, made, shown and removed while version 1 and the alias are there."""
+    hello = {"name": "hello"}
+    statement = {"statement_id": "s", "action": "lambda:InvokeFunctionUrl", "principal": "*"}
+    bodies: list[tuple[str, dict[str, str], Any]] = [
+        ("PUT /functions/{name}/url", hello, {"auth_type": "NONE", "cors": {"allow_origins": ["*"]}}),
+        ("GET /functions/{name}/url", hello, None),
+        ("GET /functions/{name}/urls", hello, None),
+        ("DELETE /functions/{name}/url", hello, None),
+        ("POST /functions/{name}/permissions", hello, statement),
+        ("GET /functions/{name}/permissions", hello, None),
+        ("DELETE /functions/{name}/permissions/{statement_id}", {**hello, "statement_id": "s"}, None),
+        ("PUT /functions/{name}/event-invoke", hello, {"retries": 1}),
+        ("PATCH /functions/{name}/event-invoke", hello, {"max_age_s": 60}),
+        ("GET /functions/{name}/event-invoke", hello, None),
+        ("GET /functions/{name}/event-invokes", hello, None),
+        ("DELETE /functions/{name}/event-invoke", hello, None),
+        ("PATCH /functions/{name}/tags", hello, {"tags": {"colour": "red"}}),
+        ("POST /functions/{name}/versions", hello, None),
+        ("PUT /functions/{name}/provisioned/{qualifier}", {"name": "hello", "qualifier": "2"}, {"provisioned": 1}),
+        ("GET /functions/{name}/provisioned/{qualifier}", {"name": "hello", "qualifier": "2"}, None),
+        ("GET /functions/{name}/provisioned", hello, None),
+        ("DELETE /functions/{name}/provisioned/{qualifier}", {"name": "hello", "qualifier": "2"}, None),
+    ]
+    layer = {"layer": "shared", "number": "1"}
+    zip_body = {"body": zipped({"python/a.py": ""}), "media_type": ZIP}
+    return [
+        *(
+            (label, key, {"path_parameters": names} | ({"body": body} if body is not None else {}))
+            for label, names, body in bodies
+        ),
+        ("POST /layers/{layer}/versions", key, {"path_parameters": {"layer": "shared"}, **zip_body}),
+        ("GET /layers/{layer}/versions/{number}", key, {"path_parameters": layer}),
+        ("DELETE /layers/{layer}/versions/{number}", key, {"path_parameters": layer}),
+    ]
 
 
 def test_nothing_fails_and_every_answer_is_described(findings: Findings) -> None:

@@ -17,7 +17,7 @@ from chalicelib.naming import account
 from shared_lua.codec import encode
 from shared_lua.contract import Invocation, Outcome, Settlement, Status
 from tests.integration.api.conftest import Worker, settlement_of, success
-from tests.integration.api.test_lambda_door import create
+from tests.integration.api.test_lambda_api import create
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

@@ -11,7 +11,7 @@ from chalicelib.wiring import Controller
 from shared_lua.contract import Invocation
 from tests.apigateway import Gateway
 from tests.integration.api.conftest import Configure, Worker
-from tests.integration.api.test_lambda_door import create
+from tests.integration.api.test_lambda_api import create
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

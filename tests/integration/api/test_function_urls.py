@@ -15,7 +15,7 @@ from chalicelib.wiring import Controller
 from shared_lua.contract import Outcome, Status
 from tests.apigateway import ADDRESS, Answer, Gateway
 from tests.integration.api.conftest import Configure, Deployed, success
-from tests.integration.api.test_lambda_door import create
+from tests.integration.api.test_lambda_api import create
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

@@ -38,7 +38,7 @@ def fill(hearth: Controller, count: int) -> None:
     hello = hearth.functions.lifecycle.get("acme", "hello")
     for n in range(count):
         configuration = dataclasses.replace(hello.configuration, name=f"filler-{n:05}")
-        version = mint_version(hearth.home, "acme", configuration, hello.code)
+        version = mint_version(hearth.functions.home, "acme", configuration, hello.code)
         assert hearth.functions.lifecycle.registry.write(dataclasses.replace(hello, version=version, revision=0), None)
 
 

@@ -10,7 +10,7 @@ from chalicelib.naming import account
 from chalicelib.wiring import Controller
 
 from tests.apigateway import Answer, Gateway
-from tests.integration.api.test_lambda_door import create
+from tests.integration.api.test_lambda_api import create
 from tests.zips import zipped
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]

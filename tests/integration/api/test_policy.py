@@ -9,7 +9,7 @@ from chalicelib.functions.policy import MAX_POLICY_BYTES
 from chalicelib.tenants.administration import IssuedKeys
 from chalicelib.wiring import Controller
 
-from tests.integration.api.test_lambda_door import create
+from tests.integration.api.test_lambda_api import create
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

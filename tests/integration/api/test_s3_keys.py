@@ -76,7 +76,7 @@ def test_a_zip_of_20_mb_comes_to_functions_and_layers_by_its_s3_key_in_bounded_m
 
 def test_another_tenants_upload_cannot_be_named(bench: Bench, boto: Any) -> None:
     key = f"uploads/stranger/{uuid.uuid4()}"
-    bench.s3.put_object(Bucket=bench.hearth.bucket, Key=key, Body=zipped())
+    bench.s3.put_object(Bucket=bench.hearth.functions.uploads.store.bucket, Key=key, Body=zipped())
 
     with pytest.raises(boto.exceptions.InvalidParameterValueException, match="under uploads/acme/"):
         boto.create_function(
@@ -84,5 +84,5 @@ def test_another_tenants_upload_cannot_be_named(bench: Bench, boto: Any) -> None
             Runtime="python3.11",
             Handler="main.handler",
             Role="arn:aws:iam::000000000000:role/any",
-            Code={"S3Bucket": bench.hearth.bucket, "S3Key": key},
+            Code={"S3Bucket": bench.hearth.functions.uploads.store.bucket, "S3Key": key},
         )

@@ -6,7 +6,7 @@ import pytest
 from chalicelib.wiring import Controller
 
 from tests.apigateway import Gateway
-from tests.integration.api.test_lambda_door import create
+from tests.integration.api.test_lambda_api import create
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 

@@ -161,10 +161,10 @@ def test_a_schedule_of_a_function_that_has_no_code_goes_on(bench: Bench, hearth:
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"function": "no/name"}, "no function name"),
+        ({"function": "no/name"}, "function must be 1 to 64 letters"),
         ({"function": "big"}, "needs runtime and handler"),
-        ({**NEW, "runtime": "cobol"}, "not offered"),
-        ({**NEW, "memory_mb": 63}, "Memory must be 64"),
+        ({**NEW, "runtime": "cobol"}, "runtime must be nodejs20.x, "),
+        ({**NEW, "memory_mb": 63}, "memory_mb must be a whole number of MB from 64 to 10240, not 63"),
         ({**NEW, "memory_mb": True}, "memory_mb must be a whole number"),
         ({**NEW, "environment": {"A": 1}}, "environment must be an object of texts"),
         ({**NEW, "tail": 1}, "Unknown member 'tail'"),

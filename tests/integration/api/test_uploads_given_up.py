@@ -84,6 +84,8 @@ def test_the_tick_gives_up_uploads_and_collects_zips(
         monkeypatch.setattr(clock, "now_s", lambda after_s=after_s: now_us // 1_000_000 + after_s)
         hearth = configure()
         hearth.operations.chores.run()
-        assert bench.s3.list_objects_v2(Bucket=hearth.bucket, Prefix="code/")["KeyCount"] == left
+        assert (
+            bench.s3.list_objects_v2(Bucket=hearth.functions.uploads.store.bucket, Prefix="code/")["KeyCount"] == left
+        )
 
     assert bench.show()["state"] == "Failed"

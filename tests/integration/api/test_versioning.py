@@ -12,7 +12,7 @@ from chalicelib.functions.lifecycle import Functions
 from chalicelib.storage.items import Items
 from chalicelib.wiring import Controller
 
-from tests.integration.api.test_lambda_door import create
+from tests.integration.api.test_lambda_api import create
 from tests.zips import zipped
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]

@@ -42,7 +42,7 @@ class Bench:
 
     def tell(self, begun: Answer) -> None:
         """Call the handler as the bucket does."""
-        app.on_upload(created(self.hearth.bucket, begun.json["fields"]["key"]), None)
+        app.on_upload(created(self.hearth.functions.uploads.store.bucket, begun.json["fields"]["key"]), None)
 
     def bring(self, zip_bytes: bytes, **asked: Any) -> Answer:
         begun = self.begin(**asked)
@@ -56,7 +56,7 @@ class Bench:
         return shown
 
     def lying(self) -> list[str]:
-        listed = self.s3.list_objects_v2(Bucket=self.hearth.bucket, Prefix="uploads/")
+        listed = self.s3.list_objects_v2(Bucket=self.hearth.functions.uploads.store.bucket, Prefix="uploads/")
         return [one["Key"] for one in listed.get("Contents", [])]
 
     def waiting(self) -> int:

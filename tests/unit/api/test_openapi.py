@@ -1,24 +1,27 @@
-"""What door 2 says of itself: every route of the app is described, and the description is OpenAPI."""
+"""The REST API's description of itself: every route of the app is in it, and it is OpenAPI."""
 
 import json
 import re
 import subprocess
 import sys
+import typing
 from typing import Any
 
 import pytest
 from app import app
+from chalicelib.calls import Call
 from chalicelib.function_urls import offered as function_urls_api
 from chalicelib.lambda_api import offered as lambda_api
 from chalicelib.rest_api import described, offered, openapi
+from chalicelib.wiring import Controller
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.conftest import ROOT
 
 
-def people_routes() -> set[str]:
-    """Every route of the app that is neither door 1's nor a function's own, as `METHOD /path`."""
-    others = lambda_api.routes().keys() | {(path, method) for method, path, _ in function_urls_api.OFFERED}
+def rest_routes() -> set[str]:
+    """Every route of the app that is neither the Lambda API's nor a function URL's, as `METHOD /path`."""
+    others = lambda_api.routes().keys() | {(path, method) for method, path in function_urls_api.OFFERED}
     served = {(path, method) for path, methods in app.routes.items() for method in methods}
     return {f"{method} {path}" for path, method in served - others}
 
@@ -35,7 +38,7 @@ def document() -> Any:
 
 
 def test_every_route_is_described_and_no_other() -> None:
-    routes = people_routes() | tables()
+    routes = rest_routes() | tables()
     missing, stale = sorted(routes - described.ROUTES.keys()), sorted(described.ROUTES.keys() - routes)
 
     assert not missing, (
@@ -49,7 +52,8 @@ def test_every_route_is_described_and_no_other() -> None:
 
 
 def test_a_route_added_later_fails_with_what_to_add(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offered, "PUBLIC", [*offered.PUBLIC, ("GET", "/new/{thing}", offered.describe)])
+    new = offered.Route("GET", "/new/{thing}", offered.describe, ())
+    monkeypatch.setattr(offered, "PUBLIC", [*offered.PUBLIC, new])
 
     with pytest.raises(AssertionError, match=re.escape("says nothing of GET /new/{thing}. Add a line for each")):
         test_every_route_is_described_and_no_other()
@@ -58,7 +62,7 @@ def test_a_route_added_later_fails_with_what_to_add(monkeypatch: pytest.MonkeyPa
 def test_the_document_holds_every_route_of_every_table(document: Any) -> None:
     said = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
 
-    assert said == people_routes() | tables()
+    assert said == rest_routes() | tables()
 
 
 def test_the_document_is_openapi_and_every_reference_leads_somewhere(document: Any) -> None:
@@ -74,7 +78,7 @@ def test_every_shape_is_used(document: Any) -> None:
 
 
 def test_what_a_route_says_first_is_its_views_docstring(document: Any) -> None:
-    assert document["paths"]["/health"]["get"]["summary"].startswith("Show each part's state")
+    assert document["paths"]["/health"]["get"]["summary"].startswith("Show each dependency's state")
 
 
 def test_who_may_call_follows_from_the_table(document: Any) -> None:
@@ -110,4 +114,13 @@ def test_the_app_starts_without_what_only_the_description_needs() -> None:
     ).stdout.decode()
 
     assert "rest_api.offered" in loaded
-    assert not any(f"rest_api.{name}'" in loaded for name in ("openapi", "described", "description", "shapes"))
+    assert not any(f"rest_api.{name}'" in loaded for name in ("openapi", "described", "description", "schemas"))
+
+
+def test_every_view_is_given_what_it_declares() -> None:
+    groups = typing.get_type_hints(Controller)
+    tables = (offered.OFFERED, offered.RUNNING, offered.PUBLIC, offered.ADMIN)
+    for route in [route for table in tables for route in table]:
+        hints = list(typing.get_type_hints(route.view).values())
+        assert hints[: len(route.needs)] == [groups[name] for name in route.needs], route
+        assert hints[len(route.needs)] is Call, route
