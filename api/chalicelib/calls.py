@@ -1,4 +1,4 @@
-"""One HTTP request as the controller sees it, to whichever of its APIs it came."""
+"""One HTTP request as the controller sees it, for all three APIs."""
 
 import json
 import uuid
@@ -11,7 +11,7 @@ from chalicelib.errors import InvalidRequestContentError
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A request. Header names are in lower case; the query is decoded, the path is as it was sent."""
+    """A complete request. Header names are in lower case; the query is decoded, the path as it was sent."""
 
     method: str
     path: str
@@ -20,18 +20,18 @@ class Call:
     body: bytes
     source_ip: str
     request_id: str
-    home: str = ""  #: the controller's host for this caller, and the stage if it is in the path
+    home: str = ""  #: the controller's host as the gateway gives it, with the stage where that is part of the path
 
     def header(self, name: str) -> str | None:
-        """Give a header by its lower-case name."""
+        """Return a header by its lower-case name."""
         return self.headers.get(name)
 
     def parameter(self, name: str) -> str | None:
-        """Give the last value of a query parameter."""
+        """Return the last value of a query parameter."""
         return dict(self.query).get(name)
 
     def json(self) -> dict[str, Any]:
-        """Give the body as a JSON object; raise InvalidRequestContentError when it is none."""
+        """Return the body as a JSON object; raise InvalidRequestContentError when it is none."""
         try:
             body = json.loads(self.body)
         except (ValueError, RecursionError) as error:
@@ -43,7 +43,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Address:
-    """The controller's own address: `public_url` where the settings say it, else as the gateway says for each call."""
+    """The controller's own address: the `public_url` of the settings, else as the gateway gives it for each call."""
 
     public_url: str | None
 
@@ -53,7 +53,7 @@ class Address:
 
 
 def from_event(event: Mapping[str, Any], body: bytes) -> Call:
-    """Make a Call of an API Gateway proxy event. The address is the one that the gateway saw, not a header's."""
+    """Return the Call of an API Gateway proxy event. The caller's address is the gateway's sourceIp alone."""
     context = event["requestContext"]
     query = event["multiValueQueryStringParameters"] or {}
     return Call(
@@ -69,13 +69,13 @@ def from_event(event: Mapping[str, Any], body: bytes) -> Call:
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:
-    """Give every header once: a repeated one as a comma-separated list, cookies as one header."""
+    """Return every header once. Values of a repeated one are joined by commas, cookies by semicolons."""
     several = event.get("multiValueHeaders") or {name: [value] for name, value in (event["headers"] or {}).items()}
     return {name.lower(): ("; " if name.lower() == "cookie" else ",").join(values) for name, values in several.items()}
 
 
 def _home(event: Mapping[str, Any]) -> str:
-    """Give host and stage. The gateway's own domain has the stage in its paths; a custom domain has not."""
+    """Return host and stage. The gateway's own host name has the stage in its paths; a custom domain has not."""
     context = event["requestContext"]
     headers = {name.lower(): value for name, value in (event["headers"] or {}).items()}
     host = context.get("domainName") or headers.get("host", "")

@@ -1,4 +1,4 @@
-"""The errors that callers get, with HTTP status and Lambda's name for each."""
+"""The errors that a caller may get, each with its HTTP status and Lambda's name for it."""
 
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ class HearthError(Exception):
     """Something went wrong on our side; the request id names it in our log."""
 
     status: ClassVar[int] = 500
-    #: The Lambda API's status, where it differs from the one that HTTP suggests.
+    #: The Lambda API's status, where Lambda's differs from the one that HTTP suggests.
     lambda_status: ClassVar[int | None] = None
     error_type: ClassVar[str] = "ServiceException"
 
@@ -26,7 +26,7 @@ class HearthError(Exception):
         super().__init__(sentence or self.__doc__)
 
     def headers(self) -> dict[str, str]:
-        """Headers that tell the caller what to do."""
+        """Further headers of the answer."""
         return {}
 
     def fields(self) -> dict[str, str]:
@@ -97,7 +97,7 @@ class IdempotencyMismatchError(HearthError):
 
 
 class UnauthenticatedError(HearthError):
-    """The caller is nobody we know."""
+    """The caller is unknown."""
 
     status = 403
 
@@ -110,7 +110,7 @@ class MissingCredentialsError(UnauthenticatedError):
     error_type = "MissingAuthenticationTokenException"
 
     def headers(self) -> dict[str, str]:
-        """What to authenticate with."""
+        """How to authenticate."""
         return {"WWW-Authenticate": "AWS4-HMAC-SHA256"}
 
 
@@ -173,7 +173,7 @@ class TooManyRequestsError(HearthError):
         self._verdict = verdict
 
     def headers(self) -> dict[str, str]:
-        """When to come back, in whole seconds and never 0: a caller told 0 would hammer."""
+        """When to retry, in whole seconds and never 0: a caller told 0 would hammer."""
         return {
             "Retry-After": str(max(1, -(-self._verdict.wait_ms // 1000))),
             "RateLimit-Limit": str(self._verdict.limit),
@@ -187,7 +187,7 @@ class TooManyRequestsError(HearthError):
 
 
 class NotOfferedError(HearthError):
-    """An operation of Lambda's that Hearth does not have."""
+    """An operation of the Lambda API that Hearth does not offer."""
 
     status = 501
     error_type = "NotImplementedException"
@@ -197,12 +197,12 @@ class NotOfferedError(HearthError):
 
 
 class UnservedError(HearthError):
-    """The platform could not do it now; nothing was billed."""
+    """The platform cannot do it at the moment; nothing was billed."""
 
     status = 503
 
     def headers(self) -> dict[str, str]:
-        """When to come back, in seconds."""
+        """When to retry, in seconds."""
         return {"Retry-After": "5"}
 
 
@@ -210,12 +210,12 @@ class UnservedAgainError(UnservedError):
     """The platform could not do it when it was first asked for under this Idempotency-Key."""
 
     def headers(self) -> dict[str, str]:
-        """That it is the first answer again: coming back later brings no other."""
+        """Say that this is the first answer again: a retry brings no other."""
         return {"Idempotency-Replayed": "true"}
 
 
 class UnavailableError(UnservedError):
-    """A part that this call needs is down."""
+    """A dependency of this call is down."""
 
     def __init__(self, part: str) -> None:
         super().__init__(f"{part} is not answering, and this call needs it. Try again in a few seconds.")

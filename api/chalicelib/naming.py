@@ -27,17 +27,17 @@ class Home:
     region: str
 
     def arn(self, tenant: str, name: str, qualifier: str | None = None) -> str:
-        """Give a function's ARN, or that of one of its versions or aliases."""
+        """Return a function's ARN, or that of one of its versions or aliases."""
         whole = f"arn:aws:lambda:{self.region}:{account(tenant)}:function:{name}"
         return f"{whole}:{qualifier}" if qualifier else whole
 
     def layer_arn(self, tenant: str, name: str, number: int | None = None) -> str:
-        """Give a layer's ARN, or that of one of its versions."""
+        """Return a layer's ARN, or that of one of its versions."""
         whole = f"arn:aws:lambda:{self.region}:{account(tenant)}:layer:{name}"
         return f"{whole}:{number}" if number else whole
 
     def find(self, tenant: str, reference: str, qualifier: str | None = None) -> "Named":
-        """Parse a reference of the Lambda API; raise NotFoundError when it names another tenant's function."""
+        """Return the function that a name or ARN means; raise NotFoundError when it is another tenant's."""
         match = REFERENCE.fullmatch(reference)
         if not match:
             raise InvalidParameterError(f"{reference!r} is neither a function name nor a function's ARN")
@@ -52,7 +52,7 @@ class Home:
         return Named(name, asked_qualifier(reference, qualifier))
 
     def resolve(self, tenant: str, reference: str, qualifier: str | None = None) -> str:
-        """Give the function's name where no version or alias may be named; raise NotFoundError when one is."""
+        """Return the function's name where no version or alias can be meant; raise NotFoundError when one is."""
         named = self.find(tenant, reference, qualifier)
         if named.qualifier:
             raise NotFoundError(f"Function not found: {self.arn(tenant, named.name, named.qualifier)}")
@@ -68,7 +68,7 @@ class Named:
 
 
 def asked_qualifier(reference: str, qualifier: str | None = None) -> str | None:
-    """Give the qualifier that a reference or the parameter beside it names; None for none and for $LATEST."""
+    """Return the qualifier that a reference or the parameter beside it names; None for none and for $LATEST."""
     match = REFERENCE.fullmatch(reference)
     asked = qualifier or (match["qualifier"] if match else None)
     return None if asked == LATEST else asked
@@ -83,7 +83,7 @@ LAYER_NAME = re.compile(r"[a-zA-Z0-9_-]{1,140}")
 
 
 def layer_of(home: Home, tenant: str, arn: str) -> tuple[str, int]:
-    """Parse the ARN of one of the tenant's layer versions into name and number; raise InvalidParameterError."""
+    """Return name and number of the tenant's layer version that an ARN means; raise InvalidParameterError."""
     match = LAYER.fullmatch(arn)
     if not match:
         raise InvalidParameterError(f"{arn!r} is no layer version's ARN, which ends in :layer:<name>:<number>")
@@ -93,7 +93,7 @@ def layer_of(home: Home, tenant: str, arn: str) -> tuple[str, int]:
 
 
 def checked_layer_name(name: str) -> str:
-    """Give `name` back when it may be a layer's; raise InvalidParameterError when it may not."""
+    """Return `name` back when it may be a layer's; raise InvalidParameterError when it may not."""
     if not LAYER_NAME.fullmatch(name):
         raise InvalidParameterError(
             f"{name!r} is no layer's name: use 1 to 140 letters, digits, hyphens and underscores"
@@ -102,24 +102,24 @@ def checked_layer_name(name: str) -> str:
 
 
 def account(tenant: str) -> str:
-    """Give the twelve digits that stand in for an AWS account in a tenant's ARNs; always the same for one tenant."""
+    """Return the twelve digits that stand for a tenant where Lambda has an account; always the same for one tenant."""
     return f"{int(hashlib.sha256(tenant.encode()).hexdigest(), 16) % 10**12:012}"
 
 
 def checked_name(name: str) -> str:
-    """Give `name` back when it obeys Lambda's rule for names; raise InvalidParameterError when it does not."""
+    """Return `name` back when it obeys Lambda's rule for names; raise InvalidParameterError when it does not."""
     return _checked(name, "function name")
 
 
 def checked_qualifier(qualifier: str | None) -> str | None:
-    """Give `qualifier` back when it may name a version or an alias, or is None; raise InvalidParameterError."""
+    """Return `qualifier` back when it may name a version or an alias, or is None; raise InvalidParameterError."""
     if qualifier is not None and not re.fullmatch(r"\$LATEST|[a-zA-Z0-9_-]{1,128}", qualifier):
         raise InvalidParameterError(f"{qualifier!r} names no version and no alias: use a number, a name or $LATEST")
     return qualifier
 
 
 def checked_tenant(name: str) -> str:
-    """Give `name` back when it may be a tenant's; raise InvalidParameterError when it may not."""
+    """Return `name` back when it may be a tenant's; raise InvalidParameterError when it may not."""
     return _checked(name, "tenant's name")
 
 

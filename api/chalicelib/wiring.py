@@ -64,7 +64,7 @@ REDIS_CONNECTIONS = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Controller:
-    """What the doors may use: the use-cases of each package, and what they have in common."""
+    """What the APIs use: the use-cases of each package, and what they have in common."""
 
     functions: FunctionUseCases
     tenants: TenantUseCases

@@ -1,4 +1,4 @@
-"""Turns what a function said into an HTTP answer, as Lambda's function URLs do; never says it better than it did."""
+"""Turns a function's result into an HTTP answer, as Lambda's function URLs do."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ STATUS = range(200, 600)
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
-#: About the connection and not about the answer: the gateway's own word counts, and a lie would split answers.
+#: Headers about the connection, which only the gateway may set: a false length would make one answer look like two.
 NOT_THEIRS = frozenset(
     {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
     | {"proxy-authenticate", "proxy-connection", "date"}
@@ -21,11 +21,11 @@ NOT_THEIRS = frozenset(
 
 
 class MalformedAnswerError(ValueError):
-    """The function said something that is no HTTP answer; its caller gets a 502."""
+    """The function's result is not a valid HTTP answer; the caller gets a 502."""
 
 
 def interpreted(payload: str | None) -> HttpAnswer:
-    """Give the answer that a function's payload stands for; raise MalformedAnswerError when it stands for none.
+    """Return the HTTP answer that a function's result describes; raise MalformedAnswerError when it is not valid.
 
     An object with a `statusCode` is an answer; any other JSON value is the body of a 200.
     """
@@ -44,18 +44,18 @@ def interpreted(payload: str | None) -> HttpAnswer:
 
 
 def failed() -> HttpAnswer:
-    """Give what callers hear of a function's own error: nothing of its inside."""
+    """Return the answer for an error of the function, which tells the caller no detail."""
     return _message(502, {"message": "Internal Server Error"})
 
 
 def timed_out(invocation_id: str) -> HttpAnswer:
-    """Give what callers hear when the function outlives the gateway; it runs on, and its owner finds the record."""
+    """Return the answer for a run that outlives the gateway's limit. It runs on, and its owner can look it up."""
     where = {"location": f"/invocations/{invocation_id}"}
     return _message(504, {"message": "Gateway Timeout"}, where)
 
 
 def error(refusal: HearthError, _request_id: str) -> HttpAnswer:
-    """HttpAnswer with Lambda's words for a request that does not reach the function."""
+    """Return Lambda's answer for a request that does not reach the function."""
     sentence = "Forbidden" if isinstance(refusal, UnauthenticatedError) else str(refusal)
     status = refusal.lambda_status or refusal.status
     headers = {"x-amzn-ErrorType": refusal.error_type, **refusal.headers()}
@@ -96,7 +96,7 @@ def _cookies(said: Any) -> tuple[str, ...]:
 
 
 def _body(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Give body and encoding; a body that is no text is sent as the JSON that it is."""
+    """Return body and encoding. A body that is not a text is sent as JSON."""
     body = said.get("body")
     if body is None:
         return {"body": ""}

@@ -1,4 +1,4 @@
-"""What browsers are told about a function URL: pure functions of its Cors and the request; never an access check."""
+"""The CORS headers of a function URL: pure functions of its configuration and the request. They check no access."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,12 +9,12 @@ WILD = "*"
 
 
 def is_preflight(call: Call) -> bool:
-    """Tell whether a browser asks what it may, before it does it."""
+    """Tell whether a request is a browser's CORS preflight."""
     return call.method == "OPTIONS" and bool(call.header("origin") and call.header("access-control-request-method"))
 
 
 def for_preflight(cors: Cors, call: Call) -> dict[str, str]:
-    """Give the headers that answer a preflight; none for an origin that is not allowed."""
+    """Return the headers that answer a preflight; none for an origin that is not allowed."""
     shared = for_answer(cors, call)
     if not shared:
         return {}
@@ -27,7 +27,7 @@ def for_preflight(cors: Cors, call: Call) -> dict[str, str]:
 
 
 def for_answer(cors: Cors | None, call: Call) -> dict[str, str]:
-    """Give the headers that go with an answer, in the place of any that the function wrote."""
+    """Return the CORS headers of an answer, which replace any that the function set."""
     origin = call.header("origin")
     if cors is None or origin is None or not _allows(cors.allow_origins, origin):
         return {}
@@ -42,7 +42,7 @@ def for_answer(cors: Cors | None, call: Call) -> dict[str, str]:
 
 
 def without(headers: Mapping[str, str]) -> dict[str, str]:
-    """Give an answer's headers without the function's own words on other origins: the configuration counts."""
+    """Return an answer's headers without the CORS headers that the function set: the configuration counts."""
     return {name: value for name, value in headers.items() if not name.startswith("access-control-")}
 
 

@@ -1,4 +1,4 @@
-"""Turns a request to a function URL into the event that Lambda's function URLs send: version 2.0; never judges it."""
+"""Turns a request to a function URL into the event that Lambda's function URLs send, in version 2.0."""
 
 import base64
 import json
@@ -15,13 +15,13 @@ from chalicelib.naming import account
 #: Bodies of these types go to the function as text; all others, and what is not UTF-8, go as base64.
 TEXTUAL = re.compile(r"text/.*|application/(json|javascript|xml|.*\+json|.*\+xml)")
 
-#: What authenticates the caller to us is not the function's to see; cookies have a member of their own.
+#: Headers that the function does not get: credentials are meant for Hearth, and cookies have a member of their own.
 HIDDEN = frozenset({"cookie"})
 HIDDEN_WHEN_SIGNED = HIDDEN | {"authorization", "x-amz-security-token"}
 
 
 def event(url: FunctionUrl, call: Call, base: str) -> bytes:
-    """Give the event's JSON text. As on Lambda, members that would be empty are left out."""
+    """Return the event's JSON text. As on Lambda, members that would be empty are left out."""
     path = call.path.partition(f"/url/{url.url_id}")[2] or "/"
     made = {
         "version": "2.0",
@@ -43,7 +43,7 @@ def _cookies(call: Call) -> dict[str, list[str]]:
 
 
 def _headers(url: FunctionUrl, call: Call, base: str) -> dict[str, str]:
-    """Give the caller's headers, and over them what only we know: a caller may write any address into them."""
+    """Return the caller's headers, with Hearth's own forwarding headers: a caller could write any address there."""
     hidden = HIDDEN_WHEN_SIGNED if url.auth_type == AWS_IAM else HIDDEN
     shown = {name: value for name, value in call.headers.items() if name not in hidden}
     return shown | {"x-forwarded-for": call.source_ip, "x-forwarded-proto": urlsplit(base).scheme}
@@ -74,7 +74,7 @@ def _context(url: FunctionUrl, call: Call, path: str, base: str) -> dict[str, An
 
 
 def _signer(url: FunctionUrl) -> dict[str, Any]:
-    """Only keys of the owner come through, and they are the whole tenant's: there are no users to tell apart."""
+    """Describe the caller as the tenant itself: only the owner's keys are accepted, and keys have no users."""
     owner = account(url.tenant)
     return {
         "accountId": owner,

@@ -1,1 +1,1 @@
-"""Door 1, AWS Lambda's REST API: botocore's own model says what each operation takes and gives."""
+"""The Lambda API: AWS Lambda's own paths and shapes, read from botocore's model of the service."""

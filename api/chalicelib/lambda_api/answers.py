@@ -1,4 +1,4 @@
-"""Lambda's ways of answering that are no operation's own: its error object, and refusing what is not offered."""
+"""What the Lambda API's operations share: the error object, and the check for members that are not offered."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.errors import HearthError, InvalidParameterError
 from chalicelib.http_answer import HttpAnswer, json_answer
 
-#: Members that may be sent as long as they ask for what is so anyway.
+#: Members that are accepted only with the value that Hearth has anyway.
 FIXED: Mapping[str, Any] = {
     "PackageType": "Zip",
     "Architectures": ["x86_64"],
@@ -19,7 +19,7 @@ FIXED: Mapping[str, Any] = {
     "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": [], "Ipv6AllowedForDualStack": False},
 }
 
-#: As Lambda shows the same members.
+#: The same members in answers.
 SHOWN: Mapping[str, Any] = {name: FIXED[name] for name in ("PackageType", "Architectures", "EphemeralStorage")} | {
     "TracingConfig": FIXED["TracingConfig"],
     "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
@@ -27,7 +27,7 @@ SHOWN: Mapping[str, Any] = {name: FIXED[name] for name in ("PackageType", "Archi
 
 
 def check_offered(asked: Mapping[str, Any], offered: frozenset[str]) -> None:
-    """Refuse by name what an operation of ours does not read, unless it asks for what is so anyway."""
+    """Raise InvalidParameterError for a member that is not offered, unless its value is what Hearth has anyway."""
     for name, value in asked.items():
         if name not in offered and not _asks_nothing(value, FIXED.get(name)):
             raise InvalidParameterError(f"{name} is not offered here with this value; leave it out")
@@ -40,7 +40,7 @@ def _asks_nothing(value: Any, fixed: Any) -> bool:
 
 
 def error(refusal: HearthError, _request_id: str) -> HttpAnswer:
-    """Answer with Lambda's error object."""
+    """Return the answer with Lambda's error object."""
     status = refusal.lambda_status or refusal.status
     body = {"Type": "User" if status < 500 else "Service", "Message": str(refusal), **refusal.fields()}
     headers = {"x-amzn-ErrorType": refusal.error_type, **refusal.headers()}
@@ -48,10 +48,10 @@ def error(refusal: HearthError, _request_id: str) -> HttpAnswer:
 
 
 def marker(last: str | None) -> dict[str, str]:
-    """Give the member of a listing that says where it goes on, when it does."""
+    """Return a listing's NextMarker, or nothing on the last page."""
     return {"NextMarker": last} if last else {}
 
 
 def moment(at_us: int) -> str:
-    """Spell a moment as Lambda does where it is a text."""
+    """Format a moment as Lambda does in members that are texts."""
     return datetime.fromtimestamp(at_us / 1_000_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")

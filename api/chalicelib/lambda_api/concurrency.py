@@ -1,4 +1,4 @@
-"""Door 1's operations on concurrency permits and on what a tenant may use."""
+"""The Lambda API's operations on reserved concurrency, and GetAccountSettings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +29,7 @@ def delete(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, 
 
 
 def account(functions: FunctionUseCases, tenant: str, _asked: Asked) -> dict[str, Any]:
-    """GetAccountSettings. Code is not limited in sum, so what is used of it is not counted either."""
+    """GetAccountSettings. The total size of code is not limited, so its use is not counted."""
     found = functions.concurrency.account(tenant)
     return {
         "AccountLimit": {

@@ -1,4 +1,4 @@
-"""Door 1's operations on what is done about asynchronous Invocations."""
+"""The Lambda API's operations on event-invoke configuration: retries, maximum age and destinations."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ def put(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any
 
 
 def update(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
-    """UpdateFunctionEventInvokeConfig: what is not named stays as it is."""
+    """UpdateFunctionEventInvokeConfig: members that are left out stay as they are."""
     named = existing(functions, tenant, asked)
     changed = functions.event_invokes.update(tenant, named.name, named.qualifier, _fields(asked))
     return _shown(functions, tenant, named, changed)
@@ -59,7 +59,7 @@ def list_all(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str
 
 
 def _fields(asked: Asked) -> dict[str, Any]:
-    """Give what is named. A destination that is named without an ARN is none."""
+    """Return the settings in the request. A destination without an ARN means no destination."""
     destinations = asked.get("DestinationConfig", {})
     named = {field: asked[member] for member, field in FIELDS.items() if member in asked}
     told = {field: destinations[member] for member, field in DESTINATIONS.items() if member in destinations}

@@ -1,4 +1,4 @@
-"""Door 1's operations that ask for what is the same for every function here; clients ask, and are told so."""
+"""The Lambda API's operations whose answer is the same for every function; clients such as Terraform call them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,17 +10,17 @@ Asked = Mapping[str, Any]
 
 
 def runtime_management(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
-    """GetRuntimeManagementConfig: a new sandbox has the runtime as its operator keeps it."""
+    """GetRuntimeManagementConfig: new sandboxes use the runtime that the operator installed."""
     return {"UpdateRuntimeOn": "Auto", "FunctionArn": _find(functions, tenant, asked)}
 
 
 def recursion(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
-    """GetFunctionRecursionConfig: nobody looks for functions that call themselves in a circle."""
+    """GetFunctionRecursionConfig: recursive calls are not detected."""
     _find(functions, tenant, asked)
     return {"RecursiveLoop": "Allow"}
 
 
 def _find(functions: FunctionUseCases, tenant: str, asked: Asked) -> str:
-    """Give the ARN of the function that is meant; raise NotFoundError."""
+    """Return the ARN of an existing function, version or alias; raise NotFoundError."""
     named = existing(functions, tenant, asked)
     return functions.home.arn(tenant, named.name, named.qualifier)

@@ -1,4 +1,4 @@
-"""Door 1's operations on functions: from the model's members to a use-case and back."""
+"""The Lambda API's operations on functions: reads the model's members, calls a use-case, renders its result."""
 
 import base64
 import dataclasses
@@ -38,7 +38,7 @@ FIELDS = {
     "Timeout": "timeout_s",
     "MemorySize": "memory_mb",
 }
-#: What a listing gives to go on after: a name, or a number. Anything longer would be no key of a table.
+#: The markers that listings return: a name or a number. Anything longer could not be a key of the table.
 NAME_MARKER = re.compile(r"\$LATEST|[a-zA-Z0-9_-]{1,140}")
 NUMBER_MARKER = re.compile(r"[0-9]{1,10}", re.ASCII)
 
@@ -46,7 +46,7 @@ NUMBER_MARKER = re.compile(r"[0-9]{1,10}", re.ASCII)
 def create(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
     """CreateFunction."""
     check_offered(asked, CREATE)
-    tags.check(asked.get("Tags", {}))  # before the function is: a refused call leaves nothing behind
+    tags.check(asked.get("Tags", {}))  # before the function is created: a refused call leaves nothing behind
     configuration = Configuration(
         name=functions.home.resolve(tenant, asked["FunctionName"]),
         runtime=asked.get("Runtime", ""),
@@ -115,7 +115,7 @@ def update_configuration(functions: FunctionUseCases, tenant: str, asked: Asked)
 
 
 def delete(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
-    """DeleteFunction: the whole of it, or one version."""
+    """DeleteFunction: all of the function, or one version."""
     named = functions.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
     if LATEST in (asked.get("Qualifier"), asked["FunctionName"].rpartition(":")[2]):
         raise InvalidParameterError("$LATEST version cannot be deleted without deleting the function.")
@@ -134,13 +134,13 @@ def delete(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, 
 
 
 def get_code_signing(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
-    """GetFunctionCodeSigningConfig: there is none, which is what clients that look before they change want to hear."""
+    """GetFunctionCodeSigningConfig: there is none. Clients ask before they change a function's code."""
     functions.lifecycle.get(tenant, functions.home.resolve(tenant, asked["FunctionName"]))
-    return {}  # as AWS answers, whatever its model says
+    return {}  # as AWS answers, though its model requires members
 
 
 def page_asked(asked: Asked, known: re.Pattern[str] = NAME_MARKER) -> tuple[str | None, int]:
-    """Give the marker of a listing, and how many it asks for and may get; raise InvalidParameterError."""
+    """Return a listing's marker and page size; raise InvalidParameterError for a marker that no listing returns."""
     after = asked.get("Marker") or None
     if after is not None and not known.fullmatch(after):
         raise InvalidParameterError(f"Marker {after[:200]!r} is none that a listing gave")
@@ -148,14 +148,14 @@ def page_asked(asked: Asked, known: re.Pattern[str] = NAME_MARKER) -> tuple[str 
 
 
 def existing(functions: FunctionUseCases, tenant: str, asked: Asked) -> Named:
-    """Give name and qualifier of the function, version or alias that is meant; raise NotFoundError."""
+    """Return name and qualifier of an existing function, version or alias; raise NotFoundError."""
     named = functions.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
     functions.router.shown(tenant, named.name, named.qualifier)
     return named
 
 
 def code(functions: FunctionUseCases, tenant: str, asked: Asked) -> Source:
-    """Give the zip that an operation carries or names in Hearth's bucket; raise InvalidParameterError."""
+    """Return the zip in the request, or the one that it names in Hearth's bucket; raise InvalidParameterError."""
     if asked.get("ZipFile"):
         data: bytes = asked["ZipFile"]
         return data
@@ -170,7 +170,7 @@ def code(functions: FunctionUseCases, tenant: str, asked: Asked) -> Source:
 
 
 def shown(function: Function) -> dict[str, Any]:
-    """Give a function's configuration, or a published version's, as Lambda shows it."""
+    """Return a function's configuration, or a published version's, as Lambda shows it."""
     version = function.version
     layers = [{"Arn": layer.arn, "CodeSize": layer.code_bytes} for layer in version.layers]
     return {
@@ -199,7 +199,7 @@ def _location(functions: FunctionUseCases, function: Function) -> dict[str, str]
 
 
 def _states(function: Function) -> dict[str, str]:
-    """Give the states of a function: those of itself, and those of its last change."""
+    """Return the state of a function, and the status of its last update."""
     states = {"State": function.state, "LastUpdateStatus": function.last_update}
     if function.state == "Pending":
         states |= {"StateReason": "The function is waiting for its zip to be uploaded.", "StateReasonCode": "Creating"}
@@ -212,13 +212,13 @@ def _states(function: Function) -> dict[str, str]:
 
 
 def qualified(latest: Function) -> Function:
-    """Give a function as Lambda lists it among its versions: under an ARN that ends in $LATEST."""
+    """Return a function as Lambda lists it among its versions, with an ARN that ends in $LATEST."""
     version = dataclasses.replace(latest.version, arn=f"{latest.version.arn}:{LATEST}")
     return dataclasses.replace(latest, version=version)
 
 
 def _published(functions: FunctionUseCases, tenant: str, function: Function, asked: Asked) -> Function:
-    """Give the version that was asked to be published at once, else the function itself."""
+    """Publish a version when the request asks for it, and return it; else return the function itself."""
     if not asked.get("Publish"):
         return function
     return functions.versions.publish(tenant, function.version.function)
@@ -233,7 +233,7 @@ def _every_version(functions: FunctionUseCases, tenant: str, function: Function)
 
 
 def _shown_one(functions: FunctionUseCases, tenant: str, asked: Asked) -> Function:
-    """Give what a qualifier names, under the ARN that names it so."""
+    """Return the function or version that a qualifier names, with the ARN that has this qualifier."""
     named = functions.home.find(tenant, asked["FunctionName"], asked.get("Qualifier"))
     function = functions.router.shown(tenant, named.name, named.qualifier)
     version = dataclasses.replace(function.version, arn=functions.home.arn(tenant, named.name, named.qualifier))

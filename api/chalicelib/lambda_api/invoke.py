@@ -1,4 +1,4 @@
-"""Door 1's Invoke: from the model's members to a request, and from its reply to Lambda's answer."""
+"""The Lambda API's Invoke: reads an InvokeRequest from the members, renders the Reply as Lambda does."""
 
 import base64
 import dataclasses
@@ -26,7 +26,7 @@ class InvokeResult:
 
 
 def invoke(invoker: Invoker, home: Home, principal: Principal, asked: Mapping[str, Any]) -> InvokeResult:
-    """Invoke: 200 with the function's own words, 202 when they are still to come, 204 for a dry run."""
+    """Invoke: 200 with the function's answer, 202 when it is queued or still runs, 204 for a dry run."""
     request = _request(asked, home.find(principal.tenant, asked["FunctionName"], asked.get("Qualifier")))
     if asked.get("InvocationType") == "DryRun":
         invoker.check(principal, request)
@@ -73,4 +73,4 @@ def _client_context(header: str | None) -> str | None:
         raise InvalidRequestContentError(
             f"ClientContext must be a JSON object in base64, {limits.MAX_CLIENT_CONTEXT_CHARS} characters at most"
         )
-    return json.dumps(context)  # one line of ASCII, whatever came: it travels to the function in a header
+    return json.dumps(context)  # one line of ASCII, since it travels to the function in a header

@@ -1,4 +1,4 @@
-"""Door 1's operations on layers."""
+"""The Lambda API's operations on layers."""
 
 import base64
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ def get_by_arn(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[s
 
 
 def list_all(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
-    """ListLayers: the latest version of each, of those that are for a runtime or architecture where one is named."""
+    """ListLayers: the latest version of each layer, filtered by runtime and architecture where given."""
     found, last = functions.layers.page(tenant, _is_for(asked), *page_asked(asked))
     layers = [
         {
@@ -74,14 +74,14 @@ def delete(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, 
 
 
 def _name(functions: FunctionUseCases, tenant: str, reference: str) -> str:
-    """Give a layer's name from itself or from its ARN; another tenant's is as one that does not exist."""
+    """Return the layer's name from a name or an ARN; another tenant's ARN answers as one that does not exist."""
     if not reference.startswith("arn:"):
         return checked_layer_name(reference)
     return layer_of(functions.home, tenant, f"{reference}:1")[0]
 
 
 def _is_for(asked: Asked) -> Wanted:
-    """Give what tells whether a version says that it is for the runtime and architecture that are named, if any are."""
+    """Return the filter of a listing: versions that declare the runtime and architecture in the request, if any."""
     runtime, architecture = asked.get("CompatibleRuntime"), asked.get("CompatibleArchitecture")
     return lambda one: runtime in (None, *one.runtimes) and architecture in (None, *one.architectures)
 

@@ -1,4 +1,4 @@
-"""Checks what a client sent against a shape of botocore's model: types and limits; never what it means."""
+"""Checks the members of a request against a shape of botocore's model: types and limits."""
 
 import base64
 import binascii
@@ -10,13 +10,13 @@ from typing import Any
 from chalicelib import limits
 from chalicelib.errors import InvalidParameterError, TooLargeError
 
-#: Members whose limits are Hearth's own, and are refused by the use-cases with a better sentence: only the type counts.
+#: Members of which only the type is checked here: the use-cases have limits of their own, with better error texts.
 OWN_RULES = frozenset(
     {"FunctionName", "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "Marker"}
     | {"ClientContext", "Environment", "InvocationType", "TagKeys", "Tags"}
 )
 
-#: What a type is called in a sentence, and what JSON value stands for it.
+#: Type in the model → its JSON type, and what it is called in an error.
 _KINDS: dict[str, tuple[type, str]] = {
     "string": (str, "a text"),
     "integer": (int, "a whole number"),
@@ -31,7 +31,7 @@ _KINDS: dict[str, tuple[type, str]] = {
 
 
 def from_text(shape: Any, text: Any, where: str) -> Any:
-    """Give the value that a text from path, query or header stands for; raise InvalidParameterError."""
+    """Parse a text from path, query or header; raise InvalidParameterError."""
     if shape.type_name in ("integer", "long"):
         if not re.fullmatch(r"-?[0-9]{1,18}", text):
             raise _refused(where, f"must be a whole number, not {text!r}")
@@ -44,7 +44,7 @@ def from_text(shape: Any, text: Any, where: str) -> Any:
 
 
 def checked(shape: Any, value: Any, where: str) -> Any:
-    """Give `value` with blobs decoded; raise InvalidParameterError naming the first member that does not fit."""
+    """Return `value` with blobs decoded; raise InvalidParameterError naming the first member that does not fit."""
     if shape.type_name == "blob" and isinstance(value, bytes):
         return value
     if shape.type_name == "double" and type(value) is int:  # JSON writes 1.0 as 1
@@ -67,7 +67,7 @@ def _structure(shape: Any, value: Mapping[str, Any], where: str) -> dict[str, An
             raise _refused(_inside(where, name), "is missing")
     found = {}
     for name, one in value.items():
-        if one is None:  # Lambda's clients mean that it is left out
+        if one is None:  # Lambda's clients send null for members that are left out
             continue
         if name not in shape.members:
             raise _refused(_inside(where, name), "is not known; leave it out")

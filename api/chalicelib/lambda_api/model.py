@@ -1,4 +1,4 @@
-"""What each operation of Lambda's API takes and gives, read from botocore's own model; never knows what one does."""
+"""Parses requests and renders answers of Lambda's operations, as botocore's model of the service describes them."""
 
 import functools
 import json
@@ -14,12 +14,12 @@ from chalicelib.calls import Call
 from chalicelib.http_answer import HttpAnswer, json_answer
 from chalicelib.lambda_api.members import checked, from_text
 
-#: What the model calls a member that travels in the path, by where botocore says that it travels.
+#: Locations in the model of members that travel as text.
 _TEXTUAL = frozenset({"uri", "querystring", "header", "headers"})
 
 
 class _Textual:
-    """A member that travels as text in path, query or headers. Found out once an operation: every call reads it."""
+    """A member that travels as text in path, query or headers. Prepared once, since every call reads it."""
 
     def __init__(self, member: str, shape: Any) -> None:
         self.member, self.shape = member, shape
@@ -29,7 +29,7 @@ class _Textual:
         self._is_list = shape.type_name == "list"
 
     def text(self, call: Call, names: Mapping[str, str]) -> Any:
-        """Give its text in a call, None when it is not there; several when it is a list."""
+        """Return its text in a call, a list of texts for a list, or None when it is absent."""
         if self._location == "uri":
             return names.get(self._wire)
         if self._location != "querystring":
@@ -40,14 +40,14 @@ class _Textual:
 
 
 class Operation:
-    """One operation: where it is called, how its request is read and how its answer is written."""
+    """One operation: its path and method, and how its request is parsed and its answer rendered."""
 
     def __init__(self, model: Any) -> None:
         self.name: str = model.name
         self.method: str = model.http["method"]
         uri, _, query = model.http["requestUri"].partition("?")
         self.path: str = uri.rstrip("/")
-        self.query = dict(parse_qsl(query))  #: what tells it from another operation at the same path
+        self.query = dict(parse_qsl(query))  #: fixed; distinguishes it from another operation at its path
         self._status: int = model.http.get("responseCode", 200)
         self._input = model.input_shape
         self._output = model.output_shape
@@ -56,11 +56,11 @@ class Operation:
         self._has_body = any(not _location(shape) for _, shape in members)
 
     def is_meant(self, call: Call) -> bool:
-        """Tell whether a call to its path and method is for it."""
+        """Tell whether a call to its path and method has its fixed query."""
         return all(call.parameter(name) == value for name, value in self.query.items())
 
     def parse(self, call: Call, names: Mapping[str, str]) -> dict[str, Any]:
-        """Give the members that a call names, each of the type the model says; raise what is wrong with the first."""
+        """Return the members of a call, typed as in the model; raise InvalidParameterError for the first at fault."""
         found = {
             one.member: from_text(one.shape, text, one.member)
             for one in self._textual
@@ -74,11 +74,11 @@ class Operation:
         return members
 
     def _body(self, call: Call) -> dict[str, Any]:
-        """Give the members of the JSON body under their names in the model."""
+        """Return the members of the JSON body."""
         return call.json() if call.body else {}
 
     def render(self, members: Mapping[str, Any]) -> HttpAnswer:
-        """Give the answer that carries these members."""
+        """Return the answer that carries these members."""
         shapes = self._output.members if self._output else {}
         headers, status = {}, self._status
         for name in [name for name in members if _location(shapes[name])]:
@@ -100,7 +100,7 @@ def _location(shape: Any) -> str | None:
 
 
 def _plain(shape: Any, value: Any) -> Any:
-    """Give a value as JSON carries it."""
+    """Return a value as JSON carries it."""
     if value is None:
         return None
     if shape.type_name == "structure":
@@ -121,6 +121,6 @@ def _epoch(moment: datetime) -> float:
 
 @functools.cache
 def operations() -> dict[str, Operation]:
-    """Give every operation of the model by its name."""
+    """Return every operation of the model by its name."""
     model = botocore.session.get_session().get_service_model("lambda")
     return {name: Operation(model.operation_model(name)) for name in model.operation_names}

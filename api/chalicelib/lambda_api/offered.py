@@ -124,9 +124,9 @@ class Request:
 
 
 def read(candidates: list[Operation], call: Call, names: Mapping[str, str]) -> Request:
-    """Read a call to a path that these operations share; raise NotOfferedError when it is for one that is not offered.
+    """Parse a call to a path that these operations share.
 
-    Raises also what is wrong with the first member.
+    Raises NotOfferedError for an operation that is not offered, InvalidParameterError for the first member at fault.
     """
     operation = next((one for one in candidates if one.is_meant(call)), candidates[-1])
     if operation.name not in OFFERED and operation.name not in RUNNING:

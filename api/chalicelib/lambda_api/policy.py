@@ -1,4 +1,4 @@
-"""Door 1's operations on a function's policy. What a statement grants here: see `chalicelib.functions.policy`."""
+"""The Lambda API's operations on a function's policy. What a statement grants: see `chalicelib.functions.policy`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ Asked = Mapping[str, Any]
 
 
 def add(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
-    """AddPermission. The statement is kept and shown; by itself it lets nobody in."""
+    """AddPermission. The statement is stored and shown; it grants nothing by itself, except a public function URL."""
     named = existing(functions, tenant, asked)
     statement = policy.compose(functions.home.arn(tenant, named.name, named.qualifier), asked)
     functions.policies.add(tenant, named.name, named.qualifier, statement, asked.get("RevisionId"))

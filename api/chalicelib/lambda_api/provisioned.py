@@ -1,4 +1,4 @@
-"""Door 1's operations on provisioned concurrency."""
+"""The Lambda API's operations on provisioned concurrency."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Door 1's operations on tags."""
+"""The Lambda API's operations on tags."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ def list_all(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str
 
 
 def _tagged(functions: FunctionUseCases, tenant: str, asked: Asked) -> str:
-    """Give the name of the function that is meant; raise NotFoundError, or InvalidParameterError when it is no name."""
+    """Return the name of an existing function from its ARN; raise NotFoundError or InvalidParameterError."""
     arn = asked["Resource"]
     if ":function:" not in arn:
         raise InvalidParameterError(f"Hearth has tags for functions only, and {arn!r} is no function's ARN")

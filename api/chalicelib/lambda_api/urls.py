@@ -1,4 +1,4 @@
-"""Door 1's operations on function URLs: how one may be used; what happens when it is used is door 3's."""
+"""The Lambda API's operations on the configuration of function URLs; `function_urls` serves the requests to them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,7 +39,7 @@ def get(functions: FunctionUseCases, tenant: str, asked: Asked, base: str) -> di
 
 
 def update(functions: FunctionUseCases, tenant: str, asked: Asked, base: str) -> dict[str, Any]:
-    """UpdateFunctionUrlConfig: what is not named stays as it is."""
+    """UpdateFunctionUrlConfig: members that are left out stay as they are."""
     urls.check_mode(asked.get("InvokeMode", BUFFERED))
     url = _url(functions, tenant, asked)
     cors = _cors(asked["Cors"]) if "Cors" in asked else url.cors
@@ -77,7 +77,7 @@ def _cors(asked: Asked | None) -> Cors | None:
 
 
 def _shown(functions: FunctionUseCases, url: FunctionUrl, base: str) -> dict[str, Any]:
-    """Give a URL as Lambda shows it. Lambda's is a host of its own, ours is a path below the controller's base."""
+    """Return a URL as Lambda shows it. Lambda's has a host of its own, ours is a path below the controller's."""
     cors = {"Cors": {member: getattr(url.cors, name) for member, name in CORS.items()}} if url.cors else {}
     return {
         "FunctionUrl": f"{base}/url/{url.url_id}/",

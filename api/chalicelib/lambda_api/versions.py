@@ -1,4 +1,4 @@
-"""Door 1's operations on published versions and aliases."""
+"""The Lambda API's operations on published versions and aliases."""
 
 import base64
 import binascii
@@ -65,7 +65,7 @@ def get_alias(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[st
 
 
 def update_alias(functions: FunctionUseCases, tenant: str, asked: Asked) -> dict[str, Any]:
-    """UpdateAlias: what is not named stays as it is. To point it back is to roll back."""
+    """UpdateAlias: members that are left out stay as they are. To roll back, point the alias back."""
     name = functions.home.resolve(tenant, asked["FunctionName"])
     named = {FIELDS[member]: value for member, value in asked.items() if member in FIELDS}
     if "RoutingConfig" in asked:
@@ -95,7 +95,7 @@ def _weights(asked: Asked) -> dict[str, float]:
 
 
 def _before_all(latest: Function) -> str | None:
-    """Give the marker of a page on which there was room for $LATEST only."""
+    """Return the marker of a page that holds $LATEST only."""
     return "0" if latest.published else None
 
 

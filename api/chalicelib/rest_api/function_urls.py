@@ -28,7 +28,7 @@ LAMBDA = {
 
 
 def put(functions: FunctionUseCases, address: Address, call: Call, tenant: str, name: str) -> HttpAnswer:
-    """Give a function or an alias a URL, or change how its URL may be used."""
+    """Return a function or an alias a URL, or change how its URL may be used."""
     asked, qualifier = body(call, bodies.FunctionUrlRequest), existing(functions, call, tenant, name)
     cors = Cors(**asked["cors"]) if "cors" in asked else None
     try:

@@ -16,7 +16,7 @@ def show(functions: FunctionUseCases, _call: Call, tenant: str, name: str) -> Ht
 
 
 def put(functions: FunctionUseCases, call: Call, tenant: str, name: str) -> HttpAnswer:
-    """Give a function these tags, in the place of all that it has."""
+    """Return a function these tags, in the place of all that it has."""
     wanted = body(call, bodies.TagsRequest)["tags"]
     functions.lifecycle.get(tenant, checked_name(name))
     return shown(models.Tags(tags=functions.tags.replace(tenant, name, wanted)))

@@ -100,7 +100,7 @@ def boto(gateway: Gateway, tenant: IssuedKeys) -> Any:
 
 
 def upload(gateway: Gateway, key: dict[str, str], name: str = "hello", query: str | None = None) -> Answer:
-    """Put a function at door 2."""
+    """Upload a function through the REST API."""
     asked = query or "runtime=python3.11&handler=main.handler"
     return gateway.send("PUT", f"/functions/{name}?{asked}", zipped(), key | {"Content-Type": "application/zip"})
 
@@ -146,7 +146,7 @@ class Worker:
 
 @dataclass(frozen=True)
 class Deployed:
-    """A tenant's function `hello` at door 2, and a worker that serves when asked to."""
+    """A tenant's function `hello` in the REST API, and a worker that serves when asked to."""
 
     gateway: Gateway
     key: dict[str, str]

@@ -1,4 +1,4 @@
-"""A valid call of every operation that is offered: whoever offers another one adds a line to CALLS.
+"""A valid call of every operation that is offered: another one needs its line in CALLS.
 
 The calls are made in a world in which the function `hello` has version 1, version 2, the alias `live`, the alias `old`,
 and whatever a call's own `before` makes; all by boto3.

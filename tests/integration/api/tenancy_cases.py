@@ -1,6 +1,6 @@
 """A request for every place where a caller can name a thing.
 
-Whoever adds a route, or offers another operation of Lambda's, adds a line to CASES.
+A route or an operation that is added needs its line in CASES.
 """
 
 import base64
@@ -247,8 +247,8 @@ CASES: dict[str, list[Case]] = {
     "DeleteFunctionUrlConfig": [Case("reference", URL)],
     "ListFunctionUrlConfigs": [Case("reference", f"{URL}s")],
 } | {
-    # An address is no name: 128 random bits that its owner gives to whom it likes, so whoever has one may be told that
-    # it is closed. What it must not tell, `test_a_closed_address_tells_nothing_of_what_is_behind_it` holds.
+    # An address is no name: 128 random bits that its owner gives to whom it likes, so a caller who has one may be
+    # told that it is closed. What it must not tell, `test_a_closed_address_tells_nothing_of_what_is_behind_it` holds.
     f"{method} {path}": [Case("nothing", re.sub(r"{\w+}", "0" * 32, path))]
     for method, path in function_urls_api.OFFERED
 }

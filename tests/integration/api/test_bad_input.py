@@ -81,13 +81,13 @@ EVENTS = {
 }
 
 
-@pytest.mark.parametrize("door", ["", "/2015-03-31"])
-def test_a_bad_event_is_refused(deployed: Deployed, kept: Kept, subtests: pytest.Subtests, door: str) -> None:
+@pytest.mark.parametrize("prefix", ["", "/2015-03-31"])
+def test_a_bad_event_is_refused(deployed: Deployed, kept: Kept, subtests: pytest.Subtests, prefix: str) -> None:
     before = kept()
     headers = deployed.key | {"Content-Type": "application/octet-stream"}
     for case, (body, status, error_type) in EVENTS.items():
         with subtests.test(case):
-            answer = deployed.gateway.send("POST", f"{door}/functions/hello/invocations", body, headers)
+            answer = deployed.gateway.send("POST", f"{prefix}/functions/hello/invocations", body, headers)
 
             assert answer.status == status
             assert error_type in (answer.json.get("type"), answer.headers.get("x-amzn-errortype"))
@@ -140,7 +140,7 @@ def test_an_unknown_mode_is_refused(deployed: Deployed) -> None:
     assert (answer.status, answer.json["error"]) == (400, "mode must be sync or async, not 'later'")
 
 
-DOORS = [
+ROUTES = [
     ("GET", "/functions", 401),
     ("PUT", "/functions/hello", 401),
     ("POST", "/functions/hello/invocations", 401),
@@ -152,7 +152,7 @@ DOORS = [
 
 def test_no_key_is_refused(deployed: Deployed, kept: Kept, subtests: pytest.Subtests) -> None:
     before = kept()
-    for method, path, status in DOORS:
+    for method, path, status in ROUTES:
         with subtests.test(f"{method} {path}"):
             answer = deployed.gateway.send(method, path, b"{}")
 
@@ -164,24 +164,24 @@ def test_no_key_is_refused(deployed: Deployed, kept: Kept, subtests: pytest.Subt
 
 def test_a_wrong_key_is_refused(deployed: Deployed, kept: Kept, subtests: pytest.Subtests) -> None:
     before = kept()
-    for method, path, _ in DOORS:
+    for method, path, _ in ROUTES:
         with subtests.test(f"{method} {path}"):
             assert deployed.gateway.send(method, path, b"{}", {"x-api-key": "hearth_guess"}).status == 403
     assert kept() == before
 
 
-def test_an_unexpected_error_leaves_in_the_doors_shape_and_tells_no_detail(
+def test_an_unexpected_error_leaves_in_the_apis_shape_and_tells_no_detail(
     gateway: Gateway, key: Key, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hearth = configure()
     monkeypatch.setattr(type(hearth.functions.lifecycle), "page", lambda *_: 1 / 0)
 
-    people = gateway.send("GET", "/functions", headers=key)
-    machines = gateway.send("GET", "/2015-03-31/functions", headers=key)
+    rest = gateway.send("GET", "/functions", headers=key)
+    lambda_api = gateway.send("GET", "/2015-03-31/functions", headers=key)
 
-    assert (people.status, people.json["type"]) == (500, "ServiceException")
-    assert (machines.status, machines.headers["x-amzn-errortype"]) == (500, "ServiceException")
-    assert "division" not in people.body + machines.body
+    assert (rest.status, rest.json["type"]) == (500, "ServiceException")
+    assert (lambda_api.status, lambda_api.headers["x-amzn-errortype"]) == (500, "ServiceException")
+    assert "division" not in rest.body + lambda_api.body
 
 
 def creation(**changes: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Idempotency-Key at door 2: one key, one Invocation, one answer."""
+"""Idempotency-Key in the REST API: one key, one Invocation, one answer."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

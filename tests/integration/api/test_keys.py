@@ -1,4 +1,4 @@
-"""A tenant's keys, at the door: issued, listed, rotated, revoked."""
+"""A tenant's keys in the REST API: issued, listed, rotated, revoked."""
 
 import time
 from collections.abc import Callable

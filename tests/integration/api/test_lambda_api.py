@@ -1,4 +1,4 @@
-"""Door 1, as an unmodified boto3 client sees it."""
+"""The Lambda API, as an unmodified boto3 client sees it."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""A function's Invocations and logs at door 2, also while they run."""
+"""A function's Invocations and logs in the REST API, also while they run."""
 
 import base64
 import json

@@ -38,7 +38,7 @@ def put_many(hearth: Controller, function: Answer, aws: Any, data: dict[str, str
 
 
 def calls(hearth: Controller, gateway: Gateway, boto: Any, key: Key, name: str) -> dict[str, list[str]]:
-    """Give what AWS is asked when one function is shown at both doors, and let in twice."""
+    """Give what AWS is asked when one function is shown by both APIs, and let in twice."""
     made: dict[str, list[str]] = {}
     request = InvokeRequest(function=name, event=b"{}", mode=Mode.ASYNC)
     asked: dict[str, Callable[[], bool]] = {
@@ -70,8 +70,8 @@ def test_one_of_ten_thousand_functions_costs_what_one_of_ten_does(
 
     assert of_many == of_ten
     assert of_many == {
-        "shown at door 2": ["GetItem"],
-        "shown at door 1": ["GetItem", "GetItem"],  # the function, and its tags
+        "shown by REST": ["GetItem"],
+        "shown by Lambda's": ["GetItem", "GetItem"],  # the function, and its tags
         "let in": ["GetItem", "GetItem"],  # the function, and its event-invoke configuration
         "let in again": [],
     }

@@ -1,4 +1,4 @@
-"""Door 1 against botocore's own model: what is offered answers as modelled, what is not says so."""
+"""The Lambda API against botocore's own model: what is offered answers as modelled, what is not says so."""
 
 from typing import Any
 

@@ -26,14 +26,14 @@ def test_redis_down_is_a_503_and_its_return_is_noticed(gateway: Gateway, key: Ke
     assert gateway.send("GET", "/functions", headers=key).status == 200
 
     with redis_server.away():
-        people = gateway.send("GET", "/functions", headers=key)
-        machines = gateway.send("GET", "/2015-03-31/functions", headers=key)
+        rest = gateway.send("GET", "/functions", headers=key)
+        lambda_api = gateway.send("GET", "/2015-03-31/functions", headers=key)
         health = gateway.send("GET", "/health")
 
-    assert (people.status, int(people.headers["retry-after"]) >= 1) == (503, True)
-    assert "Redis" in people.json["error"]
-    assert (machines.status, machines.headers["x-amzn-errortype"]) == (503, "ServiceException")
-    assert machines.json["Type"] == "Service"
+    assert (rest.status, int(rest.headers["retry-after"]) >= 1) == (503, True)
+    assert "Redis" in rest.json["error"]
+    assert (lambda_api.status, lambda_api.headers["x-amzn-errortype"]) == (503, "ServiceException")
+    assert lambda_api.json["Type"] == "Service"
     assert health.status == 503
     assert [part for part, state in health.json["parts"].items() if state != "ok"] == ["redis"]
     assert gateway.send("GET", "/functions", headers=key).status == 200

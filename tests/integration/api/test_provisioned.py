@@ -1,4 +1,4 @@
-"""Provisioned concurrency at door 1, published in a real Redis, with somebody who tells what workers hold."""
+"""Provisioned concurrency in the Lambda API, published in a real Redis, with a test that plays the workers."""
 
 from dataclasses import dataclass
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""Door 2, as curl would use it."""
+"""The REST API, as curl uses it."""
 
 import base64
 import dataclasses
@@ -226,7 +226,7 @@ def test_health_needs_no_key_and_names_every_part(gateway: Gateway) -> None:
     assert answer.json["parts"] == {"redis": "ok", "tables": "ok", "bucket": "ok", "queue": "ok"}
 
 
-def test_a_signed_request_enters_this_door_too(
+def test_a_signed_request_is_authenticated_too(
     gateway: Gateway, tenant: IssuedKeys, signed: Callable[..., dict[str, str]]
 ) -> None:
     headers = signed("GET", "http://hearth.test/functions", tenant)

@@ -1,4 +1,4 @@
-"""Door 2's routes on one version and on reserved permits."""
+"""The REST API's routes on one version and on reserved concurrency."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Schedules at door 2: made, shown, listed, replaced and deleted; what runs when they are due is test_due."""
+"""Schedules in the REST API: made, shown, listed, replaced and deleted; what runs when they are due is test_due."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

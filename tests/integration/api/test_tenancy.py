@@ -31,7 +31,7 @@ def is_offered(operation: str) -> bool:
 
 
 def routes() -> dict[str, tuple[str, str]]:
-    """What needs cases → its method and path: every route of the app, at door 1 every operation that is offered."""
+    """What needs cases → its method and path: every route of the app, every operation offered by the Lambda API."""
     named: dict[str, tuple[str, str]] = {}
     operations = lambda_api.routes()
     for path, methods in app.routes.items():
@@ -43,7 +43,7 @@ def routes() -> dict[str, tuple[str, str]]:
 
 
 def unoffered() -> list[tuple[str, str]]:
-    """Method and path of every route of door 1 at which nothing is offered."""
+    """Method and path of every route of the Lambda API at which nothing is offered."""
     operations = lambda_api.routes()
     return [
         (method, path)

@@ -1,4 +1,4 @@
-"""Tenants and the admin key, at the door."""
+"""Tenants and the admin key, in the REST API."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Versions, aliases and provisioned concurrency, at both doors."""
+"""Versions, aliases and provisioned concurrency, in both APIs."""
 
 import base64
 import json
@@ -124,7 +124,7 @@ def send(gateway: Gateway, key: Key, method: str, path: str, body: Any = None) -
     return gateway.send(method, f"/functions/hello{path}", json.dumps(body).encode() if body is not None else b"", key)
 
 
-def test_people_publish_point_and_roll_back(deployed: Deployed, gateway: Gateway, key: Key) -> None:
+def test_the_rest_api_publishes_points_and_rolls_back(deployed: Deployed, gateway: Gateway, key: Key) -> None:
     first = send(gateway, key, "POST", "/versions", {"description": "the first"})
     configured = send(gateway, key, "PATCH", "", {"memory_mb": 256, "environment": {"COLOUR": "red"}})
     second = send(gateway, key, "POST", "/versions")
@@ -161,7 +161,7 @@ def test_people_publish_point_and_roll_back(deployed: Deployed, gateway: Gateway
         ("GET /versions?after=x", None),
     ],
 )
-def test_what_people_send_wrongly_is_refused(
+def test_what_is_sent_wrongly_to_the_rest_api_is_refused(
     gateway: Gateway, key: Key, function: Answer, asked: str, body: Any
 ) -> None:
     method, path = asked.split(" ")

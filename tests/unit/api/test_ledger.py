@@ -7,7 +7,7 @@ from shared_lua.contract import fence
 
 
 @pytest.mark.parametrize(("written", "shown"), [(0, 0), (1, 1), (fence(0, 6), 6), (fence(3, 1), 1), (fence(40, 2), 2)])
-def test_people_see_the_attempt_and_not_how_often_it_was_put_off(written: int, shown: int) -> None:
+def test_callers_see_the_attempt_and_not_how_often_it_was_put_off(written: int, shown: int) -> None:
     item = {
         "invocation_id": {"S": "i-1"},
         "tenant": {"S": "t"},

@@ -124,3 +124,9 @@ def test_every_view_is_given_what_it_declares() -> None:
         hints = list(typing.get_type_hints(route.view).values())
         assert hints[: len(route.needs)] == [groups[name] for name in route.needs], route
         assert hints[len(route.needs)] is Call, route
+
+
+def test_the_guide_lists_every_route() -> None:
+    guide = (ROOT / "docs" / "rest-api.md").read_text()
+
+    assert set(re.findall(r"^\| `([A-Z]+ /[^`]*)`", guide, re.MULTILINE)) == tables()
