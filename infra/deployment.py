@@ -28,6 +28,7 @@ class Deployment:
     def __init__(self, session: boto3.session.Session, stage: str) -> None:
         self._stage = stage
         self._data = stack(session, data_stack.name_of(stage))
+        self._sts = session.client("sts", config=_PATIENCE)
 
     def bring_up_data(self) -> None:
         """Create or update the stage's data."""
@@ -47,6 +48,7 @@ class Deployment:
 
     def delete(self) -> None:
         """Delete what `chalice deploy` has made; the data stays."""
+        self._sts.get_caller_identity()  # asked first: of bad credentials Chalice would make a traceback
         with clean_tree.copied() as api:
             # Chalice goes by its own record, but does not start without a configuration, and this tree may have none.
             stage_files.write_template(api)

@@ -42,8 +42,8 @@ def calls(hearth: Controller, gateway: Gateway, boto: Any, key: Key, name: str) 
     made: dict[str, list[str]] = {}
     request = InvokeRequest(function=name, event=b"{}", mode=Mode.ASYNC)
     asked: dict[str, Callable[[], bool]] = {
-        "shown at door 2": lambda: gateway.send("GET", f"/functions/{name}", headers=key).status == 200,
-        "shown at door 1": lambda: boto.get_function(FunctionName=name)["Configuration"]["FunctionName"] == name,
+        "shown by REST": lambda: gateway.send("GET", f"/functions/{name}", headers=key).status == 200,
+        "shown by Lambda": lambda: boto.get_function(FunctionName=name)["Configuration"]["FunctionName"] == name,
         "let in": lambda: hearth.admission.admit(principal(hearth, key), request).invocation.version.function == name,
         "let in again": lambda: (
             hearth.admission.admit(principal(hearth, key), request).invocation.version.function == name

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,28 +18,36 @@ from tests.integration.deploy.tree import Tree
 
 
 @pytest.fixture(scope="session")
-def plain() -> Iterator[Tree]:
-    """The tree as it is."""
-    with tempfile.TemporaryDirectory(prefix="hearth-tree-") as folder:
-        yield trees.copy(Path(folder))
+def packages() -> Iterator[Path]:
+    """What Chalice has packed, by a digest of the sources: a tree that was packed once is not packed again."""
+    with tempfile.TemporaryDirectory(prefix="hearth-packages-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
-def handling() -> Iterator[Tree]:
+def plain(packages: Path) -> Iterator[Tree]:
+    """The tree as it is."""
+    with tempfile.TemporaryDirectory(prefix="hearth-tree-") as folder:
+        yield trees.copy(Path(folder), packages)
+
+
+@pytest.fixture(scope="session")
+def handling(packages: Path) -> Iterator[Tree]:
     """The tree, with a handler for every kind of event source."""
     with tempfile.TemporaryDirectory(prefix="hearth-tree-") as folder:
-        tree = trees.copy(Path(folder))
+        tree = trees.copy(Path(folder), packages)
         trees.add_handlers(tree)
         yield tree
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cloud() -> Iterator[str]:
-    """The address of an AWS that takes deployments."""
-    with tempfile.TemporaryDirectory(prefix="hearth-cloud-") as folder:
-        yield from _cloud(Path(folder) / "log")
+    """The address of an AWS that takes deployments, and has none yet."""
+    with tempfile.TemporaryDirectory(prefix="hearth-cloud-") as folder, _cloud(Path(folder) / "log") as address:
+        yield address
 
 
+@contextmanager
 def _cloud(log: Path) -> Iterator[str]:
     port = free_port()
     with log.open("w") as out:
@@ -51,14 +60,15 @@ def _cloud(log: Path) -> Iterator[str]:
         )
     try:
         _wait_for(port, server, log)
-        yield f"http://127.0.0.1:{port}"
+        # By name: moto finds a template's bucket in an address of `localhost` only.
+        yield f"http://localhost:{port}"
     finally:
         server.terminate()
         server.wait(10)
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
-    until_s = time.monotonic() + 30
+    until_s = time.monotonic() + 120
     while time.monotonic() < until_s and server.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

@@ -12,12 +12,12 @@ from typing import Any
 import boto3
 from moto.apigateway.models import APIGatewayBackend, RestAPI, apigateway_backends
 from moto.cloudformation.models import CloudFormationBackend
-from moto.core.common_models import CloudFormationModel
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
 from local import aws_standin
 from local.serve import serve
+from tests.integration.deploy import api_stage  # noqa: F401  (registers itself with moto)
 
 #: The only policy of AWS's own that SAM's translator adds to a role by itself.
 MANAGED = {"AWSLambdaBasicExecutionRole": "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"}
@@ -76,31 +76,6 @@ def _telling(method: Callable[..., None]) -> Callable[..., None]:
             stack.output_map = stack._create_output_map()
 
     return telling
-
-
-class Stage(CloudFormationModel):
-    """`AWS::ApiGateway::Stage`, which moto's CloudFormation lacks. moto asks its base class for all models."""
-
-    def __init__(self, name: str) -> None:
-        self.physical_resource_id = name
-
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return "StageName"
-
-    @staticmethod
-    def cloudformation_type() -> str:
-        return "AWS::ApiGateway::Stage"
-
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
-    ) -> "Stage":
-        api_id = cloudformation_json["Properties"]["RestApiId"]
-        backend = apigateway_backends[account_id][region_name]
-        [deployment] = backend.get_deployments(api_id)
-        backend.create_stage(api_id, resource_name, deployment.id)
-        return cls(resource_name)
 
 
 def _rest_api(

@@ -15,6 +15,7 @@ from chalicelib.config import NUMBERS, REQUIRED
 
 from infra import templates
 from tests.conftest import ROOT
+from tests.integration.deploy.references import references
 from tests.integration.deploy.tree import Tree
 
 OURS = ("app.py", "chalicelib/", "shared_lua/")
@@ -188,13 +189,19 @@ def template(request: pytest.FixtureRequest) -> Path:
 
 
 def test_cfn_lint_has_nothing_to_say_about_the_template_with_no_rule_left_out(template: Path) -> None:
-    for path in (template, templates.DATA):
-        command = [str(Path(sys.executable).with_name("cfn-lint")), "--include-checks", "I", "--", str(path)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    assert lint(template) == []
 
-        told = [line for line in done.stdout.splitlines() if re.match(r"[EW]\d{4} ", line)]
-        assert told == []
-        assert done.returncode in (0, 8), done.stdout + done.stderr  # 8: only remarks
+
+def test_cfn_lint_has_nothing_to_say_about_the_data_with_no_rule_left_out() -> None:
+    assert lint(templates.DATA) == []
+
+
+def lint(template: Path) -> list[str]:
+    """Every error and warning about a template; what cfn-lint remarks beside these is of no concern."""
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--include-checks", "I", "--", str(template)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    assert done.returncode in (0, 2, 4, 6, 8, 10, 12, 14), done.stdout + done.stderr
+    return [line for line in done.stdout.splitlines() if re.match(r"[EW]\d{4} ", line)]
 
 
 def test_the_data_in_the_template_is_the_data_that_the_one_box_stack_makes(template: Path) -> None:
@@ -223,9 +230,9 @@ def test_every_function_of_the_template_gets_every_setting_that_has_no_default(t
 def test_no_resource_of_the_template_waits_for_itself(template: Path) -> None:
     """CloudFormation refuses a circle; cfn-lint does not see one through `Globals`."""
     whole = json.loads(template.read_text())
-    everywhere = set(_references(whole["Globals"]))
+    everywhere = references(whole["Globals"])
     resources = whole["Resources"]
-    waits = {name: {*_references(one)} & resources.keys() for name, one in resources.items()}
+    waits = {name: references(one) & resources.keys() for name, one in resources.items()}
     for name, one in resources.items():
         if one["Type"] == "AWS::Serverless::Function":
             waits[name] |= everywhere & resources.keys()
@@ -245,20 +252,3 @@ def test_a_queues_placeholder_has_become_a_reference(handling_package: Path) -> 
     [event] = events.values()
     assert event["Properties"]["Queue"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
     assert templates.PLACEHOLDER not in text
-
-
-def _references(value: Any) -> Iterator[str]:
-    match value:
-        case {"Ref": str(name)}:
-            yield name
-        case {"Fn::GetAtt": [str(name), *_]}:
-            yield name
-        case {"Fn::Sub": str(text)}:
-            yield from (found.partition(".")[0] for found in re.findall(r"\$\{([^}]+)\}", text))
-        case dict():
-            for key, inner in value.items():
-                yield from [inner] if key == "DependsOn" and isinstance(inner, str) else _references(inner)
-            yield from value.get("DependsOn", []) if isinstance(value.get("DependsOn"), list) else []
-        case list():
-            for inner in value:
-                yield from _references(inner)

@@ -71,8 +71,11 @@ class Tree:
         return kept | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"} | more
 
 
-def copy(root: Path) -> Tree:
-    """Copy what git has, or would have: stray files beside it must not decide what is tested."""
+def copy(root: Path, packages: Path) -> Tree:
+    """Copy what git has, or would have: stray files beside it must not decide what is tested.
+
+    The copy shares `packages` with others: what Chalice has packed.
+    """
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "api", "shared_lua", "infra"],
         cwd=ROOT,
@@ -83,6 +86,7 @@ def copy(root: Path) -> Tree:
     for name in listed.stdout.splitlines():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, root / name, follow_symlinks=False)
+    (root / "api" / ".chalice" / "deployments").symlink_to(packages)
     return Tree(root)
 
 
