@@ -71,7 +71,7 @@ def test_one_of_ten_thousand_functions_costs_what_one_of_ten_does(
     assert of_many == of_ten
     assert of_many == {
         "shown by REST": ["GetItem"],
-        "shown by Lambda's": ["GetItem", "GetItem"],  # the function, and its tags
+        "shown by Lambda": ["GetItem", "GetItem"],  # the function, and its tags
         "let in": ["GetItem", "GetItem"],  # the function, and its event-invoke configuration
         "let in again": [],
     }
