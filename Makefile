@@ -4,6 +4,8 @@ PYTHON := .venv/bin/python
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 # Root's bytecode in the tree of somebody who used sudo could not be removed by them.
 export PYTHONDONTWRITEBYTECODE := 1
+# Several processes, each with a Redis, an AWS stand-in and folders of its own (tests/spread.py).
+SPREAD := -p xdist.plugin -n auto --dist loadgroup --no-loadscope-reorder
 PACKAGES := shared_lua worker_agent chalicelib infra local loadtest security_tests tests
 
 .DEFAULT_GOAL := help
@@ -19,7 +21,7 @@ demo: setup ## starts a stack, shows what Hearth does and what it costs, takes t
 	@$(ROOT) $(PYTHON) -m local demo
 
 test: setup ## runs every test, on real Redis, Docker and an AWS stand-in
-	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m pytest $(ARGS)
+	@$(ROOT) $(PYTHON) -m local engine -- $(PYTHON) -m pytest $(SPREAD) $(ARGS)
 
 test-cgroup2: setup ## runs the worker's tests on cgroup v2, in a small machine under qemu
 	@tests/cgroup2/setup.sh

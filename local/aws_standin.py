@@ -16,12 +16,17 @@ from local.transactions import mend
 THREADS = 128
 
 
-def application() -> Any:
-    """Give moto's WSGI application. It looks its own folders up at every request; once is enough."""
-    die_with_parent()
+def mend_moto() -> None:
+    """Mend moto in this process: its transactions, and that it looks its own folders up at every request."""
     mend()
     folders = list(backends.list_of_moto_modules())
     backends.list_of_moto_modules = functools.partial(list, folders)
+
+
+def application() -> Any:
+    """Give moto's WSGI application."""
+    die_with_parent()
+    mend_moto()
     return DomainDispatcherApplication(create_backend_app)
 
 

@@ -1,6 +1,7 @@
 """API Gateway for tests: calls the Chalice app with REST v1 proxy events, by hand or for an unmodified boto3 client."""
 
 import base64
+import functools
 import io
 import json
 import uuid
@@ -15,6 +16,12 @@ from botocore.config import Config
 
 ADDRESS = "192.0.2.1"
 ENDPOINT = "http://hearth.test"
+
+
+@functools.cache
+def _session() -> Any:
+    """Give the session of all clients: it keeps AWS's model of Lambda, which takes longer to read than most tests."""
+    return boto3.session.Session()
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ class Gateway:
 
     def client(self, access_key_id: str, secret_access_key: str, region: str = "us-east-1") -> Any:
         """Give a stock boto3 Lambda client whose requests go to the app instead of a socket."""
-        client = boto3.session.Session().client(
+        client = _session().client(
             "lambda",
             region_name=region,
             endpoint_url=ENDPOINT,

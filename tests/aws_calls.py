@@ -4,6 +4,7 @@ By `ast`, not by watching a run: a call that no test happens to make must be all
 """
 
 import ast
+import functools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ class Need:
     inside: str = ""
 
 
-def needs() -> set[Need]:
+@functools.cache
+def needs() -> frozenset[Need]:
     """Give everything the controller's adapters may ask of AWS; fail on a call that cannot be attributed."""
     resources = GUESTS | _resources_by_class()
     silent = _adapters()
@@ -76,7 +78,7 @@ def needs() -> set[Need]:
             found |= {Need(action, resources[name], inside) for action, inside in asked}
             silent -= {name} if asked else set()
     assert not silent, f"{silent} got a client and called it by no name of {CLIENTS}: its calls would go unseen"
-    return found
+    return frozenset(found)
 
 
 def _operations(definition: ast.stmt) -> Iterator[tuple[str, str]]:
@@ -107,10 +109,17 @@ def _asked(service: str, name: str, call: ast.Call | None, method: ast.FunctionD
     if name == "copy_object":
         yield "s3:GetObject", UPLOADED
         name = "put_object"
-    operations = boto3.client(service, region_name="us-east-1").meta.method_to_api_mapping
+    operations = _offered(service)
     assert name in operations, f"{method.name}: {service} has no {name}"
     for action in ACTIONS.get(operations[name], [operations[name]]):
         yield f"{service}:{action}", _inside(f"{service}:{action}", call, method)
+
+
+@functools.cache
+def _offered(service: str) -> dict[str, str]:
+    """Give the operations of a client by the names of its methods."""
+    operations: dict[str, str] = boto3.client(service, region_name="us-east-1").meta.method_to_api_mapping
+    return operations
 
 
 def _entries(definition: ast.stmt) -> Iterator[tuple[str, str]]:

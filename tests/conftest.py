@@ -22,8 +22,14 @@ import redis
 from hypothesis.configuration import set_hypothesis_home_dir
 from moto.server import ThreadedMotoServer
 
-from local import queue_policy  # noqa: F401  (registers itself with moto)
-from local.transactions import mend
+from local.aws_standin import mend_moto
+from tests.spread import (  # noqa: F401  (hooks that pytest finds here)
+    leave_ctrl_c_to_the_first_process,
+    pytest_collection_modifyitems,
+    pytest_configure_node,
+    pytest_keyboard_interrupt,
+    pytest_xdist_auto_num_workers,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,6 +50,7 @@ hypothesis.settings.load_profile("hearth")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    leave_ctrl_c_to_the_first_process(config)
     config.option.basetemp = config.option.basetemp or f"{own.name}/tmp"
 
 
@@ -122,7 +129,7 @@ def redis_client(redis_server: RedisServer) -> Iterator[redis.Redis]:
 @pytest.fixture(scope="session")
 def aws_endpoint() -> Iterator[str]:
     """The address of moto's server, standing in for AWS."""
-    mend()
+    mend_moto()
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -21,6 +21,7 @@ import pytest
 from local.process import bound
 from local.state import parse_env
 from tests.conftest import ROOT
+from tests.hanging_engine import HangingEngine, hanging_engine
 from tests.waiting import eventually
 from tests.zips import zipped
 
@@ -165,11 +166,23 @@ def running_stack(state: Path, **environ: str) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, xray: socket.socket) -> Iterator[Stack]:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HangingEngine]:
+    """The engine of the stack that all share."""
+    with hanging_engine(tmp_path_factory.mktemp("engine") / "engine.sock") as between:
+        yield between
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, xray: socket.socket, engine: HangingEngine) -> Iterator[Stack]:
     state = tmp_path_factory.mktemp("stack") / "state"
     host, port = xray.getsockname()
     with running_stack(
-        state, AWS_XRAY_DAEMON_ADDRESS=f"{host}:{port}", HEARTH_TIMER_S="1", HEARTH_RETRY_PAUSE_S="1"
+        state,
+        AWS_XRAY_DAEMON_ADDRESS=f"{host}:{port}",
+        DOCKER_HOST=engine.address,
+        HEARTH_STEMS="1",
+        HEARTH_TIMER_S="1",
+        HEARTH_RETRY_PAUSE_S="1",
     ) as running:
         yield running
     # Tests have killed parts of it, so it keeps the logs for whoever wants to know why; and nothing else.

@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Stack, running_stack
-from tests.hanging_engine import HangingEngine, hanging_engine
+from tests.e2e.conftest import Stack
+from tests.hanging_engine import HangingEngine
 from tests.waiting import eventually
 from worker_agent.sandboxes.engine import PING_TIMEOUT_S
 
@@ -16,29 +15,22 @@ pytestmark = pytest.mark.e2e
 ECHO = "def handler(event, context):\n    return event['n']\n"
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HangingEngine]:
-    with hanging_engine(tmp_path_factory.mktemp("engine") / "engine.sock") as between:
-        yield between
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, engine: HangingEngine) -> Iterator[Stack]:
-    state: Path = tmp_path_factory.mktemp("hanging") / "state"
-    with running_stack(state, DOCKER_HOST=engine.address, HEARTH_STEMS="1") as running:
-        yield running
-        engine.recover()
+@pytest.fixture
+def hanging(engine: HangingEngine) -> Iterator[HangingEngine]:
+    """The engine of the stack that all share, which goes on after the test whatever becomes of it."""
+    yield engine
+    engine.recover()
 
 
 def test_while_the_engine_hangs_warm_and_ready_sandboxes_serve_and_nobody_waits_in_vain(
-    stack: Stack, engine: HangingEngine
+    stack: Stack, hanging: HangingEngine
 ) -> None:
     for name in ("warm", "ready", "cold"):
         stack.deploy(name, ECHO)
     assert stack.invoke("warm", {"n": 0}).json() == 0
     eventually(lambda: stack.metric('hearth_worker_stems_ready{runtime="python3.11"}') == 1)
 
-    engine.hang()
+    hanging.hang()
     assert [stack.invoke("warm", {"n": n}).json() for n in range(5)] == list(range(5))
     assert stack.invoke("ready", {"n": 1}).json() == 1
     accepted = stack.invoke("cold", {"n": 2}, Prefer="respond-async")
@@ -50,7 +42,7 @@ def test_while_the_engine_hangs_warm_and_ready_sandboxes_serve_and_nobody_waits_
     assert [stack.invoke(name, {"n": 4}).json() for name in ("warm", "ready")] == [4, 4]
     eventually(lambda: stack.metric("hearth_worker_deferred_total") >= 1)
     waiting = stack.call("GET", accepted.headers["location"]).json()
-    engine.recover()
+    hanging.recover()
 
     assert [refusal.status for refusal in refusals] == [503] * 3
     assert "the Docker Engine does not answer" in refusals[0].json()["error"]

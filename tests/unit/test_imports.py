@@ -1,6 +1,7 @@
 """The import table of ARCHITECTURE.md, held against every import of every module."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,8 +114,13 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imports(path: Path) -> Iterator[str]:
+@functools.cache
+def imports(path: Path) -> frozenset[str]:
     """Every module that a file imports, wherever in the file; `from a import b` counts as both a and a.b."""
+    return frozenset(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

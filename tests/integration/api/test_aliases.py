@@ -71,20 +71,20 @@ def test_the_next_invocation_after_a_roll_back_runs_the_older_version(
     assert (before, runs()) == (["2", "2"], "1")
 
 
-@pytest.mark.parametrize(("weight", "drawn"), [(0.0, range(1)), (0.25, range(200, 301)), (1.0, range(1000, 1001))])
+@pytest.mark.parametrize(("weight", "drawn"), [(0.0, range(1)), (0.25, range(40, 61)), (1.0, range(200, 201))])
 def test_the_other_version_gets_its_weight_of_the_calls(
     two: Any, hearth: Controller, weight: float, drawn: range
 ) -> None:
     point(two, "1", {"2": weight})
-    # Read once: a thousand reads of the table would test the table.
+    # Read once: two hundred reads of the table would test the table.
     route = hearth.functions.router.route("acme", "hello", "live")
     targets = Targets(lambda *_: route, lambda *_: EventInvoke(), time.monotonic)
     admission = dataclasses.replace(hearth.admission, targets=targets, chance=random.Random(7).random)
 
-    got = Counter(admission.admit_internal("acme", LIVE, str(n)).invocation.version.number for n in range(1000))
+    got = Counter(admission.admit_internal("acme", LIVE, str(n)).invocation.version.number for n in range(200))
 
     assert got["2"] in drawn
-    assert got["1"] + got["2"] == 1000
+    assert got["1"] + got["2"] == 200
 
 
 def test_a_weight_is_exact_at_its_edge(two: Any, hearth: Controller) -> None:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.aws
 Client = Callable[[str], Any]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Deployed:
     """A tree that has been deployed, and the AWS it has been deployed to."""
 
@@ -28,9 +28,15 @@ class Deployed:
     client: Client
     environ: dict[str, str]
     network: dict[str, list[str]]
+    is_there: bool = False
 
-    def again(self, command: str = "deploy") -> str:
-        return self.tree.infra(command, "--stage", STAGE, **self.environ)
+    def deploy(self) -> None:
+        self.tree.infra("deploy", "--stage", STAGE, **self.environ)
+        self.is_there = True
+
+    def delete(self) -> None:
+        self.is_there = False
+        self.tree.infra("delete", "--stage", STAGE, **self.environ)
 
     def functions(self) -> dict[str, dict[str, Any]]:
         """Every function by its handler's name in the app."""
@@ -72,7 +78,7 @@ def _handler(function_name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def deployed(handling: Tree, cloud: str) -> Deployed:
+def deployable(handling: Tree, cloud: str) -> Deployed:
     def client(service: str) -> Any:
         return boto3.client(service, endpoint_url=cloud, region_name=REGION)
 
@@ -87,9 +93,14 @@ def deployed(handling: Tree, cloud: str) -> Deployed:
         "HEARTH_SUBNET_IDS": subnet,
         "HEARTH_SECURITY_GROUP_IDS": group,
     }
-    whole = Deployed(handling, client, environ, {"SubnetIds": [subnet], "SecurityGroupIds": [group]})
-    whole.again()
-    return whole
+    return Deployed(handling, client, environ, {"SubnetIds": [subnet], "SecurityGroupIds": [group]})
+
+
+@pytest.fixture
+def deployed(deployable: Deployed) -> Deployed:
+    if not deployable.is_there:
+        deployable.deploy()
+    return deployable
 
 
 def test_every_handler_of_the_app_is_a_function(deployed: Deployed) -> None:
@@ -218,7 +229,7 @@ def test_no_queue_delivers_again_while_its_function_may_still_run(deployed: Depl
 def test_a_second_deployment_changes_nothing(deployed: Deployed) -> None:
     before, data = deployed.everything(), deployed.names()
 
-    deployed.again()
+    deployed.deploy()
 
     assert deployed.everything() == before
     assert deployed.names() == data
@@ -238,14 +249,11 @@ def test_a_deployment_without_a_setting_names_it_and_makes_nothing(deployed: Dep
 def test_delete_takes_all_of_it_away_and_leaves_the_data(deployed: Deployed) -> None:
     names = deployed.names()
 
-    deployed.again("delete")
+    deployed.delete()
 
-    try:
-        assert deployed.functions() == {}
-        assert deployed.client("iam").list_roles()["Roles"] == []
-        assert deployed.client("apigateway").get_rest_apis()["items"] == []
-        assert deployed.client("events").list_rules()["Rules"] == []
-        assert deployed.client("lambda").list_event_source_mappings()["EventSourceMappings"] == []
-        assert deployed.names() == names
-    finally:
-        deployed.again()
+    assert deployed.functions() == {}
+    assert deployed.client("iam").list_roles()["Roles"] == []
+    assert deployed.client("apigateway").get_rest_apis()["items"] == []
+    assert deployed.client("events").list_rules()["Rules"] == []
+    assert deployed.client("lambda").list_event_source_mappings()["EventSourceMappings"] == []
+    assert deployed.names() == names

@@ -15,13 +15,16 @@ from worker_agent.sandboxes.cgroup import find_layout
 from worker_agent.sandboxes.docker import DockerSandbox, DockerSandboxes, DockerStem, Limits
 from worker_agent.sandboxes.ownership import Owner
 
+#: For a start: other tests compute beside it, and how long it takes is asked where a test says so.
+PATIENCE_S = 60.0
+
 
 class TidySandboxes(DockerSandboxes):
     """The real thing; it remembers what it made, so that a test that fails half-way leaves nothing open."""
 
     def __init__(self, on: engine.Engine) -> None:
         layout = find_layout(Path("/proc/self/mountinfo").read_text())
-        super().__init__(on, layout, Owner("tests"), Limits())
+        super().__init__(on, layout, Owner("tests"), Limits(start_timeout_s=PATIENCE_S))
         self.made: list[DockerStem | DockerSandbox] = []
 
     def make_stem(self, runtime: str) -> DockerStem:

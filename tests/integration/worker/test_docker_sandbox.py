@@ -200,10 +200,11 @@ def test_the_agent_of_a_label_is_alive_only_while_that_very_process_runs() -> No
 
 def test_a_sweep_removes_what_dead_agents_left_and_no_others(sandboxes: TidySandboxes, docker_engine: Engine) -> None:
     mine = start(sandboxes)
-    # An agent that dies without a word, leaving a container behind.
+    # An agent that dies without a word, leaving a container behind; another test's agent may sweep from then on.
     script = """
-        import os, sys
-        from worker_agent import engine, wiring
+        import sys
+        from worker_agent import wiring
+        from worker_agent.sandboxes import engine
         from tests.builders import version, zip_of
         code = zip_of(main="def handler(e, c): pass")
         left = wiring.build_sandboxes(engine.Engine(engine.connect()), "tests").make_stem("python3.11").become(
@@ -211,13 +212,15 @@ def test_a_sweep_removes_what_dead_agents_left_and_no_others(sandboxes: TidySand
         )
         left.rest()
         print(left.container, flush=True)
-        os._exit(0)
+        sys.stdin.read()
         """
-    died = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True, timeout=60
-    )
-    left = died.stdout.strip()
-    assert left in dict(docker_engine.labelled(AGENT_LABEL))
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as agent:
+        assert agent.stdout
+        left = agent.stdout.readline().strip()
+        while_it_lives = dict(docker_engine.labelled(AGENT_LABEL))
+        agent.kill()
+    assert left in while_it_lives
 
     sandboxes.sweep()
 

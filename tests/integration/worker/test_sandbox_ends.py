@@ -91,7 +91,7 @@ def test_the_kill_is_one_write_on_cgroup_v2_and_one_signal_on_v1_and_takes_what_
 
 
 def _processes(argument: str) -> list[str]:
-    found = subprocess.run(["pgrep", "-f", f"sleep {argument}"], capture_output=True, text=True, check=False)
+    found = subprocess.run(["pgrep", "-fx", f"sleep {argument}"], capture_output=True, text=True, check=False)
     return found.stdout.split()
 
 

@@ -91,7 +91,7 @@ class Lying:
 
 def told(monkeypatch: pytest.MonkeyPatch, *looks: dict[str, str]) -> list[str]:
     stop = threading.Event()
-    monkeypatch.setattr(events, "LOOK_S", 0.001)
+    monkeypatch.setattr(events, "UPLOADS_EVERY_S", 0.001)
     monkeypatch.setattr(Bucket, "from_env", lambda _environ: Lying(stop, *looks))
     bodies = [record["body"] for event in uploads(stop) for record in event["Records"]]
     return [key for body in bodies for key in event_sources.created_keys(body)]
