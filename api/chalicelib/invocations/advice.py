@@ -1,4 +1,4 @@
-"""Says which memory size would have been enough, and what it would save: a pure function of recent Usage."""
+"""Computes which memory size would have been enough, and what it would save, from recent Usage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,10 +40,10 @@ class Advice:
 
 
 def advise(runs: Sequence[MeasuredRun], memory_mb: int) -> Advice | None:
-    """Give advice from runs at `memory_mb`; None when there are too few, or none with an honest peak.
+    """Return advice from runs at `memory_mb`; None when there are too few, or too few with an honest peak.
 
-    CPU comes in proportion to memory, so a smaller size is slower for whoever computes: a run is taken apart into
-    the CPU it used, which stretches when its share shrinks, and waiting, which does not.
+    CPU comes in proportion to memory, so a smaller size slows down functions that compute. A run is split into the CPU
+    that it used, which stretches when its share shrinks, and waiting, which does not.
     """
     fit = [run for run in runs if run.usage.complete and run.charge.memory_mb == memory_mb]
     if len(fit) < MIN_RUNS:

@@ -1,6 +1,7 @@
-"""Tells whoever its owner named how an Invocation ended, in AWS's own words; at least once, and never runs anything.
+"""Delivers completion events: tells an Invocation's destination how it ended, in AWS's own shape, at least once.
 
-What cannot be told is the queue's again, which brings it some times more and then lays it with its dead letters.
+An event that cannot be delivered goes back to its queue, which redelivers it some times and then moves it to the
+dead-letter queue.
 """
 
 import json
@@ -21,7 +22,7 @@ from chalicelib.naming import Named
 from shared_lua.codec import decode
 from shared_lua.contract import LATEST, Invocation, Mode, Settlement, Status
 
-#: So many Invocations may follow one from another. Two functions that name each other would else never end.
+#: The most Invocations that may follow from one another: two functions that name each other would never end.
 MAX_CHAIN = 16
 #: The largest message that SQS surely takes.
 MAX_RECORD_BYTES = 256 * 1024
@@ -40,12 +41,16 @@ class CompletionEvents:
     queue_sender: QueueSender
 
     def deliver(self, message: str) -> None:
-        """Tell of the end that a worker's message speaks of; raise HearthError, once it is logged, when it cannot."""
+        """Deliver the completion event in a worker's message. A failure is logged and raised as HearthError."""
         invocation = decode(Invocation, message)
         try:
             self._deliver(invocation)
         except HearthError:
-            logger.warning("An end was not delivered", exc_info=True, extra=_about("end_not_delivered", invocation))
+            logger.warning(
+                "A completion event was not delivered",
+                exc_info=True,
+                extra=_about("completion_not_delivered", invocation),
+            )
             raise
 
     def _deliver(self, invocation: Invocation) -> None:
@@ -61,7 +66,7 @@ class CompletionEvents:
             self._run(invocation, target, record)
 
     def _run(self, after: Invocation, target: Named, record: dict[str, Any]) -> None:
-        """Have a function run with the record as its event, once however often this end is told."""
+        """Run a function with the record as its event, once however often this event is delivered."""
         if after.chain >= MAX_CHAIN:
             logger.warning("A chain of destinations was cut", extra=_about("chain_cut", after))
             return
@@ -74,10 +79,10 @@ class CompletionEvents:
         )
         next_id = str(uuid.uuid5(uuid.NAMESPACE_OID, after.invocation_id))
         if not self.invoker.queue_once(after.version.tenant, request, next_id):
-            raise UnservedError("This end is being delivered by somebody else at this moment")
+            raise UnservedError("Another process is delivering this completion event right now")
 
     def _record(self, invocation: Invocation, settlement: Settlement) -> dict[str, Any]:
-        """Give AWS's invocation record. What never ran has no response."""
+        """Return AWS's invocation record. An Invocation that never ran has no response in it."""
         outcome = settlement.outcome
         record = {
             "version": "1.0",
@@ -101,7 +106,7 @@ class CompletionEvents:
 
 
 def condition(invocation: Invocation, settlement: Settlement) -> str:
-    """Give AWS's word for why it ended: what failed with tries left had no time for them."""
+    """Return AWS's word for why it ended. One that failed with tries left had no time for them."""
     status = settlement.outcome.status
     if status is Status.SUCCEEDED:
         return "Success"
@@ -111,7 +116,10 @@ def condition(invocation: Invocation, settlement: Settlement) -> str:
 
 
 def _fitting(record: dict[str, Any]) -> str:
-    """Give the record as a message, without the payloads, the answer's first, when it would be too large with them."""
+    """Return the record as a message.
+
+    One that would be too large loses its response payload, then its request payload.
+    """
     text = _text(record)
     for payload in ("responsePayload", "requestPayload"):
         if len(text.encode()) > MAX_RECORD_BYTES:
@@ -125,7 +133,7 @@ def _text(record: dict[str, Any]) -> str:
 
 
 def _json(text: str | None) -> Any:
-    """A custom runtime may answer what is not JSON; it travels as a text then."""
+    """Parse JSON. A custom runtime may answer something else, which travels as a text."""
     try:
         return json.loads(text or "null")
     except (ValueError, RecursionError):

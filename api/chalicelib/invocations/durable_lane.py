@@ -1,4 +1,4 @@
-"""The durable lane: one SQS message per Invocation; never reads the queue."""
+"""The sending end of the durable lane: one SQS message per Invocation."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from chalicelib.storage.aws_errors import needing
 from shared_lua.codec import encode
 from shared_lua.contract import Invocation
 
-ITEMS = "The queue (SQS)"
+PART = "The queue (SQS)"
 
 
 class DurableLane:
@@ -17,13 +17,13 @@ class DurableLane:
         self._queue_url = queue_url
 
     def send(self, invocation: Invocation) -> None:
-        """Hand an Invocation to whichever worker comes first; the queue serves tenants in turn, by their groups."""
-        with needing(ITEMS):
+        """Enqueue an Invocation. The message group is the tenant, so that SQS serves tenants fairly."""
+        with needing(PART):
             self._sqs.send_message(
                 QueueUrl=self._queue_url, MessageBody=encode(invocation), MessageGroupId=invocation.version.tenant
             )
 
     def check(self) -> None:
         """Raise UnavailableError unless the queue answers."""
-        with needing(ITEMS):
+        with needing(PART):
             self._sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])

@@ -1,7 +1,7 @@
-"""The logs of a function's latest Invocations, as they come; reads what others wrote and keeps nothing.
+"""Reads the logs of a function's latest Invocations, live while they run.
 
-Where a reader stands is in the cursor it is handed: which of the latest Invocations it was shown, and how much of those
-that still ran. So nothing is missed that settles late, and a reader who comes back to another process goes on as well.
+The cursor that a reader gets says which of the latest Invocations it was shown, and how much of those that still ran.
+So no Invocation that settles late is missed, and the next request may be served by another process.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Events and answers too large for the queue and the ledger, in S3; never a small one."""
+"""Stores in S3 the events and answers that are too large for the queue and the ledger."""
 
 from contextlib import suppress
 from typing import Any
@@ -11,7 +11,7 @@ from shared_lua import keys
 from shared_lua.codec import decode
 from shared_lua.contract import Invocation, Settlement
 
-ITEMS = "The bucket (S3)"
+PART = "The bucket (S3)"
 
 
 class PayloadStore:
@@ -23,7 +23,7 @@ class PayloadStore:
 
     def put(self, invocation_id: str, event: str) -> None:
         """Store an event for the worker to fetch."""
-        with needing(ITEMS):
+        with needing(PART):
             self._s3.put_object(
                 Bucket=self._bucket,
                 Key=keys.payload(invocation_id),
@@ -32,22 +32,25 @@ class PayloadStore:
             )
 
     def forget(self, invocation_id: str) -> None:
-        """Remove an event that nobody will run, if S3 can be reached; else the bucket's lifecycle does in 14 days."""
-        with suppress(UnavailableError), needing(ITEMS):
+        """Delete an event that will not run.
+
+        If S3 cannot be reached, the bucket's lifecycle deletes it after 14 days.
+        """
+        with suppress(UnavailableError), needing(PART):
             self._s3.delete_object(Bucket=self._bucket, Key=keys.payload(invocation_id))
 
     def event(self, invocation: Invocation) -> str:
-        """Give an Invocation's event, wherever it waits."""
+        """Return an Invocation's event, from the Invocation or from S3."""
         if invocation.payload is not None:
             return invocation.payload
-        with needing(ITEMS):
+        with needing(PART):
             answer = self._s3.get_object(Bucket=self._bucket, Key=keys.payload(invocation.invocation_id))
             text: str = answer["Body"].read().decode()
         return text
 
     def abandoned_payload(self, invocation_id: str) -> Invocation | None:
-        """Give an Invocation that a worker gave up without a run; None when it was not kept."""
-        with needing(ITEMS):
+        """Return an abandoned Invocation with its event; None when the worker could not store it."""
+        with needing(PART):
             try:
                 answer = self._s3.get_object(Bucket=self._bucket, Key=keys.abandoned_payload(invocation_id))
             except ClientError as error:
@@ -57,13 +60,13 @@ class PayloadStore:
             return decode(Invocation, answer["Body"].read().decode())
 
     def answer(self, settlement: Settlement) -> str | None:
-        """Give the text that a function answered, from the Settlement or from S3."""
+        """Return the text that a function answered, from the Settlement or from S3."""
         payload = settlement.outcome.payload
         return payload if payload is not None else self._result(settlement.invocation_id)
 
     def _result(self, invocation_id: str) -> str:
-        """Give an answer that the worker put here."""
-        with needing(ITEMS):
+        """Return an answer that the worker stored."""
+        with needing(PART):
             answer = self._s3.get_object(Bucket=self._bucket, Key=keys.result(invocation_id))
             text: str = answer["Body"].read().decode()
         return text

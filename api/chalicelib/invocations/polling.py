@@ -1,4 +1,4 @@
-"""Looks again and again until there is something to see or time is up; never knows at what."""
+"""Polls until there is a result or time is up."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ LONGEST_PAUSE_S = 0.25
 
 
 def poll(look: Callable[[], T | None], for_s: float, longest_pause_s: float = LONGEST_PAUSE_S) -> T | None:
-    """Give what `look` gives as soon as that is not None; None when it never is in `for_s` seconds. Looks once or more.
+    """Return the first result of `look` that is not None; None after `for_s` seconds without one. Looks at least once.
 
     Raises what `look` raises.
     """

@@ -1,4 +1,4 @@
-"""Tenants' own queues, as Hearth writes to them; it never reads one, and never judges who may name which."""
+"""Sends messages to tenants' own queues. Whether a tenant may name a queue is decided in `functions.destinations`."""
 
 from typing import Any
 

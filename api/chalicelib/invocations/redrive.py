@@ -1,6 +1,6 @@
-"""Runs again what the platform gave up, each at most once; never what ran to an end, whatever that was.
+"""Redrives abandoned and expired Invocations, each at most once. An Invocation that ran to an end is never redriven.
 
-A worker that gives an Invocation up keeps it in S3: that costs a write where something went wrong, and none elsewhere.
+A worker that gives an Invocation up keeps its payload in S3: one write where something went wrong, none elsewhere.
 The old row is marked and the new one opened in one transaction, and then it is queued. If the controller dies in
 between, the next redrive replaces that new row; a message that was sent after all finds no row, and is not run.
 """
@@ -19,18 +19,18 @@ from chalicelib.storage.items import Items
 from chalicelib.tenants.authentication import Principal
 from shared_lua.contract import Invocation, Mode, Status
 
-#: How many are run again by one call, and among how many of a function's latest Invocations they are looked for.
+#: How many Invocations one call redrives, and how many of a function's latest ones it looks through for them.
 MOST = 100
 LOOKED_AT = 1000
 PAGE = 100
 GIVEN_UP = frozenset({Status.EXPIRED, Status.ABANDONED})
-#: Between recording and queueing lie milliseconds; after this long whoever recorded it is dead.
+#: Recording and enqueueing lie milliseconds apart; after this long the process that recorded it must be dead.
 HALF_DONE_US = 60_000_000
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is to run again: these Invocations, or the latest ones that were given up, none from before `since_us`."""
+    """What to redrive: these Invocations, or the latest abandoned and expired ones, none from before `since_us`."""
 
     invocation_ids: tuple[str, ...] | None = None
     since_us: int = 0
@@ -38,7 +38,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Redriven:
-    """What became of one: the Invocation that runs in its place, or why there is none now."""
+    """The result for one Invocation: the one that runs in its place, or the reason why none does."""
 
     invocation_id: str
     redriven_as: str | None = None
@@ -46,7 +46,7 @@ class Redriven:
 
 
 class _SkippedError(Exception):
-    """It is not to be run again; the sentence says why."""
+    """The Invocation is not redriven; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +61,9 @@ class Redrive:
     now_us: Callable[[], int]
 
     def redrive(self, principal: Principal, name: str, selection: Selection) -> list[Redriven]:
-        """Run a function's Invocations again and tell of each what became of it, the latest first.
+        """Redrive a function's Invocations and return a result for each, the latest first.
 
-        Raises what admission does, and UnavailableError when they cannot be looked up; what is done by then stays done.
+        Raises what admission raises, and UnavailableError when rows cannot be read; what was redriven by then stays so.
         """
         self.admission.admit(principal, InvokeRequest(function=name, event=b"{}", mode=Mode.ASYNC))
         principal = principal.without_tokens()
@@ -113,7 +113,7 @@ class Redrive:
         return invocation
 
     def _check(self, row: Row) -> None:
-        """Raise _SkippedError unless it was given up and nothing runs in its place, nor may be about to."""
+        """Raise _SkippedError unless it is abandoned or expired, and no other Invocation runs or may run in its place."""
         if row.status not in GIVEN_UP:
             raise _SkippedError(f"it is {row.status.value}; only what is expired or abandoned runs again")
         if row.redriven_as is None:
@@ -130,7 +130,7 @@ class Redrive:
             raise _SkippedError("another redrive has just taken it")
 
     def _request(self, kept: Invocation) -> InvokeRequest:
-        """Ask for what was asked for then: the same name of the function, which may stand for another Version now."""
+        """Return the original request. The function's name may stand for another version by now."""
         return InvokeRequest(
             function=kept.version.function,
             qualifier=_qualifier(kept),
@@ -141,6 +141,6 @@ class Redrive:
 
 
 def _qualifier(kept: Invocation) -> str | None:
-    """Give the qualifier that the caller named, the last of an ARN's eight fields where there are eight."""
+    """Return the qualifier that the caller named: the eighth field of the ARN, if it has one."""
     fields = (kept.function_arn or kept.version.arn).split(":")
     return fields[7] if len(fields) > 7 else None

@@ -1,4 +1,4 @@
-"""A tenant's sums by day and function, as the workers add them up in DynamoDB; reads only, and never the ledger."""
+"""Reads a tenant's daily usage by function, which the workers add up in DynamoDB."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from chalicelib.storage.aws_errors import needing
 from shared_lua import keys
 from shared_lua.daily_usage import SHARDS, DailyUsage
 
-ITEMS = "The table of parts (DynamoDB)"
+PART = "The items table (DynamoDB)"
 
 #: Items read in one call.
 ITEMS_AT_ONCE = 100 * SHARDS
@@ -19,7 +19,7 @@ Item = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True)
 class FunctionDay:
-    """What a function's Invocations took on one day, in UTC."""
+    """What a function's Invocations of one day (UTC) took and cost together."""
 
     day: str  #: as 2026-11-24
     function: str
@@ -28,21 +28,21 @@ class FunctionDay:
 
 @dataclass(frozen=True, kw_only=True)
 class Days:
-    """Some functions' days, by day and name, and the one to go on after (None at the end), as `day/function`."""
+    """A page of daily usage, ordered by day and function, and where to continue: `day/function`, None at the end."""
 
     days: list[FunctionDay] = field(default_factory=list)
     next_after: str | None = None
 
 
 class UsageTable:
-    """Sums by tenant. Each method raises UnavailableError when the table does not answer."""
+    """The daily usage of tenants. Each method raises UnavailableError when the table does not answer."""
 
     def __init__(self, dynamodb: Any, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
 
     def page(self, tenant: str, first: str, last: str, after: str | None, most: int) -> Days:
-        """Give up to `most` functions' days from the day `first` to the day `last`, which both count."""
+        """Return up to `most` functions' days from the day `first` to the day `last`, both included."""
         begin = keys.usage_end(after) if after else first
         days: list[FunctionDay] = []
         for (day, function), items in groupby(self._items(tenant, begin, keys.usage_end(last)), key=_day_and_function):
@@ -52,10 +52,10 @@ class UsageTable:
         return Days(days=days)
 
     def _items(self, tenant: str, begin: str, end: str) -> Iterator[Item]:
-        """Give the items between two parts, page by page, as far as they are wanted."""
+        """Yield the items between two names, read page by page as they are needed."""
         more: dict[str, Any] = {}
         while True:
-            with needing(ITEMS):
+            with needing(PART):
                 answer = self._dynamodb.query(
                     TableName=self._table,
                     KeyConditionExpression="partition_key = :partition AND sort_key BETWEEN :begin AND :end",
@@ -80,5 +80,5 @@ def _day_and_function(item: Item) -> tuple[str, str]:
 
 
 def _sums(item: Item) -> DailyUsage:
-    """A field that is not there was not counted yet when the item was written."""
+    """Read an item. A field that is missing was not counted yet when the item was written."""
     return DailyUsage(**{name: int(item[name]["N"]) for name in DailyUsage().fields() if name in item})

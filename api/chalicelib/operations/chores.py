@@ -1,4 +1,4 @@
-"""What is to be done every minute, each apart from the others; never what one of them is about."""
+"""Runs the platform's chores every minute, each independent of the others."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -9,12 +9,12 @@ logger = logging.getLogger("hearth")
 
 @dataclass(frozen=True)
 class Chores:
-    """Jobs by name, in their order; each gives how much it did, and does a bounded part of what there is at a time."""
+    """Jobs by name, in their order. Each does a bounded part of its work and returns how much it did."""
 
     jobs: Mapping[str, Callable[[], int]]
 
     def run(self) -> None:
-        """Do each job once. One that fails is the log's, and the others are done all the same."""
+        """Run each job once. A failure is logged, and the other jobs run all the same."""
         for name, job in self.jobs.items():
             self._run_apart(name, job)
 
@@ -22,7 +22,7 @@ class Chores:
         try:
             done = job()
         except Exception:
-            logger.exception("A job of the tick failed", extra={"action": "chore_failed", "chore": name})
+            logger.exception("A chore failed", extra={"action": "chore_failed", "chore": name})
             return
         if done:
-            logger.info("A job of the tick did its work", extra={"action": "chore_done", "chore": name, "done": done})
+            logger.info("A chore did its work", extra={"action": "chore_done", "chore": name, "done": done})

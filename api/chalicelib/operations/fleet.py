@@ -1,4 +1,4 @@
-"""The workers that are there, by their own word; never asks one, and never starts one."""
+"""The workers and their capacity, from the heartbeats that they leave in Redis."""
 
 import json
 from collections.abc import Callable

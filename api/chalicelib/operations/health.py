@@ -1,4 +1,4 @@
-"""Asks every part whether it answers; never repairs one."""
+"""Checks whether every part of the platform answers."""
 
 from collections.abc import Callable, Mapping
 
@@ -12,8 +12,8 @@ class Health:
         self._checks = checks
 
     def states(self) -> dict[str, str]:
-        """Give each part's state: `ok`, or a sentence."""
-        return {item: _state(checks) for item, checks in self._checks.items()}
+        """Return each part's state: `ok`, or a sentence about what is wrong."""
+        return {part: _state(checks) for part, checks in self._checks.items()}
 
 
 def _state(checks: tuple[Callable[[], None], ...]) -> str:

@@ -1,7 +1,7 @@
-"""Runs what schedules are due, each due time once, however often and by however many it is asked to; no clock itself.
+"""Runs the schedules that are due, each due time once, however many processes try at the same time.
 
-For each: queue an Invocation whose id is made of schedule and due time, then move the schedule on. Whoever dies between
-the two is followed by a tick that finds the id taken, queues nothing and moves on.
+For each schedule: enqueue an Invocation whose id is made of schedule and due time, then move the schedule on. When a
+process dies between the two, the next run of the timer finds the id taken, enqueues nothing and moves the schedule on.
 """
 
 import json
@@ -17,7 +17,7 @@ from chalicelib.naming import Home, account
 from chalicelib.schedules.store import Schedule, Schedules, Waiting
 from shared_lua.contract import LATEST, Mode
 
-#: A tick gives up after this long, well before Lambda would end it between any two steps. The next one goes on.
+#: One run of the timer stops after this long, well before Lambda would end it between two steps. The next one goes on.
 BUDGET_S = 20.0
 PAGE = 50
 
@@ -26,7 +26,7 @@ logger = logging.getLogger("hearth")
 
 @dataclass(frozen=True, kw_only=True)
 class Due:
-    """What a tick does."""
+    """The timer's job for schedules."""
 
     schedules: Schedules
     invoker: Invoker
@@ -35,18 +35,18 @@ class Due:
     monotonic_s: Callable[[], float]
 
     def run(self) -> int:
-        """Run what is due by now, and tell how many were; one that fails is left to the next tick, alone."""
+        """Run the schedules that are due by now and return how many ran. One that fails is left to the next minute."""
         give_up_s = self.monotonic_s() + BUDGET_S
         ran = 0
         for waiting in self._waiting():
             if self.monotonic_s() > give_up_s:
-                logger.warning("A tick had too much to do", extra={"action": "tick_cut_short"})
+                logger.warning("More schedules were due than one minute could run", extra={"action": "timer_cut_short"})
                 break
             ran += self._run_apart(waiting)
         return ran
 
     def _waiting(self) -> Iterator[Waiting]:
-        """Go through all that is due, soonest first."""
+        """Yield all due times that have passed, the earliest first."""
         now_s = self.now_us() // 1_000_000
         after: str | None = None
         while True:
@@ -66,7 +66,10 @@ class Due:
             return False
 
     def _run_one(self, waiting: Waiting) -> bool:
-        """Queue what one schedule is due to run and move it on; False when that is, or was, somebody else's."""
+        """Enqueue the Invocation that is due and move its schedule on.
+
+        False when another process does, or has done, so.
+        """
         schedule = self.schedules.find(waiting.tenant, waiting.function, waiting.schedule_id)
         if schedule is None or schedule.due_s != waiting.due_s:
             self.schedules.drop(waiting)
@@ -84,17 +87,17 @@ class Due:
         return InvokeRequest(function=schedule.function, event=event.encode(), mode=Mode.ASYNC, qualifier=qualifier)
 
     def _event(self, schedule: Schedule) -> str:
-        """Give an event like that of EventBridge's scheduled rules."""
-        partition = account(schedule.tenant)
+        """Return an event like that of EventBridge's scheduled rules."""
+        account_id = account(schedule.tenant)
         event = {
             "version": "0",
             "id": schedule.invocation_id(),
             "detail-type": "Scheduled Event",
             "source": "aws.events",
-            "account": partition,
+            "account": account_id,
             "time": datetime.fromtimestamp(schedule.due_s or 0, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "region": self.home.region,
-            "resources": [f"arn:aws:events:{self.home.region}:{partition}:rule/{schedule.schedule_id}"],
+            "resources": [f"arn:aws:events:{self.home.region}:{account_id}:rule/{schedule.schedule_id}"],
             "detail": {},
         }
         return json.dumps(event, separators=(",", ":"))

@@ -1,8 +1,7 @@
-"""Schedules: what makes a function run by the clock, how one is kept, and when it is due; never runs anything.
+"""Stores schedules and computes when each is due. `due` runs them.
 
-A schedule is three parts: its definition, a part of its function; its place in the one row of all that is due, whose
-name begins with the due time, so that what is due is found without looking at what is not; and its entry among the
-tenant's, by which they are counted.
+A schedule is three items: its definition, under its function; its entry among all due times, whose name begins with the
+time, so that a query finds what is due without reading the rest; and its entry under the tenant, which is counted.
 """
 
 import dataclasses
@@ -28,7 +27,7 @@ TRIES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleRequest:
-    """What a tenant asks a schedule to be, checked at birth."""
+    """What a tenant asks a schedule to be. Wrong values raise InvalidParameterError."""
 
     expression: str
     input: str | None = None  #: the event as JSON text; None = an event like EventBridge's own
@@ -44,7 +43,10 @@ class ScheduleRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """One schedule. Its rhythm counts from `since_s`; `due_s` is when it runs next, None = not enabled, or never."""
+    """One schedule.
+
+    A rate counts from `since_s`; `due_s` is when it runs next, None when it is disabled or never will.
+    """
 
     tenant: str
     function: str
@@ -57,20 +59,23 @@ class Schedule:
     revision: str = field(default="", compare=False)
 
     def invocation_id(self) -> str:
-        """Give the id of the Invocation that is due: the same however often it is asked for, so it is opened once."""
+        """Return the id of the Invocation that is due.
+
+        It is the same for every process, so the ledger opens it once.
+        """
         return str(uuid.uuid5(uuid.UUID(self.incarnation), str(self.due_s)))
 
 
 @dataclass(frozen=True)
 class Schedules:
-    """The use-cases. Whether there is such a function is for the caller to know."""
+    """The use-cases. The caller checks that the function exists."""
 
     items: Items
     cascade: Cascade
     now_us: Callable[[], int]
 
     def put(self, tenant: str, function: str, schedule_id: str, wanted: ScheduleRequest) -> tuple[Schedule, bool]:
-        """Make or replace a schedule, and tell whether it is new; its rhythm begins now."""
+        """Make or replace a schedule, whose rate counts from now; return it, and whether it is new."""
         _check_id(schedule_id)
         for _ in range(TRIES):
             current = self.find(tenant, function, schedule_id)
@@ -78,44 +83,46 @@ class Schedules:
             acts = self._replacing(schedule, current) if current else self._adding(schedule)
             if self.items.transact(acts):
                 return schedule, current is None
-        raise ConflictError(f"Schedule {schedule_id} was changed by another request meanwhile. Look, then try again.")
+        raise ConflictError(
+            f"Schedule {schedule_id} was changed by another request at the same time. Read it again, then retry."
+        )
 
     def get(self, tenant: str, function: str, schedule_id: str) -> Schedule:
-        """Give a schedule; raise NotFoundError."""
+        """Return a schedule; raise NotFoundError."""
         schedule = self.find(tenant, function, schedule_id)
         if schedule is None:
             raise _not_found(schedule_id)
         return schedule
 
     def find(self, tenant: str, function: str, schedule_id: str) -> Schedule | None:
-        """Give a schedule, None when there is none."""
+        """Return a schedule, None when there is none."""
         item = self._item(tenant, function, schedule_id)
         return _schedule(item) if item else None
 
     def every(self, tenant: str, function: str) -> list[Schedule]:
-        """Give all schedules of a function by their ids."""
+        """Return all schedules of a function, ordered by id."""
         return [_schedule(item) for item in self.items.every(keys.function_items(tenant, function), keys.SCHEDULE)]
 
     def delete(self, tenant: str, function: str, schedule_id: str) -> None:
-        """Forget a schedule; raise NotFoundError."""
+        """Delete a schedule; raise NotFoundError."""
         item = self._item(tenant, function, schedule_id)
         if item is None:
             raise _not_found(schedule_id)
         self.items.transact(self.cascade.removing(item))
 
     def due(self, after: str | None, most: int) -> tuple[list["Waiting"], str | None]:
-        """Give schedules by when they are due, soonest first, and the name to go on after."""
+        """Return a page of due times, the earliest first, and the name to continue after."""
         page, following = self.items.page(keys.due_schedules(), after=after, most=most)
         return [Waiting(**item.body, name=item.name) for item in page], following
 
     def drop(self, waiting: "Waiting") -> None:
-        """Forget a due time that no schedule has any more."""
+        """Remove a due time that no schedule has any more."""
         self.items.remove(keys.due_schedules(), waiting.name)
 
     def move_on(self, schedule: Schedule) -> bool:
-        """Plan the next due time after now, once; False when the schedule is another by now.
+        """Plan the next due time; False when the schedule was changed in between.
 
-        However many due times have passed by, the next one lies ahead: what was missed is not run again and again.
+        It lies in the future however many due times have passed: missed runs are made up for once, not one by one.
         """
         now_s = self.now_us() // 1_000_000
         since_s = schedule.due_s if schedule.due_s is not None else schedule.since_s
@@ -134,7 +141,7 @@ class Schedules:
         now_s = self.now_us() // 1_000_000
         due_s = cron.parse(wanted.expression).next_after(now_s, now_s)
         if due_s is None:
-            raise InvalidParameterError(f"{wanted.expression} never comes to pass")
+            raise InvalidParameterError(f"{wanted.expression} matches no moment in the future")
         return Schedule(
             tenant=tenant,
             function=function,
@@ -150,7 +157,7 @@ class Schedules:
         partition = keys.tenant_schedules(schedule.tenant)
         guard = self.items.find(partition, keys.GUARD)
         if len(self.items.every(partition, keys.SCHEDULE)) >= MAX_SCHEDULES:
-            raise InvalidParameterError(f"A tenant may have {MAX_SCHEDULES} schedules: delete one that is not needed")
+            raise InvalidParameterError(f"A tenant may have {MAX_SCHEDULES} schedules: delete one first")
         new_guard = Item(partition=partition, name=keys.GUARD, body={})
         return [
             self.items.replacing(new_guard, guard.revision) if guard else self.items.adding(new_guard),
@@ -175,7 +182,7 @@ class Schedules:
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """A schedule's place among all that will be due."""
+    """A schedule's entry among all due times."""
 
     tenant: str
     function: str
@@ -185,7 +192,7 @@ class Waiting:
 
 
 def shown_input(text: str | None) -> object:
-    """Give the event that a schedule was told to send, None when it was told none."""
+    """Return the event that a schedule sends, None when it sends EventBridge's own."""
     return json.loads(text) if text is not None else None
 
 

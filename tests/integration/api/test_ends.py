@@ -221,7 +221,9 @@ def test_a_destination_that_is_gone_is_logged_and_left_to_the_queue(
     with caplog.at_level(logging.WARNING), pytest.raises(HearthError):
         tell(one)
 
-    assert [record.__dict__["action"] for record in caplog.records if record.name == "hearth"] == ["end_not_delivered"]
+    assert [record.__dict__["action"] for record in caplog.records if record.name == "hearth"] == [
+        "completion_not_delivered"
+    ]
 
 
 def test_a_destination_that_is_not_the_tenants_is_not_written_to_whoever_put_it_into_the_message(world: World) -> None:
