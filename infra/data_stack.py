@@ -1,4 +1,4 @@
-"""The CloudFormation stack with Hearth's data: creates it, updates it and tells its names; never deletes one."""
+"""The CloudFormation stack with Hearth's data: creates it, updates it and tells its names."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Turns a template's references into the values they stand for, where Chalice wants values; never asks AWS for one."""
+"""Turns a template's references into the values they stand for, where Chalice wants values."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Reads the two templates and merges them over each other and over Chalice's; it never talks to AWS."""
+"""Reads the two templates and merges them over each other and over Chalice's."""
 
 import json
 from pathlib import Path

@@ -153,7 +153,7 @@ def run(handlers: Mapping[str, Handler], sources: Mapping[str, Source], stop: th
 
 def main() -> None:
     """Drive Hearth's own app until SIGTERM."""
-    import app  # noqa: PLC0415  (only here: whoever imports this module may have an app of its own)
+    import app  # noqa: PLC0415  (only here: an importer of this module may have an app of its own)
 
     die_with_parent()
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(name)s %(message)s")

@@ -1,4 +1,4 @@
-"""Makes the first Tenant and the admin key and prints them; a process of its own, never in the supervisor's."""
+"""Makes the first Tenant and the admin key and prints them; a process of its own."""
 
 import dataclasses
 import json

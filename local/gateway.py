@@ -141,7 +141,7 @@ def threads(environ: Mapping[str, str]) -> int:
 
 def application() -> Gateway:
     """Give the gateway around Hearth's own app."""
-    from app import app  # noqa: PLC0415  (only here: whoever imports this module may have an app of its own)
+    from app import app  # noqa: PLC0415  (only here: an importer of this module may have an app of its own)
 
     die_with_parent()
     gc.freeze()  # what was imported lives as long as we do: no collection need look through it again

@@ -1,4 +1,4 @@
-"""Looks into the bucket, since the AWS stand-in tells nobody what comes into it; never at what an object holds."""
+"""Looks into the bucket, since the AWS stand-in tells nobody what comes into it."""
 
 import logging
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Proves that the runtime images can be made again: builds each once more and compares; never touches what is in use.
+"""Proves that the runtime images can be made again: builds each once more and compares.
 
 Run by `make verify-images`, while an engine is there that has the images.
 """

@@ -1,1 +1,1 @@
-"""Looks for ways out of a deployment's sandboxes from the inside; never part of what runs in production."""
+"""Looks for ways out of a deployment's sandboxes from the inside."""

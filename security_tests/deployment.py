@@ -1,4 +1,4 @@
-"""Speaks to a deployment through its public API, as any tenant does; never uses a door that tenants do not have."""
+"""Speaks to a deployment through its public API, as any tenant does."""
 
 import http.client
 import json

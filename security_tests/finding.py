@@ -1,4 +1,4 @@
-"""What the scan found, and what that makes of a check; never how to look."""
+"""What the scan found, and what that makes of a check."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

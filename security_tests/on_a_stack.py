@@ -1,4 +1,4 @@
-"""Runs the scan against a stack of its own, started for it and taken down after it; never touches another stack."""
+"""Runs the scan against a stack of its own, started for it and taken down after it."""
 
 import os
 import signal

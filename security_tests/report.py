@@ -1,4 +1,4 @@
-"""Renders results as a table and as JSON; never judges."""
+"""Renders results as a table and as JSON."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Scans a deployment from inside: uploads an attacker function, runs it, judges what it saw; never uses a back door.
+"""Scans a deployment from inside: uploads an attacker function, runs it, judges what it saw.
 
 `python -m security_tests.security_breakout [--json FILE]`, with HEARTH_URL and HEARTH_API_KEY in the environment.
 It exits with 0 when all is well, 1 on a breach, 2 when it could not run, or could not judge everything.

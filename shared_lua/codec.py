@@ -1,4 +1,4 @@
-"""Encodes contract values as JSON text and decodes them, checking every field; never does any I/O.
+"""Encodes contract values as JSON text and decodes them, checking every field.
 
 A value travels as one JSON object with its schema number. A reader ignores fields that it does not know and fills
 missing ones from the defaults, so that an older controller and a newer worker understand each other.

@@ -100,7 +100,7 @@ class Permits:
 
 @dataclass(frozen=True, kw_only=True)
 class Invocation:
-    """One asked run, complete in itself: whoever holds it needs no further look-up to run it."""
+    """One requested run, complete in itself: a worker needs no further look-up to run it."""
 
     invocation_id: str
     version: Version

@@ -1,4 +1,4 @@
-"""What Invocations add up to, by function and day: spelt alike by who counts them and who shows them; never any I/O."""
+"""What Invocations add up to, by function and day: spelt alike by who counts them and who shows them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

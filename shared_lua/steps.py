@@ -1,4 +1,4 @@
-"""The steps of the ledger's rows, as a table, and the condition of every write, generated from it; never does any I/O.
+"""The steps of the ledger's rows, as a table, and the condition of every write, generated from it.
 
 Both halves write rows, and several workers may write the same one at a time. Which writes may follow which is decided
 here and nowhere else: a write whose row is not in one of its step's states is refused by DynamoDB, and changes nothing.

@@ -33,7 +33,7 @@ from tests.spread import (  # noqa: F401  (hooks that pytest finds here)
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# The suite must not depend on, nor ever talk to, an account of whoever runs it.
+# The suite must not depend on, nor ever talk to, an account of the person who runs it.
 for name in [name for name in os.environ if name.startswith(("AWS_", "HEARTH_"))]:
     del os.environ[name]
 os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="us-east-1")

@@ -1,4 +1,4 @@
-"""Waiting for what another thread or process will do; never for a length of time."""
+"""Waiting for what another thread or process will do."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What tracing a call means to the controller, and not doing it; never a tracer itself."""
+"""What tracing a call means to the controller, and not doing it."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Builds the controller out of its packages; the only file that makes a client, and never at import."""
+"""Builds the controller out of its packages; the only file that makes a client."""
 
 import functools
 import os

@@ -1,1 +1,1 @@
-"""Judges what the attacker function saw, one module per check; never collects anything itself."""
+"""Judges what the attacker function saw, one module per check."""

@@ -1,4 +1,4 @@
-"""Judges whether a container engine can be reached; whoever reaches one owns the host."""
+"""Judges whether a container engine can be reached; code that reaches one owns the host."""
 
 from collections.abc import Mapping
 

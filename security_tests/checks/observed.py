@@ -1,4 +1,4 @@
-"""Reads sections out of what the attacker function answered; never judges them."""
+"""Reads sections out of what the attacker function answered."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The command line, `python -m tests.cgroup2 [--timeout-s N] [PYTEST ARGS]`; never writes to the working tree."""
+"""The command line, `python -m tests.cgroup2 [--timeout-s N] [PYTEST ARGS]`."""
 
 import argparse
 import fcntl

@@ -1,4 +1,4 @@
-"""Makes the machine's disk and kernel from Debian's packages, and keeps them; never puts code of ours on that disk."""
+"""Makes the machine's disk and kernel from Debian's packages, and keeps them."""
 
 import hashlib
 import shutil

@@ -1,4 +1,4 @@
-"""Makes the disk with what is to be tested: the tracked files, the runtime images, the command; never boots it."""
+"""Makes the disk with what is to be tested: the tracked files, the runtime images, the command."""
 
 import os
 import shlex

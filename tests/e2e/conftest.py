@@ -185,5 +185,5 @@ def stack(tmp_path_factory: pytest.TempPathFactory, xray: socket.socket, engine:
         HEARTH_RETRY_PAUSE_S="1",
     ) as running:
         yield running
-    # Tests have killed parts of it, so it keeps the logs for whoever wants to know why; and nothing else.
+    # Tests have killed parts of it, so it keeps the logs for somebody who wants to know why; and nothing else.
     assert [path.name for path in state.glob("*")] in ([], ["logs"])

@@ -1,4 +1,4 @@
-"""One HTTP connection from inside a sandbox; it never blocks, and trusts nothing that it reads.
+"""One HTTP connection from inside a sandbox.
 
 A runtime client sends a request, waits for the answer, and sends the next. A client that does otherwise is
 disconnected: one that sends a second request before the answer, a head without end, or bytes that are no HTTP.

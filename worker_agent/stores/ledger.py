@@ -1,4 +1,4 @@
-"""The worker's side of the ledger: claims Invocations and writes their one terminal record; never overwrites one.
+"""The worker's side of the ledger: claims Invocations and writes their one terminal record.
 
 The terminal record and its part of the daily usage are written in one transaction: what is charged once is added up
 once. The conditions of all writes come from `shared_lua.steps`. One number keeps late writes out, the row's fence: a

@@ -38,7 +38,7 @@ class RedisAdapter:
         self.board = Board(client, self._scripts, _our_errors)  #: the reaper's calls
 
     def settle(self, invocation: Invocation, settlement: Settlement) -> None:
-        """Free the Invocation's permits and give whoever waits its answer, once; raise RedisUnavailableError."""
+        """Free the Invocation's permits and answer its caller, once; raise RedisUnavailableError."""
         self._settle(invocation, encode(settlement) if invocation.mode is Mode.SYNC else "")
 
     def free_permit(self, invocation: Invocation) -> None:

@@ -1,4 +1,4 @@
-"""Remembers where functions' names lead, for as long as their cache versions stay the same; never stale."""
+"""Remembers where functions' names lead, for as long as their cache versions stay the same."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Counts how many versions name a zip, so that it can be deleted once none does; never touches the zip itself.
+"""Counts how many versions name a zip, so that it can be deleted once none does.
 
 The states of a zip's row: held (a put is under way) → named → unnamed → collecting → gone. A zip that a version names
 has a row that is not collecting. A zip with such a row has its object, or a put under way that brings it.

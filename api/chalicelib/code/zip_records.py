@@ -1,4 +1,4 @@
-"""Reads a zip's records; never decompresses an entry.
+"""Reads a zip's records.
 
 Every zip reader treats contradictory records in its own way. The sandbox's unpackers are other readers than this one,
 so whatever two readers could understand differently is refused here.

@@ -1,4 +1,4 @@
-"""Aliases: names for a version, or for two with weights; never a version itself."""
+"""Aliases: names for a version, or for two with weights."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""Removes what belongs to a function (tags, policies, URLs, schedules, …) with it; never the function itself."""
+"""Removes what belongs to a function (tags, policies, URLs, schedules, …) with it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ ELSEWHERE = "elsewhere"
 
 @dataclass(frozen=True)
 class Cascade:
-    """The one place that knows how a function's parts end; it asks no part of what kind it is."""
+    """Removes a function's items, whatever their kind."""
 
     items: Items
 

@@ -1,4 +1,4 @@
-"""Concurrency permits: what functions reserve of a tenant's, and what is left for the rest; never counts who runs."""
+"""Concurrency permits: what functions reserve of a tenant's, and what is left for the rest."""
 
 import dataclasses
 from collections.abc import Callable

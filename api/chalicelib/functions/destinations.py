@@ -1,4 +1,4 @@
-"""Where the end of an Invocation may be told: which ARNs are a tenant's to name, and what each stands for; no delivery.
+"""Destinations of completion events: which ARNs a tenant may name, and which queue or function each stands for.
 
 Hearth delivers with rights of its own, so a queue that any tenant could name would be a queue that any tenant could
 write to. Therefore a queue's name must begin with `hearth-to-<the tenant's twelve digits>-`: the operator's policy

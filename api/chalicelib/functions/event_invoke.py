@@ -1,4 +1,4 @@
-"""What is done about Invocations that nobody waits for: how often and how long they are tried, who is told."""
+"""Event-invoke configurations: how often and how long asynchronous Invocations are tried, and their destinations."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What a Function is: a name with a configuration and the Version it stands for; never where it is kept."""
+"""What a Function is: a name with a configuration and the Version it stands for."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Layers: zips that functions share, in numbered versions that never change; never unpacks one."""
+"""Layers: zips that functions share, in numbered versions that never change."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What a tenant does with functions: create, replace, read, list, delete; never runs one."""
+"""Creates, replaces, reads, lists and deletes functions."""
 
 import dataclasses
 import hashlib
@@ -184,7 +184,7 @@ class Functions:
 
     @contextmanager
     def changing(self, tenant: str, name: str) -> Iterator[None]:
-        """Have nobody go on what is remembered of a function.
+        """Make every cached copy of a function stale.
 
         Told before the write, so that nothing is written when it cannot be told; and after it, so that what was read
         meanwhile does not count either.

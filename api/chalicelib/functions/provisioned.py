@@ -1,4 +1,4 @@
-"""Provisioned concurrency: how many sandboxes of a version are to stay warm, and how many are; never starts one.
+"""Provisioned concurrency: how many sandboxes of a version are to stay warm, and how many are.
 
 What is wished lies in two parts, one of the function's and one in the row of all, and is published in Redis, where the
 workers read it. A tick publishes all of it anew, so that a Redis that lost it has it again within a minute.
@@ -41,7 +41,7 @@ class ProvisionedRequest:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a request stands."""
+    """A request for warm sandboxes, and how many there are."""
 
     request: ProvisionedRequest
     allocated: int
@@ -67,7 +67,7 @@ class Provisioned:
     now_us: Callable[[], int]
 
     def put(self, tenant: str, function: str, qualifier: str | None, wanted: int) -> Standing:
-        """Wish for warm sandboxes of a published version, or of what an alias leads to.
+        """Request warm sandboxes of a published version, or of the version that an alias names.
 
         Raises NotFoundError, InvalidParameterError or ConflictError.
         """
@@ -86,7 +86,7 @@ class Provisioned:
         return self._standing(request)
 
     def get(self, tenant: str, function: str, qualifier: str | None) -> Standing:
-        """Give how a request stands; raise NotFoundError, also when there is no such request."""
+        """Return a request and its state; raise NotFoundError, also when there is no such request."""
         return self._standing(_request(self._item(tenant, function, qualifier)))
 
     def page(self, tenant: str, function: str, after: str | None, most: int) -> tuple[list[Standing], str | None]:
@@ -97,7 +97,7 @@ class Provisioned:
         return [self._standing(_request(item)) for item in found], last.removeprefix(PREFIX) if last else None
 
     def delete(self, tenant: str, function: str, qualifier: str | None) -> None:
-        """Wish for no warm sandboxes any more; raise NotFoundError, also when there is no such request."""
+        """Withdraw a request for warm sandboxes; raise NotFoundError, also when there is no such request."""
         self.items.transact(self.cascade.removing(self._item(tenant, function, qualifier)))
         self.follow(tenant, function)
 

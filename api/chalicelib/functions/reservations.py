@@ -1,4 +1,4 @@
-"""The sum of the concurrency permits that a tenant's functions reserve; never which function has how many."""
+"""The sum of the concurrency permits that a tenant's functions reserve."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Finds what an Invocation gets: from a function's name and a qualifier to the version that is to run."""
+"""Resolves a function's name and a qualifier to the version that is to run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from shared_lua.contract import LATEST, Version
 
 @dataclass(frozen=True)
 class Route:
-    """What a name and qualifier lead to, as it was read."""
+    """The result of resolving a name and a qualifier."""
 
     arn: str  #: as the caller named it
     version: Version

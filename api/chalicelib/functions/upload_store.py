@@ -1,4 +1,4 @@
-"""What tenants put into S3 themselves, under the key that they were given; never looks into it."""
+"""What tenants put into S3 themselves, under the key that they were given."""
 
 from dataclasses import dataclass
 from typing import Any, BinaryIO

@@ -1,4 +1,4 @@
-"""Zips too large for a request: what each upload is for, and how it becomes a function's code; never runs one.
+"""Zips too large for a request: what each upload is for, and how it becomes a function's code.
 
 An upload is three things: a form for S3; a part that says which function it is for; and its place in the one row of all
 that are waited for, whose name begins with the moment it is given up. The function's own row names the upload that it

@@ -1,4 +1,4 @@
-"""Function URLs: unguessable ids that stand for functions, and how each may be used; never a request to one."""
+"""Function URLs: unguessable ids that stand for functions, and how each may be used."""
 
 import base64
 import dataclasses

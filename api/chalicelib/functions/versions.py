@@ -1,4 +1,4 @@
-"""Published versions: immutable, numbered from 1 and never twice; never what an Invocation gets of them."""
+"""Published versions: immutable, numbered from 1 and never twice."""
 
 import dataclasses
 import re

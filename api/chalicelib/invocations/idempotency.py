@@ -1,4 +1,4 @@
-"""Remembers what was asked for under an Idempotency-Key, so that it runs once; never waits and never runs anything.
+"""Remembers what was asked for under an Idempotency-Key, so that it runs once.
 
 One item for each key holds the id of its Invocation. The item and the ledger's row are stored in one transaction: a
 call that finds the item finds the row, or the call that stored both is being refused at this moment.

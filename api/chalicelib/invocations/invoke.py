@@ -1,4 +1,4 @@
-"""Brings requests to a lane and waits for their outcomes; never runs user code."""
+"""Brings requests to a lane and waits for their outcomes."""
 
 import dataclasses
 import json

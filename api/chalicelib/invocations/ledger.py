@@ -1,4 +1,4 @@
-"""The controller's side of the ledger: opens rows and reads them; never settles one."""
+"""The controller's side of the ledger: opens rows and reads them."""
 
 import re
 from contextlib import suppress

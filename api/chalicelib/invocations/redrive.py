@@ -113,7 +113,7 @@ class Redrive:
         return invocation
 
     def _check(self, row: Row) -> None:
-        """Raise _SkippedError unless it is abandoned or expired, and no other Invocation runs or may run in its place."""
+        """Raise _SkippedError unless it is abandoned or expired, and nothing runs or may run in its place."""
         if row.status not in GIVEN_UP:
             raise _SkippedError(f"it is {row.status.value}; only what is expired or abandoned runs again")
         if row.redriven_as is None:

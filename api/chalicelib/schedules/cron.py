@@ -1,4 +1,4 @@
-"""When a schedule is due next, from an expression as EventBridge spells it: pure, in UTC; never runs anything.
+"""When a schedule is due next, from an expression as EventBridge spells it: pure, in UTC.
 
 A module of our own, since the libraries for cron read Unix's five fields, or Quartz's seven: EventBridge has six,
 counts weekdays from SUN = 1, has `?`, `L`, `W` and `#`, and knows `rate(…)`.

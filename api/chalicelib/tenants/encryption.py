@@ -1,4 +1,4 @@
-"""Encrypts the secrets of access keys for storage, with AES-256-GCM; never logs one."""
+"""Encrypts the secrets of access keys for storage, with AES-256-GCM."""
 
 import hmac
 import secrets

@@ -1,4 +1,4 @@
-"""Issues, lists, rotates and revokes a tenant's keys; never shows a secret a second time."""
+"""Issues, lists, rotates and revokes a tenant's keys."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

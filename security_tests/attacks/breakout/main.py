@@ -1,4 +1,4 @@
-"""The attacker function: collects what can be seen and done from inside a sandbox; never judges any of it.
+"""The attacker function: collects what can be seen and done from inside a sandbox.
 
 Standard library only, since it runs wherever a user's function does. Each attempt is one that does no harm where it
 succeeds, and none goes further than loopback, the metadata addresses and networks reserved for documentation.

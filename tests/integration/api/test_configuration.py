@@ -166,7 +166,7 @@ def test_new_code_and_configuration_keep_the_reservation(eight: Controller, boto
     assert boto.get_function_concurrency(FunctionName="hello")["ReservedConcurrentExecutions"] == 2
 
 
-def test_the_sum_is_that_of_what_is_reserved_whoever_reserves_at_once(eight: Controller, boto: Any) -> None:
+def test_the_sum_is_that_of_what_is_reserved_however_many_reserve_at_once(eight: Controller, boto: Any) -> None:
     names = ["hello", "other"]
     for name in names:
         create(boto, name)

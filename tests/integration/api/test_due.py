@@ -1,4 +1,4 @@
-"""Each due time of a schedule runs once, whoever dies on the way, by a clock that only the test moves."""
+"""Each due time of a schedule runs once, whatever dies on the way, by a clock that only the test moves."""
 
 import dataclasses
 import json
@@ -153,7 +153,7 @@ def dying(item: Any, method: str, *, before: bool) -> Any:
     return Double()
 
 
-def test_whoever_dies_between_queueing_and_moving_on_is_followed_without_a_second_run(
+def test_a_death_between_queueing_and_moving_on_is_followed_by_no_second_run(
     due: Due, clock: Clock, function: Answer, worker: Worker, kept: Kept
 ) -> None:
     plan(due)
@@ -170,7 +170,7 @@ def test_whoever_dies_between_queueing_and_moving_on_is_followed_without_a_secon
     assert next_s(due) == NOON_S + 600
 
 
-def test_whoever_dies_between_recording_and_queueing_is_followed_by_one_who_queues(
+def test_a_death_between_recording_and_queueing_is_followed_by_a_run_that_queues(
     due: Due, clock: Clock, function: Answer, worker: Worker, kept: Kept
 ) -> None:
     plan(due)

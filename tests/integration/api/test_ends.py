@@ -226,7 +226,7 @@ def test_a_destination_that_is_gone_is_logged_and_left_to_the_queue(
     ]
 
 
-def test_a_destination_that_is_not_the_tenants_is_not_written_to_whoever_put_it_into_the_message(world: World) -> None:
+def test_a_destination_that_is_not_the_tenants_is_not_written_to_even_when_the_message_names_it(world: World) -> None:
     name = f"hearth-to-{account('stranger')}-{uuid.uuid4().hex[:8]}"
     url = world.worker.sqs.create_queue(QueueName=name)["QueueUrl"]
     one = world.ended(success(), on_success=f"arn:aws:sqs:us-east-1:123456789012:{name}")

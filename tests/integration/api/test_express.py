@@ -27,7 +27,7 @@ def serve(side: RedisAdapter, worker: str) -> tuple[Invocation, Settlement]:
     return invocation, settlement
 
 
-def test_whoever_has_an_answer_sees_its_record_though_the_worker_died_before_the_ledger_had_it(
+def test_a_caller_with_an_answer_sees_its_record_though_the_worker_died_before_the_ledger_had_it(
     deployed: Deployed, hearth: Controller, redis_client: redis.Redis
 ) -> None:
     side, worker = RedisAdapter(redis_client), new_worker(1)

@@ -235,7 +235,7 @@ def test_what_the_queue_did_not_take_is_redriven_by_the_next_call(
 @pytest.mark.parametrize(
     ("waited_us", "is_finished"), [(HALF_DONE_US - 1_000_000, False), (HALF_DONE_US + 1_000_000, True)]
 )
-def test_a_half_done_redrive_is_finished_once_whoever_began_it_is_dead(  # noqa: PLR0913  (its world, and a table of two columns)
+def test_a_half_done_redrive_is_finished_once_the_process_that_began_it_is_dead(  # noqa: PLR0913  (its world, and a table of two columns)
     *,
     deployed: Deployed,
     gives_up: GivesUp,

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 
 def ends(world: World, aws: Any) -> list[Invocation]:
-    """What whoever delivers was told, and takes."""
+    """A queue that notes the completion events it is sent."""
     found = []
     while (
         messages := aws("sqs")

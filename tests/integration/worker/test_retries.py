@@ -1,4 +1,4 @@
-"""The tries of an asynchronous Invocation: pauses between them, one record and one charge, whoever dies on the way."""
+"""The tries of an asynchronous Invocation: pauses between them, one record and one charge, whatever dies on the way."""
 
 import dataclasses
 import time

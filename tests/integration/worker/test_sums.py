@@ -1,4 +1,4 @@
-"""What a function's day adds up to: every record once, whoever comes again."""
+"""A function's daily usage: every record counts once, also when a Delivery comes again."""
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor

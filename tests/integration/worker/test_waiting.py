@@ -1,4 +1,4 @@
-"""Who finds no free place of an express lane waits for one: who gets it, in which order, and what stays free."""
+"""Invocations that wait for capacity of an express lane: which one gets it, in which order, and what stays free."""
 
 import dataclasses
 from typing import Any

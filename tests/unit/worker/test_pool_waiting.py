@@ -1,4 +1,4 @@
-"""Who finds no idle sandbox in the pool, with sandboxes that only remember."""
+"""Leases that wait as the pool has no idle sandbox, with sandboxes that only remember."""
 
 import threading
 import time

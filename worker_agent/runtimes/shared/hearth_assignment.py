@@ -1,4 +1,4 @@
-"""Takes a sandbox's one assignment and fits the process to it; never runs the function.
+"""Takes a sandbox's one assignment and fits the process to it.
 
 It runs inside the container as nobody, without network. The agent binds two abstract sockets and the Runtime API in
 this network namespace. Over the control socket comes one assignment: four bytes of length, a JSON object
@@ -22,8 +22,8 @@ LOG = "\0hearth-log"
 TASK_ROOT = "/var/task"
 LAYER_ROOT = "/opt"
 INIT_ERROR = "/2018-06-01/runtime/init/error"
-#: The agent binds its sockets some milliseconds after this process starts, so it is asked often at first. Whoever
-#: still waits after that waits for an agent that is slow or dead, and must not cost the host a core.
+#: The agent binds its sockets some milliseconds after this process starts, so it is asked often at first. A process
+#: that still waits after that waits for an agent that is slow or dead, and must not cost the host a core.
 FIRST_RETRY_S = 0.001
 LAST_RETRY_S = 0.1
 SLOWER = 1.02
