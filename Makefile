@@ -94,5 +94,5 @@ undeploy: setup ## deletes the controller of STAGE; the data stays
 
 clean: setup ## removes caches and logs; the environment and the images stay
 	@$(ROOT) $(PYTHON) -m local down
-	@$(ROOT) rm -rf .hearth .hearth-demo .mypy_cache .ruff_cache loadtest/*.zip
+	@$(ROOT) rm -rf api/.chalice/deployments .hearth .hearth-demo .mypy_cache .ruff_cache loadtest/*.zip
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec $(ROOT) rm -rf {} +

@@ -1,4 +1,4 @@
-"""Turns a template's references into the values they stand for, where Chalice wants values."""
+"""Replaces a template's references by the values they stand for; never asks AWS for one."""
 
 import re
 from collections.abc import Mapping
@@ -31,5 +31,5 @@ def literal(value: Any, names: Mapping[str, Any]) -> Any:
 
 def _named(name: str, names: Mapping[str, Any]) -> Any:
     if name not in names:
-        raise DeployError(f"the templates speak of {name}, which this deployment does not have")
+        raise DeployError(f"the templates refer to {name}, which this deployment does not have")
     return names[name]

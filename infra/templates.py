@@ -1,4 +1,4 @@
-"""Reads the two templates and merges them over each other and over Chalice's."""
+"""Reads the two CloudFormation templates and merges them; never talks to AWS."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,12 @@ CONTROLLER = HERE / "controller.json"
 
 Template = dict[str, Any]
 
-#: A queue's ARN as the app spells it while nobody has deployed; the queue's logical name ends it.
+#: How the app spells a queue's ARN while it is packaged; the queue's logical name follows (chalicelib.event_sources).
 PLACEHOLDER = "arn:aws:sqs:::"
 
 
 def controller() -> Template:
-    """Give the controller's template: what is to be merged over the data's."""
+    """Give the controller's template, which is merged over the data's."""
     return load(CONTROLLER)
 
 
@@ -32,7 +32,7 @@ def load(path: Path) -> Template:
 
 
 def merge(below: Any, above: Any) -> Any:
-    """Lay one template over another: objects merge, anything else of `above` replaces what is below."""
+    """Merge one template over another: objects merge, any other value of `above` replaces the one below."""
     if isinstance(below, dict) and isinstance(above, dict):
         return below | {key: merge(below.get(key), value) for key, value in above.items()}
     return above
