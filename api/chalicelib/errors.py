@@ -15,7 +15,7 @@ REASONS = {
 
 
 class HearthError(Exception):
-    """Something went wrong on our side; the request id names it in our log."""
+    """An unexpected error on the server's side. The request id finds it in the log."""
 
     status: ClassVar[int] = 500
     #: The Lambda API's status, where Lambda's differs from the one that HTTP suggests.
@@ -56,7 +56,7 @@ class TooLargeError(HearthError):
 
 
 class NotFoundError(HearthError):
-    """No such thing."""
+    """It does not exist."""
 
     status = 404
     error_type = "ResourceNotFoundException"
@@ -69,7 +69,7 @@ class ProvisionedNotFoundError(NotFoundError):
 
 
 class ConflictError(HearthError):
-    """The thing exists already, or somebody else is changing it."""
+    """It exists already, or another request is changing it."""
 
     status = 409
     error_type = "ResourceConflictException"
