@@ -1,5 +1,6 @@
 """The app with real parts beneath it, a tenant, and a thread that plays the worker."""
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from chalicelib import wiring
 from chalicelib.calls import Call
+from chalicelib.config import Settings
+from chalicelib.storage.wiring import AwsClients
 from chalicelib.tenants.administration import IssuedKeys
 from chalicelib.tenants.authentication import Principal
 from chalicelib.wiring import Controller
@@ -53,6 +56,8 @@ def configure(
 ) -> Iterator[Configure]:
     """A function that gives the app a new controller, with some settings changed."""
 
+    monkeypatch.setattr(wiring, "_aws_clients", aws_clients)
+
     def rebuild(**changes: str) -> Controller:
         for name, value in (environment | changes).items():
             monkeypatch.setenv(name, value)
@@ -61,6 +66,18 @@ def configure(
 
     yield rebuild
     wiring.controller.cache_clear()
+
+
+make_aws_clients = wiring._aws_clients
+made_aws_clients: dict[tuple[str, str], AwsClients] = {}
+
+
+def aws_clients(settings: Settings) -> AwsClients:
+    """Give the clients that the wiring makes, once for each endpoint: that and their first calls take long."""
+    place = (os.environ["AWS_ENDPOINT_URL"], settings.region)
+    if place not in made_aws_clients:
+        made_aws_clients[place] = make_aws_clients(settings)
+    return made_aws_clients[place]
 
 
 @pytest.fixture
