@@ -69,10 +69,13 @@ class World:
 
     def put(self, one: Invocation, state: Status | None) -> None:
         """Have the row of an Invocation in this state."""
-        if state is not None:
-            by_state = {QUEUED: rows.queued(one), RUNNING: rows.running(one)}
-            row = by_state.get(state) or rows.settled(one, settlement(state, one.invocation_id))
-            self.dynamodb.put_item(TableName=self.table, Item=row)
+        if state is None:
+            return
+        if state in TERMINAL:
+            item = rows.settled(one, settlement(state, one.invocation_id))
+        else:
+            item = rows.queued(one) if state is QUEUED else rows.running(one)
+        self.dynamodb.put_item(TableName=self.table, Item=item)
 
     def read(self, one: Invocation) -> dict[str, Any] | None:
         key = {"invocation_id": {"S": one.invocation_id}}
