@@ -121,5 +121,5 @@ class NoExpress:
 
 
 def own_capacity(count: int) -> Capacity:
-    """Places of a durable lane that has nobody to borrow from."""
+    """The capacity of a durable lane that cannot borrow."""
     return Capacity(count, lambda _: 0, lambda _: None)

@@ -38,7 +38,7 @@ VISIBILITY_S = 2
 class FakeHandler:
     """Remembers what it was handed, and behaves as told."""
 
-    behave: Callable[[Invocation], object]  #: a Postponement it gives is given on
+    behave: Callable[[Invocation], object]  #: a Deferral that it returns is passed on
     seen: list[str] = field(default_factory=list)
     deliveries: list[tuple[int, int]] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -182,7 +182,7 @@ def test_what_failed_comes_back(world: Callable[..., World], monkeypatch: pytest
     eventually(lambda: there.count(there.queue) == 0)
 
 
-def test_what_is_postponed_comes_anew_after_its_wait_with_all_its_attempts(world: Callable[..., World]) -> None:
+def test_a_deferred_delivery_comes_anew_after_its_wait_with_all_its_attempts(world: Callable[..., World]) -> None:
     there, at = world(lambda _: None), []
 
     def once(asked: Invocation) -> Deferral | None:

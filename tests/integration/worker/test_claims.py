@@ -127,7 +127,7 @@ def test_a_crash_between_the_new_message_and_the_end_of_the_old_leaves_both(
     assert [int(there[name]) for name in names] == ([1, 1, 0] if delay_s == 0 else [0, 1, 1])
 
 
-def test_what_is_sent_and_what_is_postponed_is_in_its_tenants_group(world: World, aws: Any) -> None:
+def test_new_and_deferred_messages_are_in_their_tenants_group(world: World, aws: Any) -> None:
     sqs, queue = aws("sqs"), world.data["QueueUrl"]
     lane = DurableLane(sqs, queue, visibility_s=30, poll_s=1)
     lane.send(asked())

@@ -116,7 +116,7 @@ def test_an_engine_that_dies_between_the_look_and_the_claim_costs_no_attempt_eit
 
 
 @pytest.mark.parametrize("found_before", [True, False])
-def test_while_the_engine_is_down_who_waits_is_told_at_once_and_nothing_is_billed(
+def test_while_the_engine_is_down_a_caller_is_refused_at_once_and_nothing_is_billed(
     world: World, found_before: bool
 ) -> None:
     one = world.accept(asked())
@@ -171,7 +171,7 @@ def test_while_the_engine_is_down_a_warm_sandbox_and_a_ready_stem_serve(world: W
     assert world.row(cold)[0] == Status.ABANDONED
 
 
-def test_without_redis_who_waits_is_not_given_up(world: World, redis_server: RedisServer) -> None:
+def test_without_redis_a_waiting_call_is_not_abandoned(world: World, redis_server: RedisServer) -> None:
     one = world.accept(asked())
     stop_engine(world)
     with redis_server.away():

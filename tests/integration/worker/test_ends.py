@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 
 def ends(world: World, aws: Any) -> list[Invocation]:
-    """A queue that notes the completion events it is sent."""
+    """Take the completion events that were sent."""
     found = []
     while (
         messages := aws("sqs")
@@ -51,7 +51,7 @@ def test_who_dies_after_the_record_and_before_letting_go_is_followed_by_one_that
         ({}, True, 0),
     ],
 )
-def test_an_end_is_told_only_where_somebody_wants_to_hear_of_it(
+def test_an_end_is_told_only_where_there_is_a_destination(
     world: World, aws: Any, told: dict[str, str], fails_now: bool, expected: int
 ) -> None:
     one = world.accept(asked(mode=Mode.ASYNC, **told))

@@ -26,7 +26,7 @@ from worker_agent.stores.redis_adapter import WARM_MS
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 
-def test_a_granted_invocation_runs_and_leaves_answer_record_sums_and_a_free_place(lanes: Lanes) -> None:
+def test_a_granted_invocation_runs_and_leaves_answer_record_sums_and_free_capacity(lanes: Lanes) -> None:
     lanes.worker(capacity=2)
     one = asked(invocation_id="i-1")
 
@@ -48,7 +48,7 @@ def test_without_an_express_lane_it_goes_by_the_queue(lanes: Lanes) -> None:
     assert lanes.admit(asked()) is Decision.GO
 
 
-def test_what_must_not_travel_so_goes_by_the_queue_although_a_place_is_free(lanes: Lanes) -> None:
+def test_what_must_not_travel_so_goes_by_the_queue_although_capacity_is_free(lanes: Lanes) -> None:
     lanes.named()
 
     assert lanes.admit(asked(), express=False) is Decision.GO
@@ -98,7 +98,7 @@ def test_a_worker_that_is_dead_or_cannot_start_functions_is_granted_nothing(lane
     assert lanes.admit(asked()) is Decision.GO
 
 
-def test_what_cannot_run_here_is_left_to_the_durable_lane_and_the_place_is_free_again(lanes: Lanes) -> None:
+def test_what_cannot_run_here_is_left_to_the_durable_lane_and_the_capacity_is_free_again(lanes: Lanes) -> None:
     lanes.worker(capacity=1)
     one = asked(invocation_id="i-1")
 

@@ -44,7 +44,7 @@ def test_an_answer_lost_between_record_and_caller_is_given_by_the_next_delivery(
     assert [answer.attempt for answer in world.answers(one)] == [1]
 
 
-def test_an_asynchronous_call_leaves_no_answer_for_anybody(world: World) -> None:
+def test_an_asynchronous_call_leaves_no_answer(world: World) -> None:
     one = world.accept(asked(mode=Mode.ASYNC))
 
     world.handler.handle(delivery(one))

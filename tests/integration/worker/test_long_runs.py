@@ -1,4 +1,4 @@
-"""Runs that outlast what SQS lets anybody keep a message for, with small numbers, on moto's SQS and DynamoDB."""
+"""Runs that outlast the time for which SQS keeps a message invisible, in small numbers, on moto's SQS and DynamoDB."""
 
 import threading
 import time
@@ -198,7 +198,7 @@ def test_what_is_done_sooner_is_never_leased(world: World, monkeypatch: pytest.M
     monkeypatch.setattr(durable_lane, "SQS_KEEPS_S", 60)
 
     def a_while(*_: object) -> Ran:
-        time.sleep(2 * VISIBILITY_S)  # three beats and more
+        time.sleep(2 * VISIBILITY_S)  # three heartbeats and more
         return ran()
 
     world.start(a_while)

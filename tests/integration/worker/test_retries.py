@@ -1,4 +1,4 @@
-"""The tries of an asynchronous Invocation: pauses between them, one record and one charge, whatever dies on the way."""
+"""The tries of an asynchronous Invocation: pauses between them, one record and one charge, whichever worker dies."""
 
 import dataclasses
 import time
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.aws, pytest.mark.redis]
 
 
 def anew(put_off: Deferral | None) -> Invocation:
-    """The Invocation as the lane brings it after a Postponement."""
+    """The Invocation as the lane brings it after a Deferral."""
     assert put_off
     return dataclasses.replace(put_off.invocation, enqueue_generation=put_off.invocation.enqueue_generation + 1)
 
@@ -277,7 +277,7 @@ def test_a_duplicate_of_a_try_that_is_recorded_while_the_next_is_under_way_is_dr
     assert total(world.row(one)[1]) == (2, 4000, 2)
 
 
-def test_between_two_tries_somebody_else_has_the_permit(world: World) -> None:
+def test_between_two_tries_the_permit_is_free_for_another(world: World) -> None:
     one = world.accept(retried(permits=Permits(limit=1, reserved=False)))
     fails(world)
 

@@ -1,4 +1,4 @@
-"""Invocations that wait for capacity of an express lane: which one gets it, in which order, and what stays free."""
+"""Calls that wait for capacity of an express lane: which one gets it, in which order, and what stays free."""
 
 import dataclasses
 from typing import Any
@@ -35,7 +35,7 @@ def listed(lanes: Lanes, key: str) -> list[str]:
     return [item.decode() for item in items]
 
 
-def test_all_who_wait_are_answered_and_every_place_is_free_in_the_end(lanes: Lanes) -> None:
+def test_all_waiting_calls_are_answered_and_all_capacity_is_free_in_the_end(lanes: Lanes) -> None:
     lanes.named(free=1)
     ones = numbered(12)
     assert [lanes.admit(one) for one in ones] == [Decision.EXPRESS] + [Decision.WAITS] * 11
@@ -48,7 +48,7 @@ def test_all_who_wait_are_answered_and_every_place_is_free_in_the_end(lanes: Lan
     assert waiting(lanes) == []
 
 
-def test_a_place_that_is_given_back_goes_to_who_has_waited_longest(lanes: Lanes) -> None:
+def test_returned_capacity_goes_to_the_call_that_has_waited_longest(lanes: Lanes) -> None:
     worker, side, ones = lanes.named(free=1), lanes.side(), numbered(3)
     for one in ones:
         lanes.admit(one)
@@ -63,7 +63,7 @@ def test_a_place_that_is_given_back_goes_to_who_has_waited_longest(lanes: Lanes)
     assert lanes.free() == 0
 
 
-def test_a_worker_that_comes_takes_up_who_waits(lanes: Lanes) -> None:
+def test_a_new_worker_takes_up_waiting_calls(lanes: Lanes) -> None:
     full = lanes.named(free=1)
     ones = numbered(4)
     for one in ones:
@@ -76,7 +76,7 @@ def test_a_worker_that_comes_takes_up_who_waits(lanes: Lanes) -> None:
     assert lanes.client.llen(keys.lane(full)) == 1
 
 
-def test_the_last_places_go_to_a_tenant_that_has_few_past_those_of_a_flood_that_wait(lanes: Lanes) -> None:
+def test_the_last_capacity_goes_to_a_tenant_with_few_runs_before_the_waiting_calls_of_a_flood(lanes: Lanes) -> None:
     worker, side = lanes.named(free=9), lanes.side(left=2)
     side.borrow_capacity(worker, 9)
     words = [lanes.admit(one) for one in numbered(20)]

@@ -65,15 +65,15 @@ def reaping(fails: Failing) -> tuple[Start, Stop]:
 
 
 def visibility(fails: Failing) -> tuple[Start, Stop]:
-    keeper: Any = VisibilityHeartbeat(stub(extend=fails), 0.03, lambda *_: None)  # type: ignore[arg-type]
-    held = keeper.keep(Delivery("", "receipt", 1, time.time_ns() // 1000))
+    extending: Any = VisibilityHeartbeat(stub(extend=fails), 0.03, lambda *_: None)  # type: ignore[arg-type]
+    held = extending.keep(Delivery("", "receipt", 1, time.time_ns() // 1000))
     held.__enter__()
 
     def stop() -> None:
-        keeper.periodic.stop()
+        extending.periodic.stop()
         held.__exit__(None, None, None)
 
-    return keeper.periodic.start, stop
+    return extending.periodic.start, stop
 
 
 def writing(fails: Failing) -> tuple[Start, Stop]:

@@ -71,7 +71,7 @@ def test_a_failure_is_raised_and_forgotten(fetches: Fetches) -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_many_who_ask_at_once_share_one_fetch_and_its_end(fails: bool) -> None:
+def test_threads_that_ask_at_once_share_one_fetch_and_its_result(fails: bool) -> None:
     release = threading.Event()
     asked: list[str] = []
 
@@ -101,7 +101,7 @@ def _waiting(cache: CodeCache, sha256: str) -> int:
     return len(coming._condition._waiters) if coming else 0  # type: ignore[attr-defined]
 
 
-def test_a_slow_fetch_holds_up_nobody_who_asks_for_another() -> None:
+def test_a_slow_fetch_holds_up_no_other() -> None:
     release = threading.Event()
 
     def fetch(sha256: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What is done again and again, whatever fails of it."""
+"""Acts that are repeated at an interval, and what happens when they fail."""
 
 import logging
 import threading
@@ -10,15 +10,15 @@ from worker_agent.outage import Outage
 from worker_agent.periodic import Periodic
 
 
-def test_a_part_that_is_down_ends_no_beat_and_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_outage_stops_nothing_and_is_logged_once_at_its_begin_and_end(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    down, beats, enough = RedisUnavailableError("Redis failed"), [], threading.Event()
+    down, acts, enough = RedisUnavailableError("Redis failed"), [], threading.Event()
 
     def act() -> None:
-        beats.append(1)
-        if len(beats) < 4:
+        acts.append(1)
+        if len(acts) < 4:
             raise down
-        if len(beats) == 5:
+        if len(acts) == 5:
             enough.set()
 
     periodic = Periodic("test", 0.001, act, Outage("test", "it waits"))

@@ -128,7 +128,7 @@ def test_a_flood_pushes_out_nothing_that_another_tenant_has_within_its_part_of_t
     assert sum(slot.version.memory_mb for slot in pool._slots if slot.version) <= 1024
 
 
-def test_a_flood_pushes_out_nobody_who_has_no_more_than_a_part_of_the_slots() -> None:
+def test_a_flood_evicts_no_tenant_within_its_share_of_the_slots() -> None:
     pool = Pool(6, 100_000)
     kept = [used(pool, version(tenant="quiet", function=f"f{n}")) for n in range(3)]
     for n in range(30):

@@ -1,4 +1,4 @@
-"""Leases that wait as the pool has no idle sandbox, with sandboxes that only remember."""
+"""Leases that find no idle sandbox in the pool, with sandboxes that only remember."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ def making(of: Version) -> Start:
 
 
 class Waiting:
-    """Somebody who wants a sandbox of a Version and makes none before `makes` is set."""
+    """A thread that leases a sandbox of a Version and starts none before `makes` is set."""
 
     def __init__(self, pool: Pool, of: Version) -> None:
         self.leases: list[Lease] = []
@@ -50,7 +50,7 @@ class Waiting:
         return fake_start(self._of, request)
 
 
-def test_who_waits_for_a_start_has_what_is_returned_before_it_in_the_order_of_asking() -> None:
+def test_a_returned_sandbox_goes_to_the_oldest_lease_that_waits_for_a_start() -> None:
     pool, of = Pool(3, 10_000), version()
     with pool.lease(of, making(of)) as first:
         waiting = [Waiting(pool, of) for _ in range(2)]
@@ -79,7 +79,7 @@ def test_who_waits_is_never_given_another_versions_sandbox(changed: dict[str, An
     assert other.leases[0].cold
 
 
-def test_what_is_offered_to_a_start_that_fails_idles() -> None:
+def test_a_sandbox_offered_to_a_start_that_fails_becomes_idle() -> None:
     pool, of = Pool(3, 10_000), version()
     held = pool.lease(of, making(of))
     held.__enter__()
@@ -106,7 +106,7 @@ def test_who_is_given_a_slot_has_claimed_none_any_more() -> None:
     waiting.join()
 
 
-def test_beyond_the_memory_who_finds_none_idle_waits_for_a_return_and_starts_none() -> None:
+def test_without_memory_a_lease_waits_for_a_return_and_starts_no_sandbox() -> None:
     of = version()
     pool = Pool(8, of.memory_mb)
     with ThreadPoolExecutor(1) as aside:

@@ -107,7 +107,7 @@ def test_a_worker_that_has_no_share_starts_and_tells_nothing() -> None:
     assert (world.turn(request(OF, 1)), world.started) == ({}, [])
 
 
-def test_what_serves_somebody_counts_as_held_and_not_as_idle() -> None:
+def test_a_running_sandbox_counts_as_held_and_not_as_idle() -> None:
     world = World()
     world.turn(request(OF, 2))
 

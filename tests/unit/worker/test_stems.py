@@ -51,7 +51,7 @@ def test_as_many_as_wanted_are_made_ready_and_one_that_is_taken_is_replaced(
     assert stems.has("a")
 
 
-def test_for_who_finds_none_one_is_made_and_it_is_counted(stems: Stems) -> None:
+def test_a_request_that_finds_no_stem_ready_has_one_started_and_is_counted(stems: Stems) -> None:
     first = take(stems, "a")
 
     assert first.runtime == "a"
@@ -92,7 +92,7 @@ def test_a_few_are_made_at_once_and_the_tenant_with_the_fewest_waiting_has_the_n
     stems.stop()
 
 
-def test_nothing_is_made_for_who_was_given_something_else_before() -> None:
+def test_nothing_is_started_for_a_request_that_was_fulfilled_otherwise() -> None:
     engine, slot = Held(), Slot()
     stems = Stems(engine, {})
     wanted = [SandboxRequest("t") for _ in range(MAKERS + 5)]
@@ -108,7 +108,7 @@ def test_nothing_is_made_for_who_was_given_something_else_before() -> None:
     assert (len(engine.stems), stems.takers()) == (MAKERS, {})
 
 
-def test_who_waits_when_the_agent_stops_hears_of_it() -> None:
+def test_a_request_that_waits_when_the_agent_stops_fails() -> None:
     engine = Held()
     stems = Stems(engine, {})
     with ThreadPoolExecutor(50) as takers:
@@ -123,14 +123,14 @@ def test_who_waits_when_the_agent_stops_hears_of_it() -> None:
     assert all(error is None or "stops" in str(error) for error in errors)
 
 
-def test_who_comes_after_the_agent_stopped_is_told_so_and_waits_for_nothing(stems: Stems) -> None:
+def test_a_request_after_the_agent_stopped_fails_at_once(stems: Stems) -> None:
     stems.stop()
 
     with pytest.raises(EngineUnavailableError, match="the agent stops"):
         stems.take("a", SandboxRequest("t"))
 
 
-def test_one_that_died_while_it_waited_is_not_given(stems: Stems, sandboxes: FakeSandboxes) -> None:
+def test_a_stem_that_died_before_it_was_taken_is_not_used(stems: Stems, sandboxes: FakeSandboxes) -> None:
     stems.start()
     eventually(lambda: stems.count() == {"a": 2, "b": 1})
     dead = next(stem for stem in sandboxes.stems if stem.runtime == "b")
@@ -142,7 +142,7 @@ def test_one_that_died_while_it_waited_is_not_given(stems: Stems, sandboxes: Fak
     assert dead.destroyed
 
 
-def test_without_an_engine_the_taker_hears_of_it_and_the_keeper_tries_again(
+def test_without_an_engine_a_request_fails_and_the_thread_tries_again(
     stems: Stems, sandboxes: FakeSandboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker_agent.pool.stems.PAUSE_S", 0.01)

@@ -16,7 +16,7 @@ from worker_agent.threads import EXIT_CODE, MOST_FAILURES, Jobs, Loop, in_own_th
 
 #: What starts a thread, in the standard library.
 MAKERS = {"Thread", "Timer", "ThreadPoolExecutor", "start_new_thread"}
-#: Modules with threads of their own, each with the one helper that may make them.
+#: The one module that may use these.
 HELPER = ROOT / "worker_agent" / "threads.py"
 
 
@@ -144,7 +144,7 @@ def test_what_an_act_in_its_own_thread_returns_or_raises_is_the_callers() -> Non
 
 
 def makers_in(path: Path) -> Iterator[str]:
-    """Every place where a file names something that starts a thread."""
+    """Every line on which a file names something that starts a thread."""
     for node in ast.walk(ast.parse(path.read_text())):
         name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
         if name in MAKERS and isinstance(getattr(node, "ctx", None), ast.Load):
@@ -157,6 +157,6 @@ def test_the_walk_finds_a_thread() -> None:
 
 @pytest.mark.parametrize("half", ["worker_agent", "shared_lua", "api/chalicelib", "local"])
 def test_no_thread_is_made_but_by_the_helper(half: str) -> None:
-    found = [place for path in sorted((ROOT / half).rglob("*.py")) if path != HELPER for place in makers_in(path)]
+    found = [line for path in sorted((ROOT / half).rglob("*.py")) if path != HELPER for line in makers_in(path)]
 
     assert found == []

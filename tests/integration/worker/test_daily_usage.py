@@ -1,4 +1,4 @@
-"""A function's daily usage: every record counts once, also when a Delivery comes again."""
+"""What a function's day adds up to: every record once, also when it is delivered again."""
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
