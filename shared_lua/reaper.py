@@ -76,14 +76,27 @@ class Lane(Protocol):
 
 
 class Reaper:
-    """Looks for dead workers and for what they left, up to `most` Invocations at a time; the others wait their turn."""
+    """Looks for dead workers and for what they left, up to `most` Invocations at a time; the others wait their turn.
 
-    def __init__(self, board: Board, ledger: Ledger, lane: Lane, most: int, warn: Warn) -> None:
+    `refusals` are errors about an Invocation as such, which trying again does not mend: it is set aside.
+    """
+
+    def __init__(  # noqa: PLR0913  (what it reads, where it writes, and what it says)
+        self,
+        board: Board,
+        ledger: Ledger,
+        lane: Lane,
+        most: int,
+        warn: Warn,
+        *,
+        refusals: tuple[type[Exception], ...] = (),
+    ) -> None:
         self._board = board
         self._ledger = ledger
         self._lane = lane
         self._most = most
         self._warn = warn
+        self._refusals = refusals
         self._has_taken_back = False
 
     def look(self) -> int:
@@ -119,7 +132,15 @@ class Reaper:
             self._warn("unreadable", f"an orphaned item was set aside: {error}")
             self._board.set_aside(item)
             return
+        try:
+            self._record_and_send(invocation)
+        except self._refusals as error:
+            self._warn("refused", f"an orphaned Invocation was set aside: {error}")
+            self._board.set_aside(item)
+        else:
+            self._board.forget_orphaned(item)
+
+    def _record_and_send(self, invocation: Invocation) -> None:
         if self._ledger.requeue(invocation):
             generation = invocation.enqueue_generation + 1
             self._lane.send(dataclasses.replace(invocation, enqueue_generation=generation))
-        self._board.forget_orphaned(item)

@@ -2,6 +2,7 @@
 
 from shared_lua import reaper
 from worker_agent import log
+from worker_agent.errors import RecordRefusedError
 from worker_agent.outage import Outage
 from worker_agent.periodic import Periodic
 from worker_agent.stores.durable_lane import DurableLane
@@ -17,7 +18,8 @@ class Reaper:
     """Looks while its `periodic` runs, and when it is asked to."""
 
     def __init__(self, redis_adapter: RedisAdapter, ledger: Ledger, lane: DurableLane) -> None:
-        self._reaper = reaper.Reaper(redis_adapter.board, ledger, lane, AT_ONCE, log.warn)
+        refusals = (RecordRefusedError,)
+        self._reaper = reaper.Reaper(redis_adapter.board, ledger, lane, AT_ONCE, log.warn, refusals=refusals)
         self.periodic = Periodic("reaper", EVERY_S, self.look, Outage("reaper", "dead workers are looked for again"))
 
     def look(self) -> None:

@@ -1,4 +1,4 @@
-"""The worker's side of Redis: answers for waiting callers, and word of itself; the only file that imports redis."""
+"""The worker's adapter of Redis: answers, permits and lanes, heartbeats, live logs, the stream of records."""
 
 import secrets
 from collections.abc import Collection, Iterator, Mapping
@@ -18,16 +18,16 @@ from worker_agent.errors import RedisUnavailableError
 #: How long an answer waits for a caller that has gone; longer than any gateway holds one.
 KEEP_MS = 120_000
 
-#: A worker that neither ran a version nor kept it warm for so long no longer counts as having it, as in settle.lua.
+#: A worker counts as having a Version warm for so long after it ran it or kept it warm; settle.lua has the same.
 WARM_MS = 900_000
 #: A permit outlives its run by this, as a start comes before the run and the record after it.
 PERMIT_GRACE_MS = 30_000
 
 
 class RedisAdapter:
-    """One Redis. What it holds for the worker is passing: records and bills do not depend on it.
+    """One Redis. Records and bills do not depend on what it holds.
 
-    `left` places of the worker's express lane are only for callers who come.
+    Of the worker's express lane, capacity for `left` runs is only for new synchronous calls.
     """
 
     def __init__(self, client: "redis.Redis", patient: "redis.Redis | None" = None, left: int = 0) -> None:
@@ -63,7 +63,7 @@ class RedisAdapter:
             together.execute()
 
     def heartbeat(self, worker: str, *, able: bool, free: int, for_ms: int) -> bool:
-        """Tell for a while that this worker lives, whether it can start functions, and its free express places.
+        """Tell for a while that this worker lives, whether it can start functions, and its free express capacity.
 
         `free` counts only where Redis knows nothing of the worker; -1 takes its express lane away. Gives whether Redis
         still has the memory of the first time; raise RedisUnavailableError.
@@ -75,15 +75,15 @@ class RedisAdapter:
         return remembers
 
     def next_express(self, worker: str, wait_s: int) -> str | None:
-        """Take the next Invocation off a worker's lane into its hand; None when `wait_s` bring none."""
+        """Move the next Invocation of a worker's lane to those in flight; None when `wait_s` bring none."""
         with _our_errors():
             item = self._patient.blmove(keys.lane(worker), keys.in_flight(worker), wait_s, "LEFT", "RIGHT")
         return cast(bytes, item).decode() if item is not None else None
 
     def settle_express(self, worker: str, invocation: Invocation, item: str, settlement: Settlement) -> str | None:
-        """End what a worker has in flight: give the answer, the place and the permits back, and keep the record.
+        """End what a worker has in flight: give the answer, return the capacity and the permits, and keep the record.
 
-        Gives the record's place in the stream, empty where Redis has lost its memory meanwhile; None when the worker
+        Returns the record's entry in the stream, empty where Redis has lost its memory meanwhile; None when the worker
         was taken for dead, so that this end does not count.
         """
         began = self._epoch
@@ -95,7 +95,7 @@ class RedisAdapter:
         return "" if lost else None
 
     def release(self, worker: str, item: str) -> None:
-        """Let go of what a worker has in flight, for the durable lane."""
+        """Release what a worker has in flight to the durable lane."""
         with _our_errors():
             self._scripts.release(worker, item)
 
@@ -105,17 +105,17 @@ class RedisAdapter:
             self._scripts.reap(worker, alive=True)
 
     def borrow_capacity(self, worker: str, wanted: int) -> int:
-        """Take free places of a worker's express lane, but for the last ones; give how many."""
+        """Take free capacity of a worker's express lane, but for what is left to callers; return how much."""
         with _our_errors():
             return self._scripts.borrow_capacity(worker, wanted)
 
-    def return_capacity(self, worker: str, places: int) -> None:
-        """Give borrowed places back; a worker that Redis has forgotten has nothing to get back."""
+    def return_capacity(self, worker: str, borrowed: int) -> None:
+        """Return borrowed capacity; does nothing for a worker that Redis has forgotten."""
         with _our_errors():
-            self._scripts.return_capacity(worker, places)
+            self._scripts.return_capacity(worker, borrowed)
 
     def left_records(self, older_ms: int, most: int) -> list[tuple[Invocation, Settlement, str]]:
-        """Give records that have lain in the stream for longer, each with its place, without what cannot be read."""
+        """Return records that are older, each with its entry in the stream, without those that cannot be read."""
         with _our_errors():
             before = str(self._now_ms() - older_ms)
             found = cast(list[Any], self._client.xrange(keys.records(), "-", before, count=most))
@@ -127,38 +127,38 @@ class RedisAdapter:
             with _our_errors():
                 self._client.xdel(keys.records(), *entries)
 
-    def describe(self, worker_id: str, word: str, *, for_ms: int) -> None:
-        """Tell for a while what a worker is and does, a JSON object; raise RedisUnavailableError."""
+    def describe(self, worker_id: str, status: str, *, for_ms: int) -> None:
+        """Publish for a while what a worker is and does, a JSON object; raise RedisUnavailableError."""
         with _our_errors():
             now_ms = self._now_ms()
             with self._client.pipeline() as together:
-                together.set(keys.worker_status(worker_id), word, px=for_ms)
+                together.set(keys.worker_status(worker_id), status, px=for_ms)
                 together.zadd(keys.worker_statuses(), {worker_id: now_ms + for_ms})
                 together.zremrangebyscore(keys.worker_statuses(), "-inf", now_ms)
                 together.pexpire(keys.worker_statuses(), for_ms)
                 together.execute()
 
     def forget_status(self, worker_id: str) -> None:
-        """Tell nothing more of a worker; raise RedisUnavailableError."""
+        """Remove what a worker published about itself; raise RedisUnavailableError."""
         with _our_errors(), self._client.pipeline() as together:
             together.zrem(keys.worker_statuses(), worker_id)
             together.delete(keys.worker_status(worker_id))
             together.execute()
 
     def able(self) -> set[str]:
-        """Give the workers that say that they can start functions; raise RedisUnavailableError."""
+        """Return the workers that can start functions; raise RedisUnavailableError."""
         with _our_errors():
             found = cast(list[bytes], self._client.zrangebyscore(keys.workers(), self._now_ms(), "+inf"))
         return {worker.decode() for worker in found}
 
     def provisions(self) -> list[Provision]:
-        """Give what the fleet is to keep warm, without what cannot be read; raise RedisUnavailableError."""
+        """Return what the fleet is to keep warm, without what cannot be read; raise RedisUnavailableError."""
         with _our_errors():
             found = cast(dict[bytes, bytes], self._client.hgetall(keys.provisions()))
         return [request for _, text in sorted(found.items()) if (request := _provision(text.decode()))]
 
     def tell_held(self, worker: str, held: Mapping[tuple[str, str, str], Held], for_ms: int) -> None:
-        """Tell for a while how much of it this worker has, by version; raise RedisUnavailableError.
+        """Publish for a while how much of it this worker has, by version; raise RedisUnavailableError.
 
         Where one is idle the admission hears of it too, as if it had just been run: so the first call comes here.
         """
@@ -216,5 +216,5 @@ def _our_errors() -> Iterator[None]:
 
 
 def connect(url: str, silent_s: float = 5) -> "redis.Redis":
-    """Give a client of the Redis at `url`, with time limits that a stuck server cannot outlast."""
+    """Return a client of the Redis at `url`, with time limits that a stuck server cannot outlast."""
     return redis.Redis.from_url(url, socket_timeout=silent_s, socket_connect_timeout=2)

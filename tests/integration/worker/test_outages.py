@@ -87,7 +87,10 @@ def test_without_aws_the_agent_says_so_and_goes_on_when_it_is_there(redis_server
     data = {**names, "QueueUrl": f"{url}/123456789012/q"}
     settings = environ(data, url, redis_server.url, f"unix://{REAL_ENGINE}")
     with agent(settings) as process:
-        assert "no work can be received: SQS failed to receive from the queue" in wait_for(process, "queue_down")["message"]
+        assert (
+            "no work can be received: SQS failed to receive from the queue"
+            in wait_for(process, "queue_down")["message"]
+        )
         server = ThreadedMotoServer(port=port, verbose=False)
         server.start()
         boto3.client("sqs", endpoint_url=url, region_name="us-east-1").create_queue(QueueName="q")

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from shared_lua import keys
 from shared_lua.codec import decode
 from shared_lua.contract import Invocation, Settlement, Status
+from shared_lua.scripts import Decision
 from tests.conftest import ROOT, RedisServer
 from tests.integration.worker.handling import World, asked, delivery, fails
 from tests.integration.worker.lanes import Lanes, delivered
@@ -240,6 +241,31 @@ def test_without_s3_a_refused_end_goes_back_to_the_queue(world: World, monkeypat
         world.handler.handle(delivery(one))
 
     assert (away.refused, count(world), world.answers(one)) == (2, 0, [])
+
+
+def test_an_orphaned_invocation_that_is_refused_holds_up_no_other(
+    lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead, ledger = lanes.named(free=2, for_ms=200), lanes.world.handler._ledger
+    for name in ("i-1", "i-2"):
+        assert lanes.admit(asked(invocation_id=name)) is Decision.EXPRESS
+    real = ledger.requeue
+
+    def refuse_the_first(one: Invocation) -> bool:
+        if one.invocation_id == "i-1":
+            raise RecordRefusedError("too large")
+        return real(one)
+
+    monkeypatch.setattr(ledger, "requeue", refuse_the_first)
+    reaper = lanes.reaper()
+    eventually(lambda: dead in lanes.side().board.dead_workers())
+
+    reaper.look()
+
+    assert [one.invocation_id for one in lanes.queued()] == ["i-2"]
+    assert lanes.client.llen(keys.orphaned()) == 0
+    [aside] = cast(list[bytes], lanes.client.lrange(keys.unreadable(), 0, -1))
+    assert decode(Invocation, aside.decode()).invocation_id == "i-1"
 
 
 ABOUT_THE_ITEM = [

@@ -60,7 +60,8 @@ def heartbeat(fails: Failing) -> tuple[Start, Stop]:
 
 
 def reaping(fails: Failing) -> tuple[Start, Stop]:
-    one = reaper.Reaper(stub(dead_workers=fails.returning([]), orphaned=[]), stub(), stub())
+    board = stub(dead_workers=fails.returning([]), orphaned=[])
+    one = reaper.Reaper(stub(board=board), stub(), stub())
     return one.periodic.start, one.periodic.stop
 
 
