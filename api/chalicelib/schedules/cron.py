@@ -1,7 +1,7 @@
-"""When a schedule is due next, from an expression as EventBridge spells it: pure, in UTC.
+"""Computes when a schedule is due next, in UTC, from an expression of EventBridge.
 
-A module of our own, since the libraries for cron read Unix's five fields, or Quartz's seven: EventBridge has six,
-counts weekdays from SUN = 1, has `?`, `L`, `W` and `#`, and knows `rate(…)`.
+A module of our own: pyawscron and aws-croniter read the same dialect, and each fails on expressions that EventBridge
+takes (docs/decisions.md). It has six fields, counts weekdays from SUN = 1, has `?`, `L`, `W` and `#`, and `rate(…)`.
 """
 
 import calendar
