@@ -47,6 +47,7 @@ def due(hearth: Controller, clock: Clock) -> Due:
     return dataclasses.replace(
         hearth.schedules.due,
         now_us=clock.now_us,
+        monotonic_s=lambda: float(clock.now_s),
         schedules=dataclasses.replace(hearth.schedules.store, now_us=clock.now_us),
         invoker=dataclasses.replace(hearth.invocations.invoker, admission=dataclasses.replace(admission, mint=minting)),
     )

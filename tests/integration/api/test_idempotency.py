@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from chalicelib.invocations.idempotency import KEEP_S, LOST_AFTER_US, Idempotency, IdempotentCall
@@ -180,12 +181,15 @@ def test_a_call_without_a_permit_leaves_nothing_and_its_key_is_good_for_another_
 
 
 def test_a_repeat_takes_a_rate_token_as_any_call_does(deployed: Deployed, hearth: Controller) -> None:
+    gate = hearth.tenants.authentication._gate
     deployed.call(query="?mode=async", idempotency_key="k")
-    hearth.tenants.administration.put("acme", TenantLimits(rate_per_s=1, burst=2))
 
-    answers = [deployed.call(query="?mode=async", idempotency_key="k").status for _ in range(3)]
+    with patch.object(gate, "admit", wraps=gate.admit) as admit:
+        replayed = deployed.call(query="?mode=async", idempotency_key="k")
 
-    assert answers == [202, 202, 429]
+    assert replayed.headers["idempotency-replayed"] == "true"
+    [asked] = [call.args[0] for call in admit.call_args_list]
+    assert asked.bucket.key == keys.tenant_bucket("acme")
 
 
 def test_what_the_queue_does_not_take_leaves_nothing_and_its_key_is_good_for_another_try(

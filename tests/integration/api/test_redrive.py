@@ -249,9 +249,9 @@ def test_a_half_done_redrive_is_finished_once_the_process_that_began_it_is_dead(
     with pytest.raises(KeyboardInterrupt):
         dying(KeyboardInterrupt()).redrive(principal(hearth, key), "hello", Selection())  # type: ignore[arg-type]
     half = deployed.get(f"/invocations/{old.invocation_id}").json["redriven_as"]
-    later = dataclasses.replace(
-        hearth.invocations.redrive, now_us=lambda: hearth.invocations.redrive.now_us() + waited_us
-    )
+    row = hearth.invocations.ledger.find(half)
+    assert row
+    later = dataclasses.replace(hearth.invocations.redrive, now_us=lambda: row.created_at_us + waited_us)
 
     [done] = later.redrive(principal(hearth, key), "hello", Selection())
 
