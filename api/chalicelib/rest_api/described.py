@@ -280,7 +280,7 @@ ROUTES: dict[str, Described] = {
         ),
         body=Body(says="The event: any JSON; an empty body stands for {}.", model=Any),
         answers={200: RAN, 202: RUNS},
-        errors=(400, 404, 413, 422),
+        errors=(400, 404, 409, 413, 422),
     ),
     "GET /functions/{name}/invocations": Described(
         query=(AFTER_TEXT, LIMIT),
@@ -301,7 +301,7 @@ ROUTES: dict[str, Described] = {
             model=bodies.RedriveSelection,
         ),
         answers={200: shows("What became of each.", models.Redrive)},
-        errors=(400, 404),
+        errors=(400, 404, 409),
     ),
     "GET /layers": Described(
         query=(
