@@ -1,4 +1,4 @@
-"""Runs the command line of the one-box stack; it imports nothing else before Ctrl-C is handled."""
+"""Runs the command line of the one-box stack. It imports nothing else before it can be stopped."""
 
 import sys
 
@@ -6,6 +6,9 @@ from local import signals
 
 if __name__ == "__main__":
     signals.end_at_once()
-    from local.command_line import main
+    try:
+        from local.command_line import main
+    except ModuleNotFoundError as error:
+        sys.exit(f"error: the Python package {error.name} is not installed: run `make setup`")
 
     sys.exit(main(sys.argv[1:]))
