@@ -1,1 +1,1 @@
-"""The one-box stack: starts, watches and stops every part of Hearth on one machine; nothing here runs on AWS."""
+"""The one-box stack: starts, watches and stops every part of Hearth on one machine. None of it runs on AWS."""

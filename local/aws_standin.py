@@ -1,4 +1,4 @@
-"""Stands in for AWS: moto's server application behind a server that keeps connections alive; it persists nothing."""
+"""Stands in for AWS: serves moto over connections that stay open, and keeps everything in memory."""
 
 import functools
 import sys
@@ -7,26 +7,25 @@ from typing import Any
 from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local import queue_policy  # noqa: F401  (registers itself with moto)
+from local import queue_policy, transactions  # noqa: F401  (the first registers itself with moto)
 from local.process import die_with_parent
 from local.serve import serve
-from local.transactions import mend
 
-#: Every long poll of SQS holds one thread; there must always be some left for everything else.
+#: Each SQS long poll holds a thread, and other calls need threads too.
 THREADS = 128
 
 
-def mend_moto() -> None:
-    """Mend moto in this process: its transactions, and that it looks its own folders up at every request."""
-    mend()
+def patch_moto() -> None:
+    """Patches moto in this process: its transactions, and that it lists its own folders for every request."""
+    transactions.patch()
     folders = list(backends.list_of_moto_modules())
     backends.list_of_moto_modules = functools.partial(list, folders)
 
 
 def application() -> Any:
-    """Give moto's WSGI application."""
+    """Returns moto's WSGI application."""
     die_with_parent()
-    mend_moto()
+    patch_moto()
     return DomainDispatcherApplication(create_backend_app)
 
 

@@ -1,4 +1,4 @@
-"""Makes the first Tenant and the admin key and prints them; a process of its own."""
+"""Creates the first tenant and the admin key. A process of its own, as the supervisor imports no controller code."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ from chalicelib.config import Settings
 
 
 def main(tenant: str) -> None:
-    """Make the Tenant and an admin key, and print what was issued: the only time these keys can be seen."""
+    """Creates the tenant and an admin key, and prints all keys as JSON: they can be seen only this once."""
     tenants = wiring.build(Settings.from_env(os.environ)).tenants.administration
     print(json.dumps({**dataclasses.asdict(tenants.create(tenant)), "admin_key": tenants.new_admin_key().secret}))
 

@@ -1,7 +1,7 @@
-"""Stands in for API Gateway: HTTP in, the Chalice app called as Lambda would, HTTP out; it knows no route by itself.
+"""Stands in for API Gateway: turns HTTP requests into calls of the Chalice app, as API Gateway and Lambda do.
 
-One limit of API Gateway it does not enforce: 29 s for an answer. A thread cannot be stopped, and a second thread per
-request to give up on costs a third of the throughput. The app gives up waiting before (HEARTH_SYNC_WAIT_S).
+It does not enforce API Gateway's 29 s for an answer. A thread cannot be stopped, and a second thread per request, on
+which the first could give up, costs a third of the throughput. The app stops waiting earlier (HEARTH_SYNC_WAIT_S).
 """
 
 import gc
@@ -24,12 +24,12 @@ from local.process import die_with_parent, stay_on_one_core
 from local.proxy_event import Answer, Request, Resource
 from local.serve import serve
 
-#: Beside those that wait for a function: for all other calls. With twice as many two hundred callers waited a tenth
-#: longer, as Python hands its lock on among all of them, in no order.
+#: Threads for calls that do not wait for a function. With twice as many, each of two hundred callers waited a tenth
+#: longer, as Python passes its lock around among all threads, in no order.
 SPARE_THREADS = 48
-#: How long a thread that wants to run lets another go on, s: at Python's own 5 ms, hundreds that wait keep waking.
-PATIENCE_S = 0.1
-#: Python's own 700 has it look for cycles after every second request, where there are none.
+#: How long a thread may run while others want to. At Python's own 5 ms, hundreds of waiting threads keep waking up.
+SWITCH_INTERVAL_S = 0.1
+#: Python's own 700 would start a collection after every second request, and there are no cycles to find.
 OBJECTS_PER_COLLECTION = 10_000
 MAX_BODY_BYTES = 10 * 1024 * 1024
 LAMBDA_TIMEOUT_S = 30.0
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LambdaContext:
-    """What Lambda hands to a handler beside the event, as far as a controller may look at it."""
+    """What Lambda passes to a handler beside the event, as far as the controller uses it."""
 
     aws_request_id: str
     function_name: str = "hearth-api"
@@ -50,19 +50,19 @@ class LambdaContext:
     _deadline: float = field(default_factory=lambda: time.monotonic() + LAMBDA_TIMEOUT_S)
 
     def get_remaining_time_in_millis(self) -> int:
-        """Give the milliseconds until Lambda would stop this call."""
+        """Returns the milliseconds until Lambda would stop this call."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
 class Gateway:
-    """A WSGI application around a Chalice app, which must be safe for concurrent calls."""
+    """A WSGI application around a Chalice app that is safe for concurrent calls."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
         self._routes = proxy_event.Routes(list(app.routes))
 
     def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
+        """Answers one request."""
         answer = self._answer(environ)
         status = f"{answer.status} {_phrase(answer.status)}"
         start_response(status, answer.headers)
@@ -82,7 +82,7 @@ class Gateway:
         return self._call(_request(environ, request_id, path, body), resource)
 
     def _call(self, request: Request, resource: Resource) -> Answer:
-        """Call the app as Lambda does: event and answer go through JSON, and a crash is the gateway's 502."""
+        """Calls the app as Lambda does: event and answer pass through JSON, and an exception becomes a 502."""
         event = proxy_event.event(request, resource, self._app.api.binary_types)
         try:
             answer = self._app(orjson.loads(orjson.dumps(event)), LambdaContext(request.request_id))
@@ -92,7 +92,7 @@ class Gateway:
             return _refusal(502, "Internal server error", request.request_id)
 
     def _cors_headers(self, resource: Resource) -> list[tuple[str, str]]:
-        """Give what a preflight is answered with; nothing when no method of the resource allows other origins."""
+        """Returns the headers for a preflight request; none if no method of the resource allows other origins."""
         entries = self._app.routes[resource.path]
         allowing = [entry for entry in entries.values() if entry.cors]
         if not allowing:
@@ -102,7 +102,7 @@ class Gateway:
 
 
 def _raw_path(environ: Mapping[str, Any]) -> str:
-    """Give the path percent-encoded again: WSGI hands it decoded, API Gateway does not."""
+    """Returns the path percent-encoded: WSGI decodes it, API Gateway does not."""
     return quote(environ["PATH_INFO"].encode("latin-1"), safe="/-._~")
 
 
@@ -134,25 +134,25 @@ def _phrase(status: int) -> str:
 
 
 def threads(environ: Mapping[str, str]) -> int:
-    """Give more threads than callers may wait at once: each holds its own until it has its answer."""
+    """Returns how many threads are needed: one for each caller that waits for a function, and some more."""
     running, waiting = environ.get("HEARTH_CONCURRENCY", "64"), environ.get("HEARTH_WAITING", "16")
     return int(running) + int(waiting) + SPARE_THREADS
 
 
 def application() -> Gateway:
-    """Give the gateway around Hearth's own app."""
-    from app import app  # noqa: PLC0415  (only here: an importer of this module may have an app of its own)
+    """Returns the gateway around Hearth's own app."""
+    from app import app  # noqa: PLC0415  (only here: tests import this module with an app of their own)
 
     die_with_parent()
-    gc.freeze()  # what was imported lives as long as we do: no collection need look through it again
-    sys.setswitchinterval(PATIENCE_S)
+    gc.freeze()  # modules live as long as the process, so no collection needs to look through them
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(OBJECTS_PER_COLLECTION)
     return Gateway(app)
 
 
 if __name__ == "__main__":
     at_port = int(sys.argv[1])
-    # Python runs one of our threads at a time anyhow. On one core each hands on to the next without waking another
-    # core, which under two hundred callers cost more than all else (see "What was tried" in ARCHITECTURE.md).
+    # Python runs one thread at a time anyway. On one core a thread passes its turn to the next without waking another
+    # core; under two hundred callers those wake-ups cost more than everything else (see ARCHITECTURE.md).
     stay_on_one_core(at_port)
     serve("local.gateway:application", at_port, threads(os.environ))

@@ -1,4 +1,4 @@
-"""Makes the runtime images the worker starts sandboxes from; what is already there is never built again."""
+"""Builds the runtime images from which the worker starts sandboxes, unless they exist already."""
 
 import io
 import os
@@ -19,22 +19,22 @@ from local.errors import StackError
 from worker_agent.sandboxes import images
 
 BASE = "debian"
-#: What a Dockerfile of ours begins with: Debian's release, in its slim form.
+#: The first line of each runtime's Dockerfile: a Debian release in its slim form.
 FROM = re.compile(rf"^FROM {BASE}:((\w+)-slim)\b", re.MULTILINE)
-#: A registry that is not there must not hold up the start: the base can be made here in less than a pull's patience.
+#: Short, so that a registry that cannot be reached does not hold up the start: the base can be made here instead.
 PULL_TIMEOUT_S = 20
 BUILD_TIMEOUT_S = 600
 PLATFORM = "manylinux2014_x86_64"
-#: The time given to what has none of its own: packages bring theirs.
+#: The timestamp of files without one of their own, so that the same sources give the same image.
 EPOCH = {"SOURCE_DATE_EPOCH": "1"}
-#: Carried by the first stage of every build, so that exactly that can be thrown away afterwards.
+#: A label of each build's first stage, by which that stage is removed after the build.
 BUILD_LABEL = "hearth.build"
 
 Note = Callable[[str], None]
 
 
 def ensure(engine: str, runtime: str, log: Path, note: Note) -> None:
-    """See to it that the runtime's image is there, building it (and its base) where it is missing; note its size."""
+    """Builds a runtime's image, and its base, if they are missing; notes where it came from and its size."""
     name = images.image_name(runtime)
     with client(engine, BUILD_TIMEOUT_S) as docker_client:
         how = "already built"
@@ -54,25 +54,25 @@ def _has(docker_client: docker.DockerClient, name: str) -> bool:
 
 
 def _ensure_base(engine: str, docker_client: docker.DockerClient, runtime: str, log: Path) -> str:
-    """See to it that a runtime's base image is there; give its name and a few words on where it came from."""
+    """Pulls or makes a runtime's base image if it is missing; returns its name and where it came from."""
     tag, release = base_of(runtime)
     if _has(docker_client, f"{BASE}:{tag}"):
-        return f"{BASE}:{tag}, which was here"
+        return f"{BASE}:{tag}, which was there"
     if _pull_base(engine, tag, log):
         return f"{BASE}:{tag}, pulled"
     _make_base(docker_client, release, tag, log)
-    return f"{BASE}:{tag}, made from Debian's packages as no registry answers"
+    return f"{BASE}:{tag}, made from Debian packages, as no registry answered"
 
 
 def base_of(runtime: str) -> tuple[str, str]:
-    """Give the tag of a runtime's base image, and Debian's release in it."""
+    """Returns the tag of a runtime's base image, and the Debian release in it."""
     [dockerfile] = [path for path in images.context(runtime) if path.name == "Dockerfile"]
     [(tag, release)] = FROM.findall(dockerfile.read_text())
     return tag, release
 
 
 def _pull_base(engine: str, tag: str, log: Path) -> bool:
-    """Pull a base image; False when no registry gives it."""
+    """Pulls a base image; returns False if no registry provides it."""
     try:
         with client(engine, PULL_TIMEOUT_S) as docker_client:
             docker_client.api.pull(BASE, tag=tag)
@@ -84,7 +84,7 @@ def _pull_base(engine: str, tag: str, log: Path) -> bool:
 
 
 def _make_base(docker_client: docker.DockerClient, release: str, tag: str, log: Path) -> None:
-    """Make a base image from Debian's own packages, under the name a registry would have given it."""
+    """Makes a base image from Debian packages, under the name that it has in the registry."""
     with tempfile.TemporaryDirectory(prefix="hearth-base-") as folder:
         archive = Path(folder) / "base.tar"
         make_root(release, archive, log)
@@ -92,14 +92,14 @@ def _make_base(docker_client: docker.DockerClient, release: str, tag: str, log: 
 
 
 def make_root(release: str, archive: Path, log: Path) -> None:
-    """Make a tar of a small Debian root: the same packages give the same bytes."""
+    """Makes a tar file of a small Debian system: the same packages give the same bytes."""
     process.run(["mmdebstrap", "--variant=minbase", release, str(archive)], log, {**os.environ, **EPOCH})
 
 
 def build(docker_client: docker.DockerClient, name: str, runtime: str, log: Path, *, anew: bool = False) -> None:
-    """Build an image from its context and the wheels it pins, `anew` without what earlier builds have left.
+    """Builds an image from its context and the wheels that it pins; `anew` means without the build cache.
 
-    Raises StackError with the build's last words.
+    Raises StackError with the end of the build's output.
     """
     with tempfile.TemporaryDirectory(prefix="hearth-wheels-") as folder:
         archive = _archive(images.context(runtime), _download_wheels(runtime, Path(folder), log))
@@ -118,7 +118,7 @@ def build(docker_client: docker.DockerClient, name: str, runtime: str, log: Path
         _write(log, error.build_log)
         raise StackError(f"The image {name} could not be built: {error.msg}\n{process.tail(log)}") from None
     _write(log, lines)
-    # The stage that the image was copied out of is larger than the image, and of no more use.
+    # The first stage, from which the image's files were copied, is larger than the image and no longer needed.
     docker_client.images.prune({"dangling": True, "label": f"{BUILD_LABEL}={name}"})
 
 
@@ -128,7 +128,7 @@ def _write(log: Path, lines: Iterable[Any]) -> None:
 
 
 def _download_wheels(runtime: str, target: Path, log: Path) -> list[Path]:
-    """Fetch the wheels a runtime pins, hashes checked: the image then needs no installer and no way to an index."""
+    """Downloads the wheels that a runtime pins and checks their hashes, so that the build needs no package index."""
     for requirements in (path for path in images.context(runtime) if path.name == "requirements.txt"):
         version = runtime.removeprefix("python")
         options = ["--no-deps", "--only-binary=:all:", "--python-version", version, "--platform", PLATFORM]
@@ -138,7 +138,7 @@ def _download_wheels(runtime: str, target: Path, log: Path) -> list[Path]:
 
 
 def _archive(files: list[Path], wheels: list[Path]) -> io.BytesIO:
-    """Give the build context as a tar: the runtime's files, and the wheels under `wheels/`."""
+    """Returns the build context as a tar file: the runtime's files, and the wheels under `wheels/`."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for path in files:
@@ -150,7 +150,7 @@ def _archive(files: list[Path], wheels: list[Path]) -> io.BytesIO:
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Take off a file what differs between checkouts of the same sources: an image must not depend on it."""
+    """Removes what differs between checkouts of the same sources, as an image must not depend on it."""
     entry.uid = entry.gid = entry.mtime = 0
     entry.uname = entry.gname = ""
     entry.mode = 0o644

@@ -134,6 +134,7 @@ def output(command: Sequence[str], environ: Mapping[str, str]) -> str:
         capture_output=True,
         text=True,
         check=False,
+        start_new_session=True,
         preexec_fn=bound(),
     )
     if done.returncode:

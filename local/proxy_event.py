@@ -1,4 +1,4 @@
-"""Spells HTTP as API Gateway does: requests as REST (v1) proxy events, answers back to HTTP; no sockets, no app."""
+"""Converts HTTP requests to API Gateway's REST (v1) proxy events, and the app's answers to HTTP responses."""
 
 import base64
 import time
@@ -9,20 +9,20 @@ from urllib.parse import parse_qsl
 
 STAGE = "local"
 
-# The routes as a tree of segments: finding one costs the same however many there are. A segment holds no slash, so
-# these two names are no segment's.
+# The routes as a tree of path segments, so that the cost of a match does not grow with their number. The two names
+# below cannot be segments, as they hold a slash.
 _Tree = dict[str, Any]
 _PARAMETER = "/{}"
 _ROUTE = "/"
 
 
 class MalformedAnswerError(ValueError):
-    """The app answered something that API Gateway would not take; it says 502 then."""
+    """The app's answer is one that API Gateway rejects with 502."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One HTTP request. `path` is percent-encoded; header names are lower-case."""
+    """An HTTP request. `path` is percent-encoded; header names are in lower case."""
 
     request_id: str
     method: str
@@ -35,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer."""
+    """An HTTP response."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -44,14 +44,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Resource:
-    """The route a path belongs to, as the app spells it, and what its parameters hold, still percent-encoded."""
+    """The route that a path belongs to, as the app defines it, and its parameters, percent-encoded."""
 
     path: str
     parameters: Mapping[str, str]
 
 
 class Routes:
-    """The app's routes. A literal segment wins over a parameter, as in API Gateway; a trailing slash does not count."""
+    """The app's routes. As in API Gateway, a literal segment wins over a parameter. A trailing slash is ignored."""
 
     def __init__(self, paths: Collection[str]) -> None:
         self._tree: _Tree = {}
@@ -62,7 +62,7 @@ class Routes:
             node[_ROUTE] = path
 
     def match(self, path: str) -> Resource | None:
-        """Give the resource of a path, None when there is none."""
+        """Returns the resource of a path, None if there is none."""
         asked = _segments(path)
         route = _find(self._tree, asked)
         return None if route is None else Resource(route, _parameters(_segments(route), asked))
@@ -91,7 +91,7 @@ def _parameters(segments: Sequence[str], asked: Sequence[str]) -> dict[str, str]
 
 
 def event(request: Request, resource: Resource, binary_types: Collection[str]) -> dict[str, Any]:
-    """Give the proxy event of a request."""
+    """Returns the proxy event of a request."""
     query = parse_qsl(request.query, keep_blank_values=True)
     headers = dict(request.headers)
     return {
@@ -138,7 +138,7 @@ def _body(body: bytes, content_type: str, binary_types: Collection[str]) -> dict
 
 
 def is_binary(content_type: str, binary_types: Collection[str]) -> bool:
-    """Say whether bodies of this type travel as base64: its own name, `type/*` or `*/*` is among the binary types."""
+    """Returns whether bodies of this type are sent as base64: it, `type/*` or `*/*` is among the binary types."""
     kind = content_type.partition(";")[0].strip().lower()
     return bool({kind, f"{kind.partition('/')[0]}/*", "*/*"} & set(binary_types))
 
@@ -151,7 +151,7 @@ def _grouped(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def render(answer: Any, request_id: str) -> Answer:
-    """Give the HTTP answer of a proxy answer; raise MalformedAnswerError when it is not one."""
+    """Returns the HTTP response for the app's answer; raises MalformedAnswerError if that is malformed."""
     if not isinstance(answer, dict) or type(answer.get("statusCode")) is not int:
         raise MalformedAnswerError("the answer has no whole number as statusCode")
     body = answer.get("body") or ""
@@ -162,7 +162,7 @@ def render(answer: Any, request_id: str) -> Answer:
 
 
 def _headers(answer: Mapping[str, Any], request_id: str) -> list[tuple[str, str]]:
-    """Give the answer's headers, with those that API Gateway adds where the app is silent."""
+    """Returns the answer's headers, and those that API Gateway adds if the app sets none."""
     single = {name: [value] for name, value in (answer.get("headers") or {}).items()}
     groups = {**single, **(answer.get("multiValueHeaders") or {})}
     headers = [(name, value) for name, values in groups.items() for value in values]

@@ -1,7 +1,7 @@
-"""The policy of a queue, which moto's CloudFormation lacks.
+"""Adds the policy of a queue to moto's CloudFormation, which lacks it.
 
-Importing this module before the first stack is made is enough: moto asks its base class for its subclasses. Updating
-and deleting are left out, as moto leaves a resource alone that has neither; the policy goes with its queue.
+It is enough to import this module before the first stack is created: moto asks its base class for its subclasses.
+Without methods for updates and deletions moto skips the resource then; the policy is deleted with its queue.
 """
 
 import json
@@ -19,19 +19,19 @@ class QueuePolicy(CloudFormationModel):
 
     @staticmethod
     def cloudformation_name_type() -> str:
-        """Give the property that names the resource: it has none."""
+        """Returns the property that names the resource, of which there is none."""
         return ""
 
     @staticmethod
     def cloudformation_type() -> str:
-        """Give the type as templates spell it."""
+        """Returns the type's name in templates."""
         return "AWS::SQS::QueuePolicy"
 
     @classmethod
     def create_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
     ) -> "QueuePolicy":
-        """Set the policy on every queue that the resource names."""
+        """Sets the policy on every queue that the resource names."""
         properties = cloudformation_json["Properties"]
         for url in properties["Queues"]:
             policy = {"Policy": json.dumps(properties["PolicyDocument"])}

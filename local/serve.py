@@ -1,18 +1,18 @@
-"""Runs one of our WSGI applications under granian; it knows nothing of what it serves."""
+"""Serves a WSGI application with granian."""
 
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-#: How long a thread without work is kept: a crowd that comes back must not wait for two hundred to be made again.
+#: How long an idle thread is kept. Two hundred callers that come back should not wait for as many new threads.
 IDLE_S = 600
 
 
 def serve(factory: str, port: int, threads: int) -> None:
-    """Serve `module:factory` on a port of loopback until SIGTERM, with one worker process.
+    """Serves the application that `module:factory` returns on a loopback port until SIGTERM.
 
-    One process, as moto keeps its state in memory. A request holds its thread until it is answered, so there must be
-    more threads than callers who wait.
+    One worker process, as moto keeps its state in memory. A request holds its thread until it is answered, so there
+    must be more threads than waiting callers.
     """
     Granian(
         factory,

@@ -1,7 +1,7 @@
-"""Mends the AWS stand-in's DynamoDB transactions: whole, and no dearer in a full table; it knows nothing of ours.
+"""Patches moto's DynamoDB transactions, which are neither isolated nor fast.
 
-moto copies every table that a transaction names, which takes longer with every row in it, and when a condition does not
-hold it puts the copies back, over whatever others wrote meanwhile. DynamoDB does neither.
+moto copies every table that a transaction names, which takes longer with every row. If a condition fails it puts the
+copies back, and with them undoes what others wrote meanwhile. DynamoDB does neither.
 """
 
 import copy
@@ -14,34 +14,34 @@ from moto.dynamodb.comparisons import get_filter_expression
 from moto.dynamodb.exceptions import MultipleTransactionsException, TransactionCanceledException
 from moto.dynamodb.models import DynamoDBBackend
 
-#: One for all backends: a transaction must not see half of another, nor of a single write.
+#: One lock for all backends, so that no transaction sees half of another, or half of a single write.
 _lock = threading.RLock()
 
 _Entry = tuple[str, Mapping[str, Any]]
 _HELD = (None, None, None)
 
 
-def mend() -> None:
-    """Mend moto in this process; a second time does nothing."""
+def patch() -> None:
+    """Patches moto in this process; a second call does nothing."""
     if getattr(DynamoDBBackend.transact_write_items, "is_ours", False):
         return
     for name in ("put_item", "update_item", "delete_item"):
-        setattr(DynamoDBBackend, name, _alone(getattr(DynamoDBBackend, name)))
+        setattr(DynamoDBBackend, name, _locked(getattr(DynamoDBBackend, name)))
     _transact.is_ours = True  # type: ignore[attr-defined]
     setattr(DynamoDBBackend, "transact_write_items", _transact)  # noqa: B010  (as above: mypy would know better)
 
 
-def _alone(write: Callable[..., Any]) -> Callable[..., Any]:
+def _locked(write: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(write)
-    def alone(*args: Any, **kwargs: Any) -> Any:
+    def locked(*args: Any, **kwargs: Any) -> Any:
         with _lock:
             return write(*args, **kwargs)
 
-    return alone
+    return locked
 
 
 def _transact(backend: Any, transact_items: Sequence[Mapping[str, Mapping[str, Any]]]) -> None:
-    """Look whether all conditions hold, then write, with nobody between; what fails half-way is put back."""
+    """Checks all conditions and then writes, under the lock. If a write fails, the earlier ones are undone."""
     entries: list[_Entry] = [next(iter(item.items())) for item in transact_items]
     with _lock:
         keys = [(entry["TableName"], _key(backend, kind, entry)) for kind, entry in entries]
@@ -56,7 +56,7 @@ def _transact(backend: Any, transact_items: Sequence[Mapping[str, Mapping[str, A
                 _write(backend, kind, entry, key)
         except BaseException:
             for key, item in zip(keys, before, strict=True):
-                _retry(backend, key, item)
+                _restore(backend, key, item)
             raise
 
 
@@ -69,7 +69,7 @@ def _key(backend: Any, kind: str, entry: Mapping[str, Any]) -> Any:
 
 
 def _reason(backend: Any, entry: Mapping[str, Any], key: tuple[str, Any]) -> Any:
-    """Give why an entry cancels the transaction, as code, sentence and item; `_HELD` when it does not."""
+    """Returns why an entry cancels the transaction, as code, message and item; `_HELD` if its condition holds."""
     if "ConditionExpression" not in entry:
         return _HELD
     names, values = entry.get("ExpressionAttributeNames"), entry.get("ExpressionAttributeValues")
@@ -99,7 +99,7 @@ def _write(backend: Any, kind: str, entry: Mapping[str, Any], key: tuple[str, An
         )
 
 
-def _retry(backend: Any, key: tuple[str, Any], item: Any) -> None:
+def _restore(backend: Any, key: tuple[str, Any], item: Any) -> None:
     if item is None:
         backend.delete_item(*key)
     else:

@@ -1,6 +1,6 @@
-"""Proves that the runtime images can be made again: builds each once more and compares.
+"""Checks that the runtime images are reproducible: builds each a second time, under another name, and compares.
 
-Run by `make verify-images`, while an engine is there that has the images.
+`make verify-images` runs it while an engine runs that has the images.
 """
 
 import hashlib
@@ -21,16 +21,16 @@ from local.errors import StackError
 from local.progress import say
 from worker_agent.sandboxes.images import image_name, offered
 
-#: The tag of a second build, which is gone afterwards.
+#: The name of the second build, which is removed afterwards.
 AGAIN = "hearth/verify:again"
 SAVE_TIMEOUT_S = 600
-#: Differences shown of each image; one cause often touches many files.
+#: How many differences are shown for each image, as one cause often affects many files.
 SHOWN = 20
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of an image, as far as anybody in a sandbox could tell it from another."""
+    """One file of an image, with all that a sandbox can see of it."""
 
     kind: bytes
     mode: int
@@ -42,18 +42,18 @@ class Entry:
 
 
 def main(_: list[str]) -> int:
-    """Verify every image; give 0 when all are the same byte for byte, else 1."""
+    """Checks every image; returns 0 if all builds are the same byte for byte, else 1."""
     with tempfile.TemporaryDirectory(prefix="hearth-verify-") as folder:
         log = Path(folder) / "build.log"
         with client(address(), SAVE_TIMEOUT_S) as engine:
             for base in sorted({images.base_of(runtime) for runtime in offered()}):
-                _tell_of_base(engine, *base, Path(folder), log)
+                _compare_base(engine, *base, Path(folder), log)
             same = [_verify(engine, runtime, Path(folder), log) for runtime in offered()]
     return 0 if all(same) else 1
 
 
-def _tell_of_base(engine: docker.DockerClient, tag: str, release: str, folder: Path, log: Path) -> None:
-    """Say whether a base is the same as one made now. It may have been pulled, or Debian gone on: no failure."""
+def _compare_base(engine: docker.DockerClient, tag: str, release: str, folder: Path, log: Path) -> None:
+    """Prints whether a base image equals one made now. If it does not, it was pulled or Debian has newer packages."""
     name, archive = f"{images.BASE}:{tag}", folder / "base.tar"
     images.make_root(release, archive, log)
     digest = "sha256:" + _digest(archive.open("rb"))
@@ -63,7 +63,7 @@ def _tell_of_base(engine: docker.DockerClient, tag: str, release: str, folder: P
 
 
 def _verify(engine: docker.DockerClient, runtime: str, folder: Path, log: Path) -> bool:
-    """Build an image once more and compare its layers with those in use; say which file differs, and the size."""
+    """Builds an image again and compares its layers with those in use; prints the files that differ."""
     name = image_name(runtime)
     with _built_again(engine, runtime, log):
         first, second = _layers(engine, name), _layers(engine, AGAIN)
@@ -87,7 +87,7 @@ def _built_again(engine: docker.DockerClient, runtime: str, log: Path) -> Iterat
 
 
 def _layers(engine: docker.DockerClient, name: str) -> list[str]:
-    """Give the digests of an image's layers, of what is in them rather than of how they are packed."""
+    """Returns the digests of an image's layers, uncompressed."""
     try:
         layers: list[str] = engine.api.inspect_image(name)["RootFS"]["Layers"]
     except docker.errors.ImageNotFound:
@@ -96,7 +96,7 @@ def _layers(engine: docker.DockerClient, name: str) -> list[str]:
 
 
 def _entries(engine: docker.DockerClient, name: str, folder: Path) -> dict[str, Entry]:
-    """Give every file of an image by its path; of one that is in two layers, the later."""
+    """Returns every file of an image by its path, from the last layer that has it."""
     saved = folder / "image.tar"
     with saved.open("wb") as file:
         file.writelines(engine.images.get(name).save())
@@ -124,7 +124,7 @@ def _entry(layer: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
 
 
 def differences(one: dict[str, Entry], other: dict[str, Entry]) -> list[str]:
-    """Say of each path that is not in both, or not the same in both, what the difference is."""
+    """Returns a line for each path that is missing in one of the two, and for each property that differs."""
     lines = [f"/{path}: only in {'the second' if path in other else 'the first'}" for path in one.keys() ^ other.keys()]
     for path in one.keys() & other.keys():
         before, after = vars(one[path]), vars(other[path])

@@ -21,7 +21,7 @@ import redis
 from hypothesis.configuration import set_hypothesis_home_dir
 from moto.server import ThreadedMotoServer
 
-from local.aws_standin import mend_moto
+from local.aws_standin import patch_moto
 from tests.spread import (  # noqa: F401  (hooks that pytest finds here)
     leave_ctrl_c_to_the_first_process,
     pytest_collection_modifyitems,
@@ -128,7 +128,7 @@ def redis_client(redis_server: RedisServer) -> Iterator[redis.Redis]:
 @pytest.fixture(scope="session")
 def aws_endpoint() -> Iterator[str]:
     """The address of moto's server, standing in for AWS."""
-    mend_moto()
+    patch_moto()
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -76,7 +76,7 @@ def test_an_engine_whose_borrowers_were_killed_is_stopped_when_asked(
         assert forgotten.wait(10) == 0
 
 
-def test_an_engine_that_does_not_start_is_told_with_its_last_words(home: Home, tmp_path: Path) -> None:
+def test_an_engine_that_does_not_start_is_reported_with_the_end_of_its_log(home: Home, tmp_path: Path) -> None:
     put_dockerd(tmp_path, "#!/bin/sh\necho no cgroups here\nexit 1\n")
 
     with pytest.raises(StackError, match="no cgroups here"), borrowed(print, home):

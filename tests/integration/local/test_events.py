@@ -11,7 +11,7 @@ from local.events import Event, drive, messages
 pytestmark = pytest.mark.aws
 
 
-def test_a_message_is_let_go_of_when_its_handler_is_content_and_kept_when_it_fails(
+def test_a_message_is_deleted_after_its_handler_succeeds_and_kept_when_it_fails(
     aws_endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_endpoint)

@@ -24,13 +24,13 @@ def deaf() -> Iterator[subprocess.Popen[bytes]]:
         child.kill()
 
 
-def test_who_listens_ends_and_who_has_ended_is_fine() -> None:
+def test_a_process_that_heeds_sigterm_ends_and_one_that_has_ended_already_is_fine() -> None:
     with subprocess.Popen(["sleep", "60"]) as child:
         assert process.stop(child.pid, 10)
     assert process.stop(child.pid, 10)
 
 
-def test_who_does_not_listen_is_told_of_and_killed_only_if_that_is_asked_for(deaf: subprocess.Popen[bytes]) -> None:
+def test_a_process_that_ignores_sigterm_is_reported_and_killed_only_on_request(deaf: subprocess.Popen[bytes]) -> None:
     assert not process.stop(deaf.pid, 0.05)
     assert deaf.poll() is None
 

@@ -70,7 +70,7 @@ def test_a_program_that_cannot_be_restarted_says_what_is_lost_and_shows_its_log(
         supervisor.watch(lambda: False)
 
 
-def test_a_child_that_dies_while_starting_is_told_with_its_last_words(tmp_path: Path) -> None:
+def test_a_child_that_dies_while_starting_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     child = Child(a_program(tmp_path, ["sh", "-c", "echo no such setting >&2; exit 2"]))
 
     with pytest.raises(StackError, match="code 2 while starting:\n    no such setting"):

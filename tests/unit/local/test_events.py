@@ -73,40 +73,40 @@ def test_the_clock_is_silent_once_it_is_stopped() -> None:
     assert list(timer(stop)) == []
 
 
-class Lying:
-    """A bucket in which something else lies at each look; the last look stops the source."""
+class Listed:
+    """A bucket with other objects each time it is listed; the last listing stops the source."""
 
     name = "the-bucket"
 
-    def __init__(self, stop: threading.Event, *looks: dict[str, str]) -> None:
-        self._stop, self._looks = stop, list(looks)
+    def __init__(self, stop: threading.Event, *listings: dict[str, str]) -> None:
+        self._stop, self._listings = stop, list(listings)
 
-    def lying(self, prefix: str) -> dict[str, str]:
+    def objects(self, prefix: str) -> dict[str, str]:
         assert prefix == "uploads/"
-        found = self._looks.pop(0)
-        if not self._looks:
+        found = self._listings.pop(0)
+        if not self._listings:
             self._stop.set()
         return found
 
 
-def told(monkeypatch: pytest.MonkeyPatch, *looks: dict[str, str]) -> list[str]:
+def sent(monkeypatch: pytest.MonkeyPatch, *listings: dict[str, str]) -> list[str]:
     stop = threading.Event()
     monkeypatch.setattr(events, "UPLOADS_EVERY_S", 0.001)
-    monkeypatch.setattr(Bucket, "from_env", lambda _environ: Lying(stop, *looks))
+    monkeypatch.setattr(Bucket, "from_env", lambda _environ: Listed(stop, *listings))
     bodies = [record["body"] for event in uploads(stop) for record in event["Records"]]
     return [key for body in bodies for key in event_sources.created_keys(body)]
 
 
-def test_an_upload_is_told_of_once_and_again_when_other_bytes_lie_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = told(monkeypatch, {}, {"a 1": "uploads/t/a b"}, {"a 1": "uploads/t/a b"}, {"a 2": "uploads/t/a b", "c": "c"})
+def test_an_upload_is_one_event_and_another_when_its_content_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = sent(monkeypatch, {}, {"a 1": "uploads/t/a b"}, {"a 1": "uploads/t/a b"}, {"a 2": "uploads/t/a b", "c": "c"})
 
     assert keys == ["uploads/t/a b", "uploads/t/a b", "c"]
 
 
-def test_an_upload_that_stays_is_told_of_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "TELL_AGAIN_S", 0)
+def test_an_upload_that_stays_is_an_event_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "REPEAT_S", 0)
 
-    assert told(monkeypatch, {"a": "a"}, {"a": "a"}) == ["a", "a"]
+    assert sent(monkeypatch, {"a": "a"}, {"a": "a"}) == ["a", "a"]
 
 
 def test_every_event_handler_of_the_app_is_called_and_no_other() -> None:
