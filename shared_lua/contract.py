@@ -17,7 +17,7 @@ class ContractError(ValueError):
 
 
 class Mode(StrEnum):
-    """Whether somebody waits for the answer."""
+    """Whether the caller waits for the answer."""
 
     SYNC = "sync"
     ASYNC = "async"
@@ -114,7 +114,7 @@ class Invocation:
     permits: Permits | None = None  #: among which it needs one to run; None when it was given one at admission
     enqueue_generation: int = 0  #: how often it was put into a lane anew: to wait, to be retried, or from a dead worker
     retries: int = 0  #: how often it may be tried again in all, after runs that ended in the function's error
-    on_success: str | None = None  #: ARN of what is to be told when it succeeds; None when nobody is
+    on_success: str | None = None  #: ARN of what is to be told when it succeeds; None for none
     on_failure: str | None = None  #: the same for every other end
     chain: int = 0  #: how many Invocations led to it, each by the end of the one before
 
@@ -128,7 +128,7 @@ class Invocation:
         return self.deadline_us - self.version.timeout_s * 1_000_000
 
     def listener(self, status: Status) -> str | None:
-        """Give the ARN of what is to be told of this end, None when nobody is."""
+        """Give the ARN of what is to be told of this end, None for none."""
         return self.on_success if status is Status.SUCCEEDED else self.on_failure
 
 

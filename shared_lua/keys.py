@@ -48,17 +48,17 @@ def tenant_permits(tenant: str) -> str:
 
 
 def tenant_fleet_permits(tenant: str) -> str:
-    """Redis sorted set of the tenant's Invocations that somebody waits for, by deadline in ms."""
+    """Redis sorted set of the tenant's Invocations that a caller waits for, by deadline in ms."""
     return f"{{hearth}}:permits:fleet:{tenant}"
 
 
 def fleet_permits() -> str:
-    """Redis sorted set of the Invocations that somebody waits for, by deadline in ms."""
+    """Redis sorted set of the Invocations that a caller waits for, by deadline in ms."""
     return "{hearth}:permits:fleet"
 
 
 def workers() -> str:
-    """Redis sorted set of the workers that can start functions, by when their word expires on Redis's clock, ms.
+    """Redis sorted set of the workers that can start functions, by when their heartbeat expires on Redis's clock, ms.
 
     A member is `<id>|<how many it runs at once>`.
     """
@@ -90,22 +90,22 @@ PROVISIONED = "/provisioned"
 
 
 def living() -> str:
-    """Redis sorted set of the workers that live, able to start functions or not, by when their word expires, ms."""
+    """Redis sorted set of the workers that live, able or not, by when their heartbeat expires, ms."""
     return "{hearth}:workers:living"
 
 
 def free_capacity() -> str:
-    """Redis sorted set of the free places of the workers' express lanes, by worker."""
+    """Redis sorted set: how many more runs each worker's express lane can take, by worker."""
     return "{hearth}:free"
 
 
 def waiting() -> str:
-    """Redis list of the Invocations that wait for a place on an express lane, as contract JSON, the oldest first."""
+    """Redis list of the Invocations that wait for capacity of an express lane, as contract JSON, the oldest first."""
     return "{hearth}:waiting"
 
 
 def lane(worker: str) -> str:
-    """Redis list of the Invocations that were granted a place of this worker; with an empty name the prefix of all."""
+    """Redis list of the Invocations on this worker's express lane; with an empty name the prefix of all lanes."""
     return f"{{hearth}}:lane:{worker}"
 
 
@@ -115,7 +115,7 @@ def in_flight(worker: str) -> str:
 
 
 def orphaned() -> str:
-    """Redis list of the Invocations on their way from a worker's hands to the durable lane."""
+    """Redis list of the Invocations on their way from dead workers to the durable lane."""
     return "{hearth}:orphaned"
 
 
@@ -135,17 +135,17 @@ def records() -> str:
 
 
 def epoch() -> str:
-    """Redis text that a Redis which has lost its memory has not."""
+    """Redis text that is missing when Redis has lost its memory."""
     return "{hearth}:epoch"
 
 
 def worker_statuses() -> str:
-    """Redis sorted set of the ids of all workers that say something of themselves, by when that expires, ms."""
+    """Redis sorted set of the ids of the workers that describe themselves, by when that expires, ms."""
     return "{hearth}:workers:statuses"
 
 
 def worker_status(worker_id: str) -> str:
-    """Redis text: what a worker says of itself, as a JSON object."""
+    """Redis text: how a worker describes itself, a JSON object."""
     return f"{{hearth}}:worker:status:{worker_id}"
 
 
@@ -170,7 +170,7 @@ def result(invocation_id: str) -> str:
 
 
 def abandoned_payload(invocation_id: str) -> str:
-    """S3 object of an Invocation that was given up without a run: all that is needed to have it run after all."""
+    """S3 object of an Invocation that was given up without a run: all that a redrive needs."""
     return f"abandoned/{invocation_id}.json"
 
 
@@ -215,7 +215,7 @@ def function_items(tenant: str, name: str) -> str:
 
 
 def usage_items(tenant: str) -> str:
-    """Partition of a tenant's sums by day and function."""
+    """Partition of a tenant's daily usage, by day and function."""
     return f"{tenant}/usage"
 
 
