@@ -35,7 +35,9 @@ class Cors:
 
     def __post_init__(self) -> None:
         if self.allow_credentials and "*" in self.allow_origins:
-            raise InvalidParameterError("AllowCredentials goes with origins named one by one, not with AllowOrigins *")
+            raise InvalidParameterError(
+                "Credentials can be allowed only to origins that are named one by one, not to the origin *"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

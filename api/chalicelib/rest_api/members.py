@@ -20,7 +20,7 @@ from chalicelib.errors import InvalidParameterError
 
 T = TypeVar("T")
 
-#: Characters of a refused value that an error repeats.
+#: Characters of a refused name or value that an error repeats.
 SHOWN_CHARS = 80
 
 #: Type → what it is called in a sentence.
@@ -123,7 +123,8 @@ def read(model: type[T], sent: Mapping[str, Any], where: str = "", what: str = "
     named = {name: value for name, value in sent.items() if value is not None}
     for name in named:
         if name not in {one.name for one in known}:
-            raise InvalidParameterError(f"Unknown {what} {name!r}; known: {', '.join(one.name for one in known)}")
+            names = ", ".join(one.name for one in known)
+            raise InvalidParameterError(f"Unknown {what} {name[:SHOWN_CHARS]!r}; known: {names}")
     found = {one.name: checked(one.hint, named[one.name], where + one.name) for one in known if one.name in named}
     for one in known:
         if one.required and one.name not in found:
@@ -242,7 +243,6 @@ _TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
     "maxLength": lambda value, most: len(value) <= most,
     "minItems": lambda value, least: len(value) >= least,
     "maxItems": lambda value, most: len(value) <= most,
-    "maxProperties": lambda value, most: len(value) <= most,
     "enum": lambda value, words: value in words,
     "pattern": lambda value, pattern: re.fullmatch(pattern, value, re.ASCII) is not None,
 }
