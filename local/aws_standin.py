@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from moto import backends
+from moto.core import responses
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from local import queue_policy, transactions  # noqa: F401  (the first registers itself with moto)
@@ -16,10 +17,12 @@ THREADS = 128
 
 
 def patch_moto() -> None:
-    """Patches moto in this process: its transactions, and that it lists its own folders for every request."""
+    """Patches moto in this process: its transactions, and three look-ups that it repeats for every request."""
     transactions.patch()
     folders = list(backends.list_of_moto_modules())
     backends.list_of_moto_modules = functools.partial(list, folders)
+    for name in ("method_names_from_class", "camelcase_to_underscores"):
+        setattr(responses, name, functools.cache(getattr(responses, name)))
 
 
 def application() -> Any:
