@@ -15,10 +15,21 @@ GROUPS: Mapping[str, str] = {
     "plain": "deployment",
     "handling": "deployment",
     "template": "deployment",
+    "clone": "clone",
 }
 
 #: What takes long begins first, by group, marker or folder: at the end it would run alone, and the other cores be idle.
-ORDER = ("stack", "deployment", "limited stack", "e2e", "tests/e2e", "docker", "tests/integration", "tests/unit")
+ORDER = (
+    "stack",
+    "deployment",
+    "clone",
+    "limited stack",
+    "e2e",
+    "tests/e2e",
+    "docker",
+    "tests/integration",
+    "tests/unit",
+)
 
 #: How long a process may take to remove what its tests have made. A stack needs about ten seconds.
 CLEAN_UP_S = 120.0

@@ -22,11 +22,14 @@ class Clone:
         return subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", commands],
             cwd=self.root,
-            env=_own() | self.environ | environ,
+            env=_own()
+            | {"PATH": f"{self.root.parent / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+            | self.environ
+            | environ,
             check=False,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1800,  # of a command that hangs; a busy machine takes minutes
         )
 
     def must(self, commands: str) -> str:
@@ -50,6 +53,9 @@ def make(folder: Path, environ: dict[str, str]) -> Clone:
         else:
             (folder / name).unlink()
     (folder / ".venv").symlink_to(sys.prefix)  # which `make test` has set up: one more download of everything is spared
+    # The user has an AWS CLI, and nothing else of ours on the path.
+    (folder.parent / "bin").mkdir()
+    (folder.parent / "bin" / "aws").symlink_to(Path(sys.prefix) / "bin" / "aws")
     return Clone(folder, environ)
 
 
@@ -63,5 +69,6 @@ def _changed() -> list[str]:
 
 def _own() -> dict[str, str]:
     ours = ("AWS_", "HEARTH_", "PYTHON", "MAKE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     # Bytecode beside the sources would be in the package, and make it another one each time.
-    return {k: v for k, v in os.environ.items() if not k.startswith(ours)} | {"PYTHONDONTWRITEBYTECODE": "1"}
+    return kept | {"PYTHONDONTWRITEBYTECODE": "1"}

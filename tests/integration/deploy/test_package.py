@@ -126,7 +126,7 @@ def python(program: str, folder: Path) -> Any:
         check=True,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
     )
     return json.loads(done.stdout)
 
@@ -199,7 +199,7 @@ def test_cfn_lint_has_nothing_to_say_about_the_data_with_no_rule_left_out() -> N
 def lint(template: Path) -> list[str]:
     """Every error and warning about a template; what cfn-lint remarks beside these is of no concern."""
     command = [str(Path(sys.executable).with_name("cfn-lint")), "--include-checks", "I", "--", str(template)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=1800)
     assert done.returncode in (0, 2, 4, 6, 8, 10, 12, 14), done.stdout + done.stderr
     return [line for line in done.stdout.splitlines() if re.match(r"[EW]\d{4} ", line)]
 

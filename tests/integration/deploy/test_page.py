@@ -191,7 +191,7 @@ def call(clone: Clone, client: Client, method: str, path: str, key: str) -> dict
             check=False,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

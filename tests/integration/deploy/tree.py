@@ -44,7 +44,7 @@ class Tree:
             check=False,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=1800,  # of a command that hangs; a busy machine takes minutes
         )
 
     def infra(self, *arguments: str, **environ: str) -> str:
