@@ -202,6 +202,7 @@ def findings(configure: Configure, worker: Worker, aws: Any, data: dict[str, str
         ),
         ("DELETE /functions/{name}/concurrency", key, {"path_parameters": {"name": "hello"}}),
         *settings(key),
+        ("GET /functions/{name}", key, {"path_parameters": {"name": "hello"}}),
         ("PATCH /functions/{name}", key, {"path_parameters": {"name": "hello"}, "body": {"timeout_s": 9}}),
         ("PUT /functions/{name}", key, {"path_parameters": {"name": "hello"}, "body": zipped(), "media_type": ZIP}),
         (
