@@ -70,11 +70,13 @@ def leave_ctrl_c_to_the_first_process(config: pytest.Config) -> None:
         os.setsid()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_keyboard_interrupt() -> None:
-    """Stop the other processes and wait until each has removed what its tests have made.
+    """Stop the other processes and wait until each has removed what its tests have made; a second Ctrl-C is ignored.
 
     xdist alone would kill them after ten seconds, and their stacks, containers and folders would stay.
     """
+    signal.signal(signal.SIGINT, lambda *_: None)
     for node in _others:
         with suppress(ProcessLookupError):
             os.kill(node.gateway._rinfo().pid, signal.SIGINT)
