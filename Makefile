@@ -16,14 +16,14 @@ PACKAGES := shared_lua worker_agent chalicelib infra local loadtest security_tes
 IF_INSTALLED = [ -x $(PYTHON) ] || { echo "no stack is running: nothing is installed yet (\`make up\` does it)"; exit $(1); }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-deploy setup-check setup-test demo test test-cgroup2 images verify-images check up down status bench-first bench-worker bench-api loadtest soak loadtest-zips security data stage names package deploy undeploy clean
+.PHONY: help setup setup-run setup-python setup-check setup-test demo test test-cgroup2 images verify-images check up down status bench-first bench-worker bench-api loadtest soak loadtest-zips security data stage names package deploy undeploy clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
 
 setup: setup-test ## installs everything that any target needs: Debian packages, the Python environment
 
-setup-run setup-deploy setup-check setup-test:
+setup-run setup-python setup-check setup-test:
 	@local/setup.sh $(@:setup-%=%)
 
 demo: setup-run ## starts a stack, shows what Hearth does and what it costs, takes the stack down
@@ -74,7 +74,7 @@ loadtest: setup-test ## puts Hearth under load, scenarios 1-6, on stacks of its 
 soak: setup-test ## ten minutes of steady load, after which nothing may have grown
 	@$(ROOT) $(LOCAL) engine -- $(PYTHON) -m loadtest run soak --name soak $(ARGS)
 
-loadtest-zips: setup-test loadtest/heavy_function.zip loadtest/heavy_function_cloud.zip ## the zips that go with the two k6 scripts
+loadtest-zips: setup-python loadtest/heavy_function.zip loadtest/heavy_function_cloud.zip ## the zips that go with the two k6 scripts
 
 loadtest/heavy_function.zip loadtest/heavy_function_cloud.zip &: loadtest/scenarios/zips.py $(wildcard examples/heavy/*.py)
 	@$(PYTHON) -m loadtest zips
@@ -83,22 +83,22 @@ export STAGE ?= dev
 export STACK ?= hearth-data-$(STAGE)
 INFRA := PYTHONPATH=.:api $(PYTHON) -m infra
 
-data: setup-deploy ## creates or updates the data of STAGE in the AWS account at hand (docs/deploy.md)
+data: setup-python ## creates or updates the data of STAGE in the AWS account at hand (docs/deploy.md)
 	@$(INFRA) data --stage "$$STAGE"
 
-stage: setup-deploy ## writes what `cd api && chalice deploy --stage STAGE` reads; changes nothing in the account
+stage: setup-python ## writes what `cd api && chalice deploy --stage STAGE` reads; changes nothing in the account
 	@$(INFRA) stage --stage "$$STAGE"
 
-names: setup-deploy ## writes the names of a stack's data for a shell: .hearth/names/STACK.env
+names: setup-python ## writes the names of a stack's data for a shell: .hearth/names/STACK.env
 	@$(INFRA) names --stack "$$STACK"
 
-package: setup-deploy ## makes the controller's package and CloudFormation template: STAGE=prod, into .hearth/package/prod
+package: setup-python ## makes the controller's package and CloudFormation template: STAGE=prod, into .hearth/package/prod
 	@$(INFRA) package --stage "$$STAGE"
 
-deploy: setup-deploy ## deploys STAGE: data, stage and `chalice deploy` in one, from a clean copy of the tree
+deploy: setup-python ## deploys STAGE: data, stage and `chalice deploy` in one, from a clean copy of the tree
 	@$(INFRA) deploy --stage "$$STAGE"
 
-undeploy: setup-deploy ## deletes the controller of STAGE; the data stays
+undeploy: setup-python ## deletes the controller of STAGE; the data stays
 	@$(INFRA) delete --stage "$$STAGE"
 
 clean: ## takes the stack down and removes caches and logs; the environment and the images stay

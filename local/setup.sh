@@ -2,7 +2,7 @@
 # Installs what is missing for one purpose: Debian packages, and a Python environment in .venv.
 #
 #   local/setup.sh run      to run a stack: make up, demo, images, security
-#   local/setup.sh deploy   to deploy to AWS
+#   local/setup.sh python   to run what needs no stack: make deploy, loadtest-zips
 #   local/setup.sh check    to check the code
 #   local/setup.sh test     for everything, tests and load tests included (the default)
 #
@@ -126,13 +126,14 @@ is_installed() {
 }
 
 install_environment() {
+    pins=$(digest) # of now: the files may change during the installation
     [ -x .venv/bin/python ] || show "Python environment .venv" python3 -m venv --clear .venv
     # A newer pip finds packages in a third of the time; compiling on all cores halves the rest.
     show "pip" pip_install --upgrade pip
     show "Python packages of $requirements" pip_install --no-compile -r "$requirements"
     show "bytecode of the Python packages" compile
     # The development requirements include the others.
-    for file in requirements.txt "$requirements"; do digest >".venv/installed-$file"; done
+    for file in requirements.txt "$requirements"; do echo "$pins" >".venv/installed-$file"; done
 }
 
 pip_install() {
@@ -152,9 +153,9 @@ trap 'exit 143' TERM
 
 purpose=${1:-test}
 case $purpose in
-run | deploy) requirements=requirements.txt ;;
+run | python) requirements=requirements.txt ;;
 check | test) requirements=requirements-dev.txt ;;
-*) fail "unknown purpose $purpose: run, deploy, check or test" ;;
+*) fail "unknown purpose $purpose: run, python, check or test" ;;
 esac
 case $purpose in run | test) require_root ;; esac
 is_installed "$requirements" || require_writable

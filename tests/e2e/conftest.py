@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ import pytest
 
 from local.process import bound
 from local.state import parse_env
+from local.variables import for_callers
+from local.worker_metrics import read, stems_ready
 from tests.conftest import ROOT
 from tests.hanging_engine import HangingEngine, hanging_engine
 from tests.waiting import eventually
@@ -47,6 +50,7 @@ class Stack:
     process: "subprocess.Popen[str]"
     keys: dict[str, str]
     state: Path
+    stems_at_ready: dict[str, int]  #: by runtime
 
     def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         named = {"x-api-key": self.keys["HEARTH_API_KEY"], **{k.replace("_", "-"): v for k, v in headers.items()}}
@@ -158,7 +162,8 @@ def running_stack(state: Path, **environ: str) -> Iterator[Stack]:
     else:
         pytest.fail("the stack did not start:\n" + "".join(said))
     try:
-        yield Stack(process, parse_env((state / "env").read_text()), state)
+        stems = stems_ready(read(json.loads((state / "stack.json").read_text())["metrics_url"]))
+        yield Stack(process, parse_env((state / "env").read_text()), state, stems)
     finally:
         process.send_signal(signal.SIGTERM)
         rest, _ = process.communicate(timeout=120)
@@ -176,8 +181,11 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HangingEngine]:
 def stack(tmp_path_factory: pytest.TempPathFactory, xray: socket.socket, engine: HangingEngine) -> Iterator[Stack]:
     state = tmp_path_factory.mktemp("stack") / "state"
     host, port = xray.getsockname()
+    # Its shell has sourced the variables of another stack, of which this one must know nothing.
+    sourced = for_callers("http://127.0.0.1:1", defaultdict(lambda: "another-stacks"))
     with running_stack(
         state,
+        **sourced,
         AWS_XRAY_DAEMON_ADDRESS=f"{host}:{port}",
         DOCKER_HOST=engine.address,
         HEARTH_STEMS="1",
@@ -185,5 +193,5 @@ def stack(tmp_path_factory: pytest.TempPathFactory, xray: socket.socket, engine:
         HEARTH_RETRY_PAUSE_S="1",
     ) as running:
         yield running
-    # Tests have killed parts of it, so it keeps the logs for somebody who wants to know why; and nothing else.
+    # Tests have killed parts of it, so it keeps the logs, and nothing else.
     assert [path.name for path in state.glob("*")] in ([], ["logs"])

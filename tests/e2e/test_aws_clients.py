@@ -28,16 +28,13 @@ def code(answer: str) -> bytes:
 
 
 class Cli:
-    """`aws lambda …` as a process of its own, told the endpoint and the keys and nothing else."""
+    """`aws lambda …` as a process of its own, in a shell that has sourced the stack's variables."""
 
     def __init__(self, stack: Stack, folder: Path) -> None:
         self._folder = folder
         self._environ = {
             "PATH": os.environ["PATH"],
-            "AWS_ENDPOINT_URL": stack.keys["HEARTH_URL"],
-            "AWS_DEFAULT_REGION": stack.keys["HEARTH_REGION"],
-            "AWS_ACCESS_KEY_ID": stack.keys["HEARTH_ACCESS_KEY_ID"],
-            "AWS_SECRET_ACCESS_KEY": stack.keys["HEARTH_SECRET_ACCESS_KEY"],
+            **stack.keys,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
             "HOME": str(folder),

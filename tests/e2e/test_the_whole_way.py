@@ -18,6 +18,7 @@ from tests.conftest import ROOT
 from tests.e2e.conftest import Stack
 from tests.waiting import eventually
 from worker_agent.sandboxes import engine
+from worker_agent.sandboxes.images import offered
 from worker_agent.sandboxes.ownership import AGENT_LABEL, is_alive
 
 pytestmark = pytest.mark.e2e
@@ -45,6 +46,10 @@ def test_the_quick_start_of_the_readme_works_as_it_stands(stack: Stack) -> None:
     assert lines[0] == '{"doubled": 42}'
     assert "hello from the inside" in lines
     assert any(line.startswith("REPORT RequestId: ") and "Billed Duration" in line for line in lines)
+
+
+def test_a_stack_is_ready_when_the_first_cold_start_of_every_runtime_would_find_a_stem(stack: Stack) -> None:
+    assert stack.stems_at_ready == dict.fromkeys(offered(), 1)
 
 
 def test_a_synchronous_call_answers_with_its_bill_and_the_next_is_warm(stack: Stack) -> None:

@@ -68,7 +68,7 @@ def test_a_user_gets_no_development_tools_and_a_second_time_nothing_is_done(clon
 
 
 def test_development_brings_the_tools_and_then_a_user_needs_nothing_more(clone: Path, python: Path) -> None:
-    for purpose in ("check", "run", "deploy", "check"):
+    for purpose in ("check", "run", "python", "check"):
         assert setup(clone, purpose).returncode == 0
 
     assert installed(python) == ["requirements-dev.txt"]
@@ -135,7 +135,7 @@ def test_in_a_read_only_clone_it_is_one_sentence(clone: Path) -> None:
 def test_an_unknown_purpose_is_one_sentence(clone: Path) -> None:
     done = setup(clone, "everything")
 
-    assert (done.returncode, done.stderr) == (1, "setup: unknown purpose everything: run, deploy, check or test\n")
+    assert (done.returncode, done.stderr) == (1, "setup: unknown purpose everything: run, python, check or test\n")
 
 
 def as_nobody() -> list[str]:
