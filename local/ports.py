@@ -1,4 +1,4 @@
-"""Chooses ports on the loopback interface. It only looks: the port is taken when its server starts."""
+"""Chooses and reserves ports on the loopback interface."""
 
 import socket
 
@@ -21,6 +21,19 @@ def is_free(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def reserve(port: int) -> socket.socket:
+    """Returns a socket that keeps a free port from all others for as long as it is open.
+
+    It does not listen. A server that sets SO_REUSEPORT, as granian does, can still start on the port, and again after a
+    crash. Without the reservation a second stack would choose the same port while this one starts, and its server
+    would then share the port with ours.
+    """
+    holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    holder.bind(("127.0.0.1", port))
+    return holder
 
 
 def choose(usual: int) -> int:

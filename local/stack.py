@@ -85,6 +85,7 @@ class Stack:
             ports.require("HEARTH_METRICS_PORT", metrics_port)
         named = self._options.port
         self._port = ports.choose(DEFAULT_PORT) if named is None else ports.require("--port", named)
+        self._undo.callback(ports.reserve(self._port).close)
 
     def _redis(self) -> None:
         with step("redis", "looking for a Redis, else starting one") as result:

@@ -11,10 +11,19 @@ import pytest
 from local import redis_server
 from local.engine import Home, borrowed
 from local.errors import StackError
-from local.ports import choose, free_port, is_free, require
+from local.ports import choose, free_port, is_free, require, reserve
 from local.process import python
 from local.state import ROOT
+from local.supervisor import Child, Program
 from tests.conftest import RedisServer
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -33,6 +42,30 @@ def test_the_usual_port_is_used_when_it_is_free() -> None:
     usual = free_port()
 
     assert choose(usual) == usual
+
+
+def test_a_reserved_port_is_taken_for_others_until_it_is_given_up() -> None:
+    port = free_port()
+    with reserve(port):
+        assert not is_free(port)
+        assert choose(port) != port
+        with pytest.raises(StackError, match="in use"):
+            require("--port", port)
+
+    assert is_free(port)
+
+
+@pytest.mark.aws
+def test_the_stacks_own_server_starts_on_its_reserved_port(tmp_path: Path) -> None:
+    port = free_port()
+    command = python("local.aws_standin", str(port))
+    program = Program("server", command, {**os.environ, "PYTHONPATH": str(ROOT)}, tmp_path / "log")
+    with reserve(port):
+        child = Child(program)
+        try:
+            child.wait_until(lambda: answers(port), 30)
+        finally:
+            child.stop()
 
 
 def test_a_named_port_that_is_taken_is_an_error(taken: int) -> None:

@@ -98,7 +98,9 @@ def test_an_installation_that_fails_is_not_taken_for_one_that_is_there(clone: Pa
 
 @pytest.mark.parametrize(("command", "code"), [("status", 2), ("down", 0)])
 def test_status_and_down_install_nothing_and_say_that_nothing_runs(clone: Path, command: str, code: int) -> None:
-    done = subprocess.run(["make", command], cwd=clone, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["make", "--no-print-directory", command], cwd=clone, capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == code
     assert done.stdout == "no stack is running: nothing is installed yet (`make up` does it)\n"
