@@ -1,6 +1,7 @@
 """Who is let in how often."""
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -88,6 +89,26 @@ def test_failed_logins_are_slowed_by_address_whatever_headers_say(
 
     assert statuses == [403, 403, 429, 429]
     assert gateway.send("GET", "/functions", source_ip="192.0.2.77").status == 401
+
+
+def test_failed_logins_with_a_known_key_are_slowed_as_well(
+    gateway: Gateway,
+    tenant: IssuedKeys,
+    configure: Configure,
+    signed: Callable[[str, str, IssuedKeys], dict[str, str]],
+) -> None:
+    """A key that is remembered costs no look-up, so nothing but this token slows those who guess its secret."""
+    configure(HEARTH_ADDRESS_RATE_PER_S="1", HEARTH_ADDRESS_BURST="3")
+    path = "/2015-03-31/functions"
+    guessed = dataclasses.replace(tenant, secret_access_key="x" * 40)
+    first = gateway.send("GET", path, headers=signed("GET", f"http://hearth.test{path}", tenant))
+    wrong = signed("GET", f"http://hearth.test{path}", guessed)
+
+    statuses = [gateway.send("GET", path, headers=wrong).status for _ in range(20)]
+
+    assert first.status == 200
+    assert set(statuses) == {403, 429}
+    assert statuses[0] == 403
 
 
 def test_failed_logins_take_nothing_from_a_tenant(gateway: Gateway, key: Key, configure: Configure) -> None:
