@@ -102,6 +102,8 @@ class Uploads:
         for _ in range(TRIES):
             current = self.functions.registry.find(upload.tenant, upload.function)
             if current is None or current.upload_id != upload.upload_id:
+                # A process that wrote the function and died there did not say so: others may go on with the old code.
+                self.functions.changed(upload.tenant, upload.function)
                 return
             try:
                 end(current, upload)

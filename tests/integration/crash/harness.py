@@ -35,7 +35,7 @@ class Death:
 
     at: int = 0
     is_before: bool = False
-    meanwhile: Callable[[], None] = lambda: None
+    meanwhile: Callable[[], object] = lambda: None
     calls: list[str] = field(default_factory=list)
     receipts: list[tuple[str, str]] = field(default_factory=list)  #: SQS messages that it has received, by queue
     is_over: bool = False
@@ -66,7 +66,7 @@ class Death:
         return f"died {where} call {self.at} of {self.calls}" if self.is_over else f"lived through {self.calls}"
 
 
-def walk(meanwhile: Callable[[], None] = lambda: None) -> Iterator[Death]:
+def walk(meanwhile: Callable[[], object] = lambda: None) -> Iterator[Death]:
     """Give a Death before the first call of an act, one after each of its calls, and one that the act outlives.
 
     To die before a later call is to die after the one before it: in between nothing changes outside the process.

@@ -9,7 +9,8 @@ from shared_lua import keys
 from shared_lua.contract import Invocation, Mode, Permits, encode
 from tests.builders import ran
 from tests.integration.crash.harness import Death, told, walk
-from tests.integration.crash.workers import Site
+from tests.integration.crash.workers import Site, WorkerProcess
+from worker_agent.sandboxes.sandbox import Ran
 from worker_agent.stores.ledger_writer import Record
 
 pytestmark = [pytest.mark.aws, pytest.mark.redis]
@@ -112,3 +113,23 @@ def events(site: Site) -> int:
     for message in messages:
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     return len(messages)
+
+
+def test_an_end_that_was_superseded_is_not_recorded_and_the_durable_run_is(site: Site) -> None:
+    one = site.ask(1)
+
+    def reaped_meanwhile(*_: object) -> Ran:
+        site.bury(process.worker)
+        WorkerProcess(site).reaper.look()
+        return ran(payload=b'"superseded"')
+
+    site.behave = reaped_meanwhile
+    process = site.start(Death())
+    site.put_on_lane(one, process.worker)
+    process.take_express()
+    process.write_records()
+    assert site.row(one)["status"]["S"] == "queued"
+    site.behave = lambda *_: ran(payload=b'"durable"')
+    site.recover(Death())
+
+    assert site.check_ended_once(one).outcome.payload == '"durable"'

@@ -184,7 +184,10 @@ class Site:
         return process
 
     def row(self, one: Invocation) -> dict[str, Any]:
-        key = {"invocation_id": {"S": one.invocation_id}}
+        return self.row_of(one.invocation_id)
+
+    def row_of(self, invocation_id: str) -> dict[str, Any]:
+        key = {"invocation_id": {"S": invocation_id}}
         found: dict[str, Any] = self.aws("dynamodb").get_item(TableName=self.data["InvocationsTable"], Key=key)
         return dict(found.get("Item", {}))
 
@@ -213,6 +216,23 @@ class Site:
         assert self.redis.llen(keys.answer(one.invocation_id)) == answers
         self.check_nothing_left()
         return settlement
+
+    def statuses(self, tenant: str, function: str) -> dict[str, str]:
+        """Give the status of each of a function's Invocations, by id."""
+        found = self.aws("dynamodb").query(
+            TableName=self.data["InvocationsTable"],
+            IndexName="recent",
+            KeyConditionExpression="tenant_function = :function",
+            ExpressionAttributeValues={":function": {"S": keys.tenant_function(tenant, function)}},
+        )["Items"]
+        ids = [item["invocation_id"]["S"] for item in found]
+        return {invocation_id: self.row_of(invocation_id)["status"]["S"] for invocation_id in ids}
+
+    def check_each_once(self, tenant: str, ran: int, function: str = "hello") -> None:
+        """Check that so many of a tenant's Invocations ran, with one record and one charge each, and left nothing."""
+        assert list(self.statuses(tenant, function).values()).count(Status.SUCCEEDED) == ran
+        assert self.usage(tenant)["invocations"] == ran
+        self.check_nothing_left()
 
     def check_nothing_left(self) -> None:
         """Check that no queue, lane or stream holds anything of any Invocation."""
