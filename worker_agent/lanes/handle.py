@@ -93,7 +93,11 @@ class Handler:
             return self._carry(invocation, delivery)
         except TriedError as error:
             return self._next_try(invocation, error.enqueue_generation, error.tries)
-        except (UnknownInvocationError, SupersededError) as error:
+        except UnknownInvocationError as error:
+            log.warn("dropped", f"not run: {error}", invocation_id=invocation.invocation_id)
+            if invocation.permits:
+                self._free_permit(invocation)
+        except SupersededError as error:  # its permit is that of the run that supersedes it
             log.warn("dropped", f"not run: {error}", invocation_id=invocation.invocation_id)
         except EngineUnavailableError as error:
             log.warn("deferred", str(error), invocation_id=invocation.invocation_id)
