@@ -8,7 +8,8 @@ from chalicelib.admission.request import InvokeRequest
 from chalicelib.invocations.redrive import HALF_DONE_US, Redriven, Selection
 from chalicelib.wiring import Controller
 
-from shared_lua.contract import Invocation, Mode, decode
+from shared_lua.codec import decode
+from shared_lua.contract import Invocation, Mode
 from tests.integration.crash.controllers import NAME, Caller, Controllers
 from tests.integration.crash.harness import told, walk
 from tests.integration.crash.workers import Site, WorkerProcess

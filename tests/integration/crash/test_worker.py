@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Mode, Permits, encode
+from shared_lua.codec import encode
+from shared_lua.contract import Invocation, Mode, Permits
 from tests.builders import ran
 from tests.integration.crash.harness import Death, told, walk
 from tests.integration.crash.workers import Site, WorkerProcess

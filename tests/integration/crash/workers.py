@@ -11,7 +11,8 @@ import pytest
 import redis
 
 from shared_lua import keys
-from shared_lua.contract import Invocation, Settlement, Status, decode, encode
+from shared_lua.codec import decode, encode
+from shared_lua.contract import Invocation, Settlement, Status
 from shared_lua.rows import queued
 from tests.builders import invocation, version, zip_of
 from tests.fakes import FakeSandboxes, own_capacity
