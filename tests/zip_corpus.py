@@ -242,16 +242,16 @@ HOSTILE: dict[str, Hostile] = _hostile(
     damaged=(lambda: raw_zip(Raw(method=8, packed=b"\xff" * 20)), r"'main\.py' cannot be read"),
     a_wrong_checksum=(
         lambda: raw_zip(Raw(local={"crc": 7}, central={"crc": 7})),
-        "'main.py' cannot be read: it has not the checksum",
+        "'main.py' cannot be read: it does not have the checksum",
     ),
     # Sizes that lie
     a_small_claim=(
         lambda: raw_zip(Raw(method=8, local={"size_bytes": 2}, central={"size_bytes": 2})),
-        "'main.py' cannot be read: it has not the size",
+        "'main.py' cannot be read: it does not have the size",
     ),
     a_large_claim=(
         lambda: raw_zip(Raw(method=8, local={"size_bytes": 999}, central={"size_bytes": 999})),
-        "'main.py' cannot be read: it has not the size",
+        "'main.py' cannot be read: it does not have the size",
     ),
     a_huge_claim=(lambda: raw_zip(Raw(central={"size_bytes": 251 * MIB})), "'main.py' brings the unpacked size"),
     sums_that_are_huge=(
@@ -275,7 +275,7 @@ HOSTILE: dict[str, Hostile] = _hostile(
     ),
     stored_with_another_size=(
         lambda: raw_zip(Raw(local={"size_bytes": 3}, central={"size_bytes": 3})),
-        "'main.py' cannot be read: it has not the size",
+        "'main.py' cannot be read: it does not have the size",
     ),
     a_descriptor_that_lies=(lambda: raw_zip(streamed("<3L", lie=1)), "'main.py' has other sizes after its bytes"),
     no_descriptor=(
@@ -286,7 +286,10 @@ HOSTILE: dict[str, Hostile] = _hostile(
     bomb_by_overlap=(overlapping, "'[0-9]' overlaps another"),
     bomb_by_quoting=(quoted, "'a' overlaps another"),
     bomb_by_ratio=(ten_gigabytes, "'zeros' brings the unpacked size"),
-    bomb_that_says_it_is_small=(lambda: zeros(64 * MIB, said=1000), "'zeros' cannot be read: it has not the size"),
+    bomb_that_says_it_is_small=(
+        lambda: zeros(64 * MIB, said=1000),
+        "'zeros' cannot be read: it does not have the size",
+    ),
     bomb_just_too_large=(lambda: zeros(250 * MIB), "'zeros' brings|'main.py' brings"),
     # Entries
     a_million_entries=(lambda: many(1_000_000), "more than 20000 entries"),

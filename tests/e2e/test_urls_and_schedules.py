@@ -48,14 +48,14 @@ def test_the_clock_calls_the_controller_and_leaves_what_is_not_due(stack: Stack)
     asked = json.dumps({"expression": "rate(1 day)"}).encode()
     made = stack.call("PUT", "/functions/clockwork/schedules/daily", asked)
     log = stack.state / "logs" / "events.log"
-    before = len(log.read_text())  # other tests had parts of the stack down, and ticks failed
+    before = len(log.read_text())  # other tests had parts of the stack down, and the timer failed
 
     def told() -> str:
         return log.read_text()[before:]
 
-    eventually(lambda: told().count("tick called") > 1)
+    eventually(lambda: told().count("timer called") > 1)
 
     assert made.status == 201
-    assert "tick failed" not in told()
+    assert "timer failed" not in told()
     shown = stack.call("GET", "/functions/clockwork/schedules/daily").json()
     assert shown["next"] == made.json()["next"]

@@ -48,7 +48,7 @@ def test_a_schedule_is_made_replaced_shown_listed_and_deleted(gateway: Gateway, 
     ("body", "sentence"),
     [
         ({"expression": "rate(1 minutes)"}, "singular"),
-        ({"expression": "cron(0 0 30 2 ? *)"}, "never comes to pass"),
+        ({"expression": "cron(0 0 30 2 ? *)"}, "matches no moment"),
         ({"expression": 5}, "expression must be a text"),
         ({"expression": None}, "expression is missing: it must be a text, such as rate(5 minutes)"),
         ({"enabled": "yes"}, "enabled must be true or false"),
